@@ -1,0 +1,18 @@
+-- Lua 5.4 and LuaJIT read the same files: what only one of them has is an error here, except for
+-- the few names below, each to be used only behind a check that it is there.
+std = "min"
+read_globals = {
+  "unpack",
+  "jit",
+  math = { fields = { "type" } },
+  table = { fields = { "unpack", "pack" } },
+}
+max_line_length = 120
+include_files = {
+  "lua/**/*.lua", "bin/avito-messenger", "spec/**/*.lua", "bench/*.lua", "examples/**/*.lua",
+  "tools/*.lua", "*.rockspec", ".luacheckrc", ".busted",
+}
+
+files["spec/**/*.lua"] = { std = "+busted" }
+files["*.rockspec"] = { std = "+rockspec" }
+files[".luacheckrc"] = { std = "+luacheckrc" }

@@ -1,0 +1,60 @@
+# `make demo` and `make test` do everything on a fresh Debian 12; `make help` tells the rest.
+
+.PHONY: help demo test lint check bench fuzz build install clean
+.DEFAULT_GOAL := help
+
+# Which Lua `make install` installs for.
+INSTALL_LUA = $(or $(LUA),lua5.4)
+
+help:
+	@echo 'make demo      run examples/quickstart.lua against the sandbox, on this machine'
+	@echo 'make test      luacheck, and the specs on Lua 5.4 and LuaJIT, plain and with ASan and UBSan'
+	@echo '               SPEC=spec/core/json_spec.lua  LUA=lua5.4  BUSTED="--filter=token"  narrow it'
+	@echo 'make lint      clang-format, clang-tidy, cppcheck, luacheck, shellcheck'
+	@echo 'make check     make test and make lint, summed up in one line'
+	@echo 'make bench     the figures: ratios against plain libcurl and lua-cjson'
+	@echo 'make fuzz      the fuzz harnesses, FUZZ_SECONDS=30 each'
+	@echo 'make build     only build, in build/lua5.4 and build/luajit'
+	@echo 'make install   luarocks make; LUA=luajit for LuaJIT, TREE=dir for another tree'
+	@echo 'make clean     remove build/'
+	@echo
+	@echo 'Missing Debian packages are installed first with apt-get; SETUP=no leaves that to you.'
+
+demo:
+	@tools/setup demo
+	@tools/demo
+
+test:
+	@tools/setup test
+	@tools/test
+
+check:
+	@tools/setup test lint
+	@tools/test luacheck lua5.4-asan luajit-asan lua5.4 luajit lint
+
+lint:
+	@tools/setup lint
+	@tools/lint
+
+bench:
+	@tools/setup bench
+	@tools/bench
+
+fuzz:
+	@tools/setup fuzz
+	@tools/fuzz
+
+build:
+	@tools/setup build
+	@tools/build lua5.4
+	@tools/build luajit
+
+install:
+	@tools/setup build
+	@tools/install $(INSTALL_LUA) $(TREE)
+
+clean:
+	rm -rf build
+
+# The tools read these from the environment.
+export SETUP SPEC LUA BUSTED JOBS FUZZ_SECONDS

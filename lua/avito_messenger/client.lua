@@ -1,0 +1,285 @@
+--- The client: a method for every operation of the API, over a driver that moves the bytes.
+local core = require "avito_messenger.core"
+local errors = require "avito_messenger.errors"
+local options = require "avito_messenger.options"
+local pages = require "avito_messenger.pages"
+local run = require "avito_messenger.run"
+
+local client = {}
+
+local BASE_URL = "https://api.avito.ru"
+local USER_AGENT = "avito-messenger/0.1.0"
+local MAX_IMAGE = 24 * 1024 * 1024
+
+local OPTIONS = {
+  client_id = "string",
+  client_secret = "string",
+  code = "string",
+  refresh_token = "string",
+  access_token = "string",
+  user_id = "number|string",
+  base_url = "string",
+  token_store = "table",
+  timeout = "number",
+  retries = "number",
+  user_agent = "string",
+  proxy = "string",
+  ca_file = "string",
+  array_style = "string",
+  on_event = "function",
+  io = "table",
+}
+
+local methods = {}
+local metatable = { __index = methods, __name = "avito_messenger.Client" }
+
+--- Neither the credentials nor the tokens stand in here.
+function metatable.__tostring(self)
+  local id = self.session:user_id()
+  return ("avito_messenger.Client (%s)"):format(self.closed and "closed" or id and "user " .. id or "open")
+end
+
+local function closed(endpoint)
+  return nil, errors.new("cancelled", endpoint, "the client is closed")
+end
+
+local function finish(self, operation)
+  return run.operation(operation, self.driver, self.token_store, self.on_event)
+end
+
+for _, row in ipairs(core.endpoints()) do
+  local name = row.name
+  methods[name] = function(self, ...)
+    if self.closed then return closed(name) end
+    return finish(self, self.session:operation(name, self.driver:now(), ...))
+  end
+end
+
+local function read_image(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local data
+  data, message = file:read(MAX_IMAGE + 1)
+  file:close()
+  if not data then return nil, ("%s: %s"):format(path, message or "the file is empty") end
+  return { data = data, filename = path:match("[^/]*$") }
+end
+
+--- Uploads a JPEG, HEIC, GIF, BMP or PNG of at most 24 MB and 75 megapixels; its format and size are read from its own bytes.
+---@param image string|{ data: string, filename?: string } a path, or the bytes
+---@param call_options? avito_messenger.CallOptions
+---@return string? image_id for send_image_message
+---@return table<string, string>|avito_messenger.Error sizes_or_error the address of each size, by "WxH"
+function methods:upload_image(image, call_options)
+  if self.closed then return closed("upload_image") end
+  if type(image) == "string" then
+    local message
+    image, message = read_image(image)
+    if not image then return nil, errors.new("invalid", "upload_image", message) end
+  end
+  return finish(self, self.session:operation("upload_image", self.driver:now(), image, call_options))
+end
+
+--- Saves the bytes whole or not at all.
+local function write_file(path, data)
+  local temporary = path .. ".part"
+  local file, message = io.open(temporary, "wb")
+  if not file then return nil, message end
+  local ok
+  ok, message = file:write(data)
+  if ok then ok, message = file:close() else file:close() end
+  if ok then ok, message = os.rename(temporary, path) end
+  if not ok then
+    os.remove(temporary)
+    return nil, message
+  end
+  return true
+end
+
+--- Saves a voice message (Opus in MP4) to a file, whole or not at all.
+---@param voice_id string content.voice.voice_id of the message
+---@param path string
+---@param call_options? avito_messenger.CallOptions
+---@return true?
+---@return avito_messenger.Error?
+function methods:download_voice(voice_id, path, call_options)
+  if type(path) ~= "string" then
+    error(("download_voice: path must be a string, got %s"):format(type(path)), 2)
+  end
+  if self.closed then return closed("download_voice") end
+  local started = self.driver:now()
+  local operation = self.session:operation("get_voice_files", started, { voice_id }, call_options)
+  local urls, err = finish(self, operation)
+  if not urls then return nil, err end
+  local url = urls[voice_id]
+  if type(url) ~= "string" then
+    return nil, errors.new("not_found", "download_voice", ("the API gave no address for voice '%s'"):format(voice_id))
+  end
+  -- One deadline covers both requests.
+  local timeout = call_options and call_options.timeout or self.timeout
+  local left = math.max(timeout - (self.driver:now() - started), 0.001)
+  local retries = call_options and call_options.retries
+  local data
+  data, err = finish(self, self.session:download(url, self.driver:now(), { timeout = left, retries = retries }))
+  if not data then return nil, err end
+  local ok, message = write_file(path, data)
+  if not ok then return nil, errors.new("invalid", "download_voice", message) end
+  return true
+end
+
+local REQUEST_OPTIONS = { query = "table", json = "table|string|number|boolean", form = "table" }
+
+--- { name = value | list of values } as an encoded query, names in order.
+local function encode_query(where, values, level)
+  local names, pairs_list = {}, {}
+  for name in pairs(values) do
+    if type(name) ~= "string" then error(where .. " must hold values by name", level + 1) end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = values[name]
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      local kind = type(one)
+      if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+        error(("%s.%s must be a string, a number, a boolean or a list of them, got %s"):format(where, name, kind),
+          level + 1)
+      end
+      pairs_list[#pairs_list + 1] = { name, tostring(one) }
+    end
+  end
+  return core.encode_query(pairs_list)
+end
+
+--- Any other call of the API, with the same tokens, retries and errors. Only a GET is repeated after an unclear failure.
+---@param method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
+---@param path string begins with "/"; percent-encoded by the caller
+---@param request? { query?: table, json?: any, form?: table }
+---@param call_options? avito_messenger.CallOptions
+---@return any value the decoded JSON; the body as a string when it is something else; true when there is none
+---@return avito_messenger.Error?
+function methods:request(method, path, request, call_options)
+  if self.closed then return closed("request") end
+  request = request or {}
+  options.check("request", request, REQUEST_OPTIONS, 2)
+  local query = request.query and encode_query("request: query", request.query, 2)
+  local body, content_type, message
+  if request.json ~= nil then
+    if request.form then error("request: give json or form, not both", 2) end
+    content_type = "application/json"
+    body, message = require("avito_messenger.json").encode(request.json)
+    if not body then error("request: json cannot be written: " .. message, 2) end
+  elseif request.form then
+    content_type = "application/x-www-form-urlencoded"
+    body = encode_query("request: form", request.form, 2)
+  end
+  local operation = self.session:request(method, self.driver:now(), path, query, body, content_type, call_options)
+  return finish(self, operation)
+end
+
+--- An iterator over all chats that match. Raises the error of a page that fails.
+---@param filter? { unread_only?: boolean, chat_types?: string[], item_ids?: integer[], limit?: integer, offset?: integer }
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.Pages
+function methods:chats(filter, call_options)
+  return pages.new("chats", filter, function(page)
+    return self:get_chats(page, call_options)
+  end)
+end
+
+--- An iterator over the messages of a chat, newest first. Raises the error of a page that fails.
+---@param chat_id string
+---@param range? { limit?: integer, offset?: integer }
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.Pages
+function methods:messages(chat_id, range, call_options)
+  return pages.new("messages", range, function(page)
+    return self:get_messages(chat_id, page, call_options)
+  end)
+end
+
+--- Gives back connections. Calls made from now on return an error of kind "cancelled".
+function methods:close()
+  if self.closed then return end
+  self.closed = true
+  if self.owns_driver then self.driver:close() end
+end
+
+metatable.__close = methods.close
+
+local function check_store(store)
+  if type(store.load) ~= "function" or type(store.save) ~= "function" then
+    error("avito.client: token_store must have the functions load and save", 3)
+  end
+  if store.lock ~= nil and type(store.lock) ~= "function" then
+    error("avito.client: token_store.lock must be a function", 3)
+  end
+end
+
+--- Bytes that no other client has: the order of its random waits comes from them.
+local function seed()
+  local file = io.open("/dev/urandom", "rb")
+  local bytes = file and file:read(16)
+  if file then file:close() end
+  return bytes or ("%s %s %s"):format(os.time(), os.clock(), tostring({}))
+end
+
+local function make_driver(given)
+  local io_option = given.io or require "avito_messenger.io.blocking"
+  if type(io_option.perform) == "function" then return io_option, false end
+  if type(io_option.new) ~= "function" then
+    error("avito.client: io must be a driver such as require \"avito_messenger.io.blocking\"", 3)
+  end
+  local ok, driver = pcall(io_option.new, { proxy = given.proxy, ca_file = given.ca_file })
+  if not ok then error(driver, 3) end
+  return driver, true
+end
+
+--- Makes a client. Nothing is sent until the first call.
+---@param given avito_messenger.ClientOptions
+---@return avito_messenger.Client
+function client.new(given)
+  options.check("avito.client", given, OPTIONS, 2)
+  if given.token_store then check_store(given.token_store) end
+  local settings = { base_url = BASE_URL, user_agent = USER_AGENT, seed = seed() }
+  for name, value in pairs(given) do settings[name] = value end
+  settings.has_store = given.token_store ~= nil
+  settings.has_lock = given.token_store ~= nil and given.token_store.lock ~= nil
+  local ok, session = pcall(core.session, settings)
+  if not ok then error(session, 2) end
+  local driver, owned = make_driver(given)
+  return setmetatable({
+    session = session,
+    driver = driver,
+    owns_driver = owned,
+    token_store = given.token_store,
+    on_event = given.on_event,
+    timeout = given.timeout or 10,
+  }, metatable)
+end
+
+---@class avito_messenger.ClientOptions
+---@field client_id? string
+---@field client_secret? string
+---@field code? string from the authorize page: for another seller's account
+---@field refresh_token? string instead of a code
+---@field access_token? string alone, when tokens are cared for elsewhere; or to begin with
+---@field user_id? integer the account; looked up once with get_self when absent
+---@field base_url? string default "https://api.avito.ru"; plain http only to loopback
+---@field token_store? avito_messenger.TokenStore
+---@field timeout? number seconds for a whole call, waits and retries included; default 10
+---@field retries? integer repeats of requests a call may make, 0 to 10; default 2
+---@field user_agent? string
+---@field proxy? string
+---@field ca_file? string a PEM file of certificates to trust instead of the system's
+---@field array_style? "comma"|"repeat" how lists are written in a query; default "comma"
+---@field on_event? fun(event: avito_messenger.Event) sees every request, retry and refresh, never a secret
+---@field io? table the driver; default avito_messenger.io.blocking
+
+---@class avito_messenger.CallOptions
+---@field timeout? number
+---@field retries? integer
+---@field headers? table<string, string>
+---@field user_id? integer another account of the company
+
+return client

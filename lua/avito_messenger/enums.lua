@@ -1,0 +1,41 @@
+--- The values the API is known to use. It adds new ones without notice, so answers are never checked against these.
+local enums = {}
+
+local function enum(name, values)
+  return setmetatable(values, {
+    __index = function(_, key)
+      error(("%s has no value '%s'"):format(name, tostring(key)), 2)
+    end,
+  })
+end
+
+---@enum avito_messenger.ChatType
+enums.ChatType = enum("ChatType", {
+  U2I = "u2i", -- about an item
+  U2U = "u2u", -- from a profile
+  A2U = "a2u", -- from Avito itself
+})
+
+---@enum avito_messenger.MessageType
+enums.MessageType = enum("MessageType", {
+  TEXT = "text",
+  IMAGE = "image",
+  LINK = "link",
+  ITEM = "item",
+  LOCATION = "location",
+  CALL = "call",
+  DELETED = "deleted",
+  VOICE = "voice",
+  SYSTEM = "system", -- from one of Avito's own bots; content.flow_id says which
+  APP_CALL = "appCall",
+  FILE = "file",
+  VIDEO = "video",
+})
+
+---@enum avito_messenger.MessageDirection
+enums.MessageDirection = enum("MessageDirection", { IN = "in", OUT = "out" })
+
+---@enum avito_messenger.BlacklistReason
+enums.BlacklistReason = enum("BlacklistReason", { SPAM = 1, FRAUD = 2, INSULT = 3, OTHER = 4 })
+
+return enums

@@ -1,0 +1,56 @@
+--- avito_messenger: the Avito Messenger API for Lua 5.4 and LuaJIT.
+---
+---     local avito = require "avito_messenger"
+---     local client = avito.client { client_id = "…", client_secret = "…" }
+---     for chat in client:chats { unread_only = true } do print(chat.id, chat.last_message.content.text) end
+local core = require "avito_messenger.core"
+local client = require "avito_messenger.client"
+local enums = require "avito_messenger.enums"
+local options = require "avito_messenger.options"
+
+local avito = { _VERSION = "0.1.0" }
+
+avito.client = client.new
+avito.ChatType = enums.ChatType
+avito.MessageType = enums.MessageType
+avito.MessageDirection = enums.MessageDirection
+avito.BlacklistReason = enums.BlacklistReason
+
+--- A token store in a file of mode 0600, safe between processes. Needs lua-cjson.
+---@param path string
+---@return avito_messenger.TokenStore
+function avito.file_token_store(path)
+  return require("avito_messenger.token_store").file(path)
+end
+
+--- A simulated Avito to develop and test against. See avito_messenger.sandbox.
+---@param given? table
+function avito.sandbox(given)
+  return require("avito_messenger.sandbox").new(given)
+end
+
+local AUTHORIZE = { client_id = "string", scope = "table|string", state = "string", url = "string" }
+
+--- The page on which another seller allows the program to read and write their messages. Afterwards they are sent to the
+--- redirect address registered with Avito, with `code` (for avito.client) and `state` in its query.
+---@param given { client_id: string, scope?: string|string[], state?: string, url?: string } scope: default messenger:read and
+--- messenger:write; state: a value only you can know, to be compared when it comes back; url: the page, for a sandbox
+---@return string
+function avito.authorize_url(given)
+  options.check("authorize_url", given, AUTHORIZE, 2)
+  if not given.client_id then error("authorize_url: client_id is missing", 2) end
+  local scope = given.scope or { "messenger:read", "messenger:write" }
+  if type(scope) == "table" then scope = table.concat(scope, ",") end
+  local query = {
+    { "response_type", "code" },
+    { "pro_users_flow", "true" },
+    { "client_id", given.client_id },
+    { "scope", scope },
+  }
+  if given.state then query[#query + 1] = { "state", given.state } end
+  -- Colons and commas may stand in a query as they are, and do on the API's own pages.
+  local encoded = core.encode_query(query):gsub("%%3A", ":"):gsub("%%2C", ",")
+  return (given.url or "https://avito.ru/oauth") .. "?" .. encoded
+end
+
+return avito

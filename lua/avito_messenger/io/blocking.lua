@@ -1,0 +1,84 @@
+--- The blocking driver: performs one request at a time on a kept-alive libcurl handle.
+--
+-- A driver moves bytes and waits; every decision is the core's (see DESIGN: one core, several drivers).
+local curl = require "avito_messenger.curl"
+
+---@class avito.Driver
+---@field now fun(self): number monotonic seconds
+---@field time fun(self): number Unix seconds
+---@field sleep fun(self, seconds: number)
+---@field perform fun(self, request: avito.Request): avito.Response
+---@field close fun(self)
+
+---@class avito.Request what the core wants sent; a driver only reads it
+---@field method string "GET" or "POST"
+---@field url string absolute and encoded
+---@field headers string[] "Name: value"
+---@field body? string
+---@field timeout number seconds for the whole attempt
+---@field connect_timeout? number seconds until the connection stands
+---@field max_bytes? integer cap of the body, content encoding undone
+---@field max_head_bytes? integer cap of all header bytes
+
+---@class avito.Response an answer (status, head, body), or a failure (error, message, dispatched, stale)
+---@field status? integer
+---@field head? string the header block as it came, status line included
+---@field body? string
+---@field error? "network"|"timeout"|"decode"|"cancelled"
+---@field message? string one sentence
+---@field dispatched? boolean may the server have seen the request?
+---@field stale? boolean a kept-alive connection died before the first byte of an answer
+
+---@class avito.BlockingDriver: avito.Driver
+local Driver = { __name = "avito_messenger.io.blocking" }
+Driver.__index = Driver
+
+--- A clock that never goes back.
+---@return number seconds
+function Driver:now() -- luacheck: no self
+  return curl.now()
+end
+
+--- The wall clock.
+---@return number seconds since 1970-01-01 UTC
+function Driver:time() -- luacheck: no self
+  return curl.time()
+end
+
+--- Waits. A signal wakes the C call early, so that Ctrl-C works; the rest is waited after it.
+---@param seconds number
+function Driver:sleep(seconds) -- luacheck: no self
+  local deadline = curl.now() + seconds
+  while seconds > 0 do
+    curl.sleep(seconds)
+    seconds = deadline - curl.now()
+  end
+end
+
+--- Performs one request. Raises only for misuse: what the network does is in the response.
+---@param request avito.Request
+---@return avito.Response
+function Driver:perform(request)
+  return self.handle:perform(request)
+end
+
+--- Closes the connections. May be called again; `perform` raises afterwards.
+function Driver:close()
+  self.handle:close()
+end
+
+function Driver:__tostring()
+  return "avito_messenger.io.blocking: " .. tostring(self.handle)
+end
+
+local blocking = {}
+
+--- A driver for one thread of plain Lua.
+---@param options? { proxy?: string, ca_file?: string } proxy: a URL, "" for none, absent: as the environment
+---  says (https_proxy, no_proxy); ca_file: the certificates to trust instead of the system's
+---@return avito.BlockingDriver
+function blocking.new(options)
+  return setmetatable({ handle = curl.easy(options) }, Driver)
+end
+
+return blocking

@@ -1,0 +1,78 @@
+--- The JSON of everything but the API's own answers: what Lua code of this project writes and reads
+--- (token files, the sandbox, the command line, request bodies given as tables).
+---
+--- Writing is lua-cjson's, from a private and strictly configured instance. Reading is the core's decoder:
+--- lua-cjson turns every integer into a float on Lua 5.4 and accepts what is not JSON.
+local core = require "avito_messenger.core"
+
+local json = {}
+
+local encoder
+-- Stand for what lua-cjson 2.1.0 cannot write, an empty array and a number of more than 14 digits, and are replaced in its
+-- output. They cannot come from outside: they hold an address of this process.
+local ADDRESS = tostring({}):match("%w+$")
+local EMPTY = "empty array " .. ADDRESS
+local NUMBER = "number " .. ADDRESS .. " "
+
+local function cjson()
+  if not encoder then
+    local found, library = pcall(require, "cjson")
+    if not found then
+      error("this needs lua-cjson: apt-get install lua-cjson, or luarocks install lua-cjson", 3)
+    end
+    encoder = library.new()
+    encoder.encode_invalid_numbers(false)
+    encoder.encode_sparse_array(false)
+    encoder.encode_max_depth(64)
+  end
+  return encoder
+end
+
+--- The value with every number that would lose digits replaced. Deeper than the encoder goes there is nothing to keep.
+local function exact(value, depth)
+  if type(value) == "number" then
+    if value ~= value or value - value ~= 0 or tonumber(("%.14g"):format(value)) == value then return value end
+    local integral = value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63
+    return NUMBER .. (integral and "%d" or "%.17g"):format(value)
+  end
+  if type(value) ~= "table" or depth > 64 then return value end
+  local copy = {}
+  for key, member in pairs(value) do copy[key] = exact(member, depth + 1) end
+  return copy
+end
+
+--- The list itself, or what is written as `[]` where it is empty (an empty table is written `{}`).
+---@generic T
+---@param list T[]
+---@return T[]|string
+function json.list(list)
+  if next(list) == nil then return EMPTY end
+  return list
+end
+
+--- The value that is written as `null`.
+---@return userdata
+function json.null()
+  return cjson().null
+end
+
+--- Writes a value as JSON. Numbers keep all their digits.
+---@param value any tables, strings, numbers, booleans, json.null()
+---@return string? text
+---@return string? message why the value has no JSON form
+function json.encode(value)
+  local ok, text = pcall(cjson().encode, exact(value, 1))
+  if not ok then return nil, tostring(text) end
+  return (text:gsub('"' .. EMPTY .. '"', "[]"):gsub('"' .. NUMBER .. '([^"]+)"', "%1"))
+end
+
+--- Reads JSON (RFC 8259, strictly). Members that are null are left out; integers are exact on Lua 5.4,
+--- and decimal strings past 2^53 on LuaJIT.
+---@param text string
+---@return any value
+---@return string? message what is wrong and at which byte
+function json.decode(text)
+  return core.decode(text)
+end
+
+return json

@@ -1,0 +1,70 @@
+--- Names that somebody typed: whether they are known, and which known one was probably meant.
+local words = {}
+
+-- Levenshtein's distance, on bytes: option names are ASCII.
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal, row[j] = row[j], best
+    end
+  end
+  return row[#b]
+end
+
+--- The known word nearest to `word`, or nil when none is near.
+---@param word string
+---@param known string[]
+---@return string?
+function words.nearest(word, known)
+  local best, least
+  for _, candidate in ipairs(known) do
+    local d = distance(word:lower(), candidate:lower())
+    if not least or d < least then best, least = candidate, d end
+  end
+  if least and least <= math.max(2, math.floor(#word / 3)) then return best end
+end
+
+--- "unknown <what> 'x'", with the word that was probably meant, or else with all there are.
+---@param word any
+---@param known string[]
+---@param what string
+---@return string
+function words.unknown(word, known, what)
+  word = tostring(word)
+  local nearest = words.nearest(word, known)
+  if nearest then return ("unknown %s '%s' (did you mean '%s'?)"):format(what, word, nearest) end
+  return ("unknown %s '%s' (known: %s)"):format(what, word, table.concat(known, ", "))
+end
+
+--- The names of a table, sorted.
+---@param set table<string, any>
+---@return string[]
+function words.names(set)
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return names
+end
+
+--- Raises when `options` is no table or has a name that `known` has not.
+---@param options table
+---@param known table<string, any>
+---@param what string for example "option"
+---@param level? integer as for error()
+function words.check(options, known, what, level)
+  level = (level or 1) + 1
+  if type(options) ~= "table" then
+    error(("%ss: table expected, got %s"):format(what, type(options)), level)
+  end
+  for name in pairs(options) do
+    if known[name] == nil then error(words.unknown(name, words.names(known), what), level) end
+  end
+end
+
+return words

@@ -1,0 +1,81 @@
+/* interpose.c - a library to LD_PRELOAD into a child interpreter (it is not a Lua module).
+ *
+ * It makes visible, or slow, what no server on loopback can:
+ *   - a name that ends in ".slow.invalid" takes SLOW_SECONDS to resolve;
+ *   - a name that ends in ".stray.invalid", and "localhost" too, resolves to 192.0.2.1
+ * (TEST-NET-1);
+ *   - each time a TLS library reads a bundle or a directory of certificates, a line is written to
+ *     the file named by INTERPOSE_LOG: "bundle" or "directory".
+ */
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHOW         __attribute__((visibility("default")))
+#define SLOW_SECONDS 20u
+
+SHOW int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **result);
+SHOW int X509_STORE_load_file(void *store, const char *path);
+SHOW int X509_STORE_load_path(void *store, const char *path);
+
+static void find(const char *name, void *function)
+{
+  void *address = dlsym(RTLD_NEXT, name);
+  memcpy(function, &address, sizeof address);
+}
+
+static int ends_with(const char *text, const char *end)
+{
+  size_t length = text ? strlen(text) : 0;
+  return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result)
+{
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+  find("getaddrinfo", &real);
+  if (ends_with(node, ".slow.invalid"))
+    (void)sleep(SLOW_SECONDS);
+  if (ends_with(node, ".stray.invalid") || ends_with(node, "localhost"))
+    node = "192.0.2.1";
+  return real(node, service, hints, result);
+}
+
+static void note(const char *line)
+{
+  const char *path = getenv("INTERPOSE_LOG");
+  int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+  if (fd < 0)
+    return;
+  if (write(fd, line, strlen(line)) < 0)
+    abort();
+  (void)close(fd);
+}
+
+int X509_STORE_load_file(void *store, const char *path)
+{
+  int (*real)(void *, const char *);
+
+  find("X509_STORE_load_file", &real);
+  note("bundle\n");
+  return real(store, path);
+}
+
+int X509_STORE_load_path(void *store, const char *path)
+{
+  int (*real)(void *, const char *);
+
+  find("X509_STORE_load_path", &real);
+  note("directory\n");
+  return real(store, path);
+}

@@ -1,0 +1,60 @@
+-- Starts the hostile server of raw_server_program.lua as a process of its own, and asks it what it saw.
+local process = require "spec_support.process"
+local socket = require "socket"
+
+local raw_server = {}
+
+local Server = {}
+Server.__index = Server
+
+--- The interpreter for helper programs: never the sanitized one, it would only be slow.
+---@return string
+function raw_server.interpreter()
+  return os.getenv("AVITO_INTERPRETER") or os.getenv("AVITO_LUA") or (_VERSION == "Lua 5.4" and "lua5.4" or "luajit")
+end
+
+--- Starts a server on a free port of 127.0.0.1. The child dies with the spec.
+---@param tls? { certificate: string, key: string } paths; without it the server speaks plain HTTP
+function raw_server.start(tls)
+  local argv = { raw_server.interpreter(), "spec/support/raw_server_program.lua" }
+  if tls then
+    argv[3], argv[4] = tls.certificate, tls.key
+  end
+  local child = process.spawn(argv, { stdout = "pipe" })
+  local port = assert(tonumber((child:read_line())), "the raw server did not start")
+  local control = assert(tonumber((child:read_line())), "the raw server did not start")
+  return setmetatable({
+    child = child,
+    port = port,
+    control = control,
+    url = (tls and "https" or "http") .. "://127.0.0.1:" .. port,
+  }, Server)
+end
+
+--- Tells the server something over its control port (plain lines, see the program).
+---@param command string
+---@return string[] lines of the answer
+function Server:tell(command)
+  local control = assert(socket.connect("127.0.0.1", self.control))
+  control:settimeout(10)
+  assert(control:send(command .. "\n"))
+  local text = assert(control:receive("*a"))
+  control:close()
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+--- The requests since the last call: "CONNECTION METHOD TARGET BODY-LENGTH".
+---@return string[]
+function Server:requests()
+  return self:tell("requests")
+end
+
+function Server:stop()
+  self.child:close()
+end
+
+return raw_server

@@ -1,0 +1,102 @@
+--- For specs: a sandbox as a process of its own on a free port of loopback, and plain HTTP requests to it.
+---
+---   local running = sandbox.start { "--shapes", "contract" }     arguments of `avito-messenger sandbox`
+---   running.base_url                                             "http://127.0.0.1:41234"
+---   running:control("POST", "say", { chat_id = …, text = … })    the control API: decoded answer, status
+---   running:get("/messenger/…", token) / :post(path, token, value)
+---   running:token() -> access token of the first account
+---   running:stop() -> "exit", 0
+local curl = require "avito_messenger.curl"
+local json = require "avito_messenger.json"
+local process = require "spec_support.process"
+
+local sandbox = {}
+
+sandbox.lua = os.getenv("AVITO_LUA") or (_VERSION == "Lua 5.1" and "luajit" or "lua5.4")
+
+--- Starts a program of this project under the interpreter of the spec.
+function sandbox.spawn(arguments, options)
+  local argv = {}
+  for word in sandbox.lua:gmatch("%S+") do argv[#argv + 1] = word end
+  for _, word in ipairs(arguments) do argv[#argv + 1] = word end
+  options = options or { stdout = "pipe" }
+  -- The modules of a sanitized build do not load without the sanitizer's library.
+  options.env = options.env or { LD_PRELOAD = os.getenv("LD_PRELOAD") or false }
+  return process.spawn(argv, options)
+end
+
+--- Performs one request. Returns what the transport reports: { status, head, body } or { error, … }.
+--- `request.turn` is called between steps: a server in the same process works there.
+function sandbox.request(request)
+  local multi = curl.multi {}
+  local id = multi:add { method = request.method or "GET", url = request.url, headers = request.headers or {},
+    body = request.body, timeout = request.timeout or 10, connect_timeout = 5, max_bytes = 64 * 1024 * 1024,
+    max_head_bytes = 256 * 1024, purpose = "call" }
+  while true do
+    for _, finished in ipairs(multi:step(request.turn and 0.001 or 1)) do
+      if finished.id == id then
+        multi:close()
+        return finished.response
+      end
+    end
+    if request.turn then request.turn() end
+  end
+end
+
+local Running = {}
+Running.__index = Running
+
+--- The credentials of the default world's first account.
+sandbox.client_id, sandbox.client_secret, sandbox.user_id = "dummy-client-id", "dummy-client-secret", 94235311
+
+function sandbox.start(arguments)
+  local given = { "bin/avito-messenger", "sandbox", "--port", "0" }
+  for _, word in ipairs(arguments or {}) do given[#given + 1] = word end
+  local child = sandbox.spawn(given)
+  local line, problem = child:read_line()
+  local url = line and line:match("^sandbox listening on (%S+)$")
+  if not url then error("the sandbox did not start: " .. tostring(line or problem)) end
+  return setmetatable({ child = child, base_url = url }, Running)
+end
+
+function Running:request(method, path, headers, body, timeout)
+  return sandbox.request { method = method, url = self.base_url .. path, headers = headers, body = body,
+    timeout = timeout }
+end
+
+local function bearer(token)
+  return token and { "Authorization: Bearer " .. token } or {}
+end
+
+function Running:get(path, token)
+  return self:request("GET", path, bearer(token))
+end
+
+function Running:post(path, token, value)
+  local headers = bearer(token)
+  if value ~= nil then headers[#headers + 1] = "Content-Type: application/json" end
+  return self:request("POST", path, headers, value ~= nil and assert(json.encode(value)) or nil)
+end
+
+function Running:control(method, what, value)
+  local response = self:request(method, "/sandbox/" .. what, {}, value ~= nil and assert(json.encode(value)) or nil)
+  if response.error then error(response.message) end
+  return json.decode(response.body), response.status
+end
+
+function Running:token(client_id, client_secret)
+  local response = self:request("POST", "/token", { "Content-Type: application/x-www-form-urlencoded" },
+    ("grant_type=client_credentials&client_id=%s&client_secret=%s"):format(client_id or sandbox.client_id,
+      client_secret or sandbox.client_secret))
+  return json.decode(response.body).access_token
+end
+
+--- Stops it as a person would, and says how it ended.
+function Running:stop()
+  self.child:kill("TERM")
+  local how, code = self.child:wait()
+  self.child:close()
+  return how, code
+end
+
+return sandbox

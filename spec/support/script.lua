@@ -1,0 +1,63 @@
+--- A driver for specs: answers requests from a script, under a clock that only moves when it is told to.
+local script = {}
+
+local metatable = { __index = {} }
+local driver = metatable.__index
+
+--- An HTTP answer; `body` as JSON text, `headers` as a table.
+function script.answer(status, body, headers)
+  local head = { ("HTTP/1.1 %d Whatever"):format(status) }
+  for name, value in pairs(headers or {}) do head[#head + 1] = name .. ": " .. value end
+  return { status = status, head = table.concat(head, "\r\n") .. "\r\n\r\n", body = body or "" }
+end
+
+--- No answer.
+function script.failure(kind, dispatched, stale)
+  return { error = kind, message = "scripted " .. kind, dispatched = dispatched, stale = stale }
+end
+
+script.TOKEN = '{"access_token":"dummy-token-1","expires_in":86400,"token_type":"Bearer"}'
+
+--- `answers` is a list, or a function (request, number) -> response. After the end of a list every request raises.
+function script.driver(answers)
+  return setmetatable({ answers = answers, requests = {}, waits = {}, clock = 1000, unix = 1700000000 }, metatable)
+end
+
+function driver:now() return self.clock end
+
+function driver:time() return self.unix + self.clock end
+
+function driver:sleep(seconds)
+  self.waits[#self.waits + 1] = seconds
+  self.clock = self.clock + seconds
+end
+
+function driver:perform(request)
+  local number = #self.requests + 1
+  self.requests[number] = request
+  local answer
+  if type(self.answers) == "function" then
+    answer = self.answers(request, number)
+  else
+    answer = self.answers[number]
+  end
+  assert(answer, "the script has no answer to request " .. number .. ": " .. request.method .. " " .. request.url)
+  local takes = answer.takes or 0.01
+  if takes > request.timeout then
+    answer, takes = script.failure("timeout", true), request.timeout
+  end
+  self.clock = self.clock + takes
+  return answer
+end
+
+function driver:close() self.closed = true end
+
+--- The value of a request's header, or nil.
+function script.header(request, name)
+  for _, line in ipairs(request.headers) do
+    local key, value = line:match("^([^:]+): (.*)$")
+    if key:lower() == name:lower() then return value end
+  end
+end
+
+return script

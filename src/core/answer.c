@@ -1,0 +1,177 @@
+#include "answer.h"
+
+#include "http_head.h"
+#include "json_decode.h"
+#include "limits.h"
+#include "text.h"
+
+/* Pushes a decode error that keeps the start of the body. Pops the message. [-1, +1, m] */
+static bool unreadable(lua_State *L, const struct avito_response *response, const char *name)
+{
+  avito_error_new(L, "decode", name, true); /* err */
+  lua_pushinteger(L, response->status);
+  lua_setfield(L, -2, "status");
+  size_t length = response->body_length < AVITO_MAX_ERROR_BODY ? response->body_length : AVITO_MAX_ERROR_BODY;
+  lua_pushlstring(L, response->body, length);
+  lua_setfield(L, -2, "body");
+  return false;
+}
+
+static bool unexpected(lua_State *L, const struct avito_response *response, const char *name, const char *expected)
+{
+  lua_pushfstring(L, "the answer is not what was expected: %s", expected);
+  return unreadable(L, response, name);
+}
+
+/* {"error":…} or {"ok":false} with a good status is a failure all the same. */
+static bool is_failure(lua_State *L, int object)
+{
+  lua_getfield(L, object, "error"); /* error */
+  bool failure = lua_type(L, -1) == LUA_TTABLE || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0);
+  lua_pop(L, 1);
+  return failure;
+}
+
+static bool says_not_ok(lua_State *L, int object)
+{
+  lua_getfield(L, object, "ok"); /* ok */
+  bool not_ok = lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return not_ok;
+}
+
+/* A null member is left out by the decoder; servers write null for an empty list. Is the member named at all? */
+static bool names_member(const struct avito_response *response, const char *key)
+{
+  size_t length = strlen(key);
+  const char *at = response->body;
+  const char *end = at + response->body_length;
+  while ((at = memchr(at, '"', (size_t)(end - at))) != NULL && (size_t)(end - ++at) > length) {
+    if (memcmp(at, key, length) == 0 && at[length] == '"') {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool read_list(lua_State *L, const struct avito_response *response, const char *key, const char *name)
+{
+  int answer = lua_gettop(L);
+  lua_getfield(L, answer, key);         /* answer list */
+  if (lua_type(L, -1) == LUA_TTABLE) {
+    lua_getfield(L, answer, "meta");    /* answer list meta */
+    if (lua_type(L, -1) != LUA_TTABLE) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+    }
+    lua_remove(L, answer); /* list meta */
+    return true;
+  }
+  lua_pop(L, 1); /* answer */
+  if (response->body[strspn(response->body, " \t\r\n")] == '[') {
+    lua_newtable(L); /* list meta */
+    return true;
+  }
+  lua_pop(L, 1); /* - */
+  if (names_member(response, key)) {
+    lua_newtable(L);
+    lua_newtable(L); /* list meta */
+    return true;
+  }
+  lua_pushfstring(L, "the answer is not what was expected: no list \"%s\"", key);
+  return unreadable(L, response, name);
+}
+
+/* {image_id: {size: url}}: pushes the id and the sizes. */
+static bool read_image(lua_State *L, const struct avito_response *response, const char *name)
+{
+  int answer = lua_gettop(L);
+  lua_pushnil(L);                                                          /* answer nil */
+  while (lua_next(L, answer) != 0) {                                       /* answer id sizes */
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TTABLE) {
+      lua_remove(L, answer); /* id sizes */
+      return true;
+    }
+    lua_pop(L, 1); /* answer id */
+  }
+  lua_pop(L, 1); /* - */
+  return unexpected(L, response, name, "no image id with its sizes");
+}
+
+static bool is_json(const struct avito_response *response)
+{
+  size_t length;
+  const char *type = avito_head_find(response->head, response->head_length, "content-type", &length);
+  return type == NULL || avito_contains_word(type, length, "json");
+}
+
+bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *response, enum avito_answer answer,
+                       const char *answer_key, const char *name)
+{
+  static const struct avito_json_limits limits = {AVITO_MAX_ANSWER, AVITO_MAX_DEPTH};
+  struct avito_json_error error;
+  decoder = lua_absindex(L, decoder);
+  luaL_checkstack(L, 10, NULL);
+  if (answer == AVITO_ANSWER_BYTES) {
+    lua_pushlstring(L, response->body, response->body_length);
+    lua_pushnil(L);
+    return true;
+  }
+  if (response->body_length == 0 && (answer == AVITO_ANSWER_NOTHING || answer == AVITO_ANSWER_ANY)) {
+    lua_pushboolean(L, 1);
+    lua_pushnil(L);
+    return true;
+  }
+  if (answer == AVITO_ANSWER_ANY && !is_json(response)) {
+    lua_pushlstring(L, response->body, response->body_length);
+    lua_pushnil(L);
+    return true;
+  }
+  if (!avito_json_decode(L, decoder, response->body, response->body_length, &limits, &error)) {
+    if (response->body_length == 0) {
+      lua_pushliteral(L, "the answer is empty");
+    } else {
+      lua_pushfstring(L, "the answer is not JSON: %s at byte %d", error.message, (int)error.offset + 1);
+    }
+    return unreadable(L, response, name);
+  }
+  if (lua_type(L, -1) == LUA_TTABLE) { /* value */
+    bool failure = is_failure(L, lua_gettop(L));
+    if (failure || says_not_ok(L, lua_gettop(L))) {
+      lua_pop(L, 1); /* - */
+      avito_error_from_answer(L, decoder, response, name, -1);
+      lua_pushstring(L, "server"); /* err kind */
+      lua_setfield(L, -2, "kind"); /* err */
+      return false;
+    }
+  } else if (answer != AVITO_ANSWER_ANY && answer != AVITO_ANSWER_NOTHING) {
+    lua_pop(L, 1);
+    return unexpected(L, response, name, "neither an object nor a list");
+  }
+  switch (answer) {
+  case AVITO_ANSWER_LIST:
+    return read_list(L, response, answer_key, name);
+  case AVITO_ANSWER_IMAGE:
+    return read_image(L, response, name);
+  case AVITO_ANSWER_MAP:
+    lua_getfield(L, -1, answer_key); /* value map */
+    lua_remove(L, -2);               /* map */
+    if (lua_type(L, -1) != LUA_TTABLE) {
+      lua_pop(L, 1); /* - */
+      if (!names_member(response, answer_key)) {
+        lua_pushfstring(L, "the answer is not what was expected: no object \"%s\"", answer_key);
+        return unreadable(L, response, name);
+      }
+      lua_newtable(L); /* map */
+    }
+    break;
+  case AVITO_ANSWER_NOTHING:
+    lua_pop(L, 1);
+    lua_pushboolean(L, 1); /* true */
+    break;
+  default:
+    break;
+  }
+  lua_pushnil(L); /* value nil */
+  return true;
+}

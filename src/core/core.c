@@ -1,0 +1,27 @@
+/* The module avito_messenger.core: everything the client decides, and nothing that touches a socket or a clock. */
+#include "endpoints.h"
+#include "error.h"
+#include "file.h"
+#include "image.h"
+#include "json_decode.h"
+#include "operation.h"
+#include "session.h"
+
+AVITO_EXPORT int luaopen_avito_messenger_core(lua_State *L);
+
+int luaopen_avito_messenger_core(lua_State *L)
+{
+  static const luaL_Reg functions[] = {
+    {"session", avito_session_new}, {"endpoints", avito_endpoints_list}, {NULL, NULL}};
+  lua_newtable(L); /* module */
+  luaL_setfuncs(L, functions, 0);
+  avito_json_register(L);
+  avito_image_register(L);
+  avito_file_register(L);
+  avito_session_register(L);
+  avito_operation_register(L);
+  avito_call_register(L);
+  luaL_newmetatable(L, AVITO_ERROR); /* module metatable */
+  lua_setfield(L, -2, "error_metatable");
+  return 1; /* module */
+}

@@ -1,0 +1,538 @@
+#include "operation.h"
+
+#include <math.h>
+
+#include "answer.h"
+#include "arguments.h"
+#include "http_head.h"
+#include "limits.h"
+#include "request.h"
+#include "text.h"
+#include "url.h"
+
+void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot)
+{
+  avito_getowned(L, op);         /* slots */
+  lua_rawgeti(L, -1, (int)slot); /* slots value */
+  lua_remove(L, -2);             /* value */
+}
+
+void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot)
+{
+  avito_getowned(L, op);         /* value slots */
+  lua_insert(L, -2);             /* slots value */
+  lua_rawseti(L, -2, (int)slot); /* slots */
+  lua_pop(L, 1);                 /* - */
+}
+
+static struct avito_operation *check(lua_State *L, int index)
+{
+  return luaL_checkudata(L, index, AVITO_OPERATION);
+}
+
+/* ---- its end ---- */
+
+/* Ends the operation with the value and the meta on top. [-2, +0, m] */
+static void succeed(lua_State *L, int op, struct avito_operation *operation)
+{
+  avito_op_set(L, op, AVITO_OP_META);
+  avito_op_set(L, op, AVITO_OP_VALUE);
+  operation->end = AVITO_DONE;
+}
+
+/* Ends the operation with the error on top. [-1, +0, m] */
+static void fail(lua_State *L, int op, struct avito_operation *operation)
+{
+  avito_token_abandon(L, op);
+  avito_op_set(L, op, AVITO_OP_VALUE);
+  operation->end = AVITO_FAILED;
+}
+
+/* Makes an error of the message on top. [-1, +1, m] */
+static void make_error(lua_State *L, int op, const char *kind)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  avito_op_get(L, op, AVITO_OP_NAME);                                        /* message name */
+  lua_insert(L, -2);                                                         /* name message */
+  avito_error_new(L, kind, lua_tostring(L, -2), operation->dispatched); /* name err */
+  lua_remove(L, -2);                                                         /* err */
+}
+
+/* ---- requests ---- */
+
+static const char *const purpose_names[] = {"call", "token", "self", "download"};
+
+/* Appends the string on top to the list below it. [-1, +0, m] */
+static void append(lua_State *L, int list, int *count)
+{
+  lua_rawseti(L, list, ++*count);
+}
+
+static void push_headers(lua_State *L, int op, int session, enum avito_purpose purpose, const char *type, bool authorized)
+{
+  int count = 0;
+  lua_createtable(L, 6, 0); /* headers */
+  int headers = lua_gettop(L);
+  if (authorized) {
+    avito_session_get(L, session, AVITO_SLOT_AUTHORIZATION);
+    append(L, headers, &count);
+  }
+  avito_session_get(L, session, AVITO_SLOT_USER_AGENT);
+  append(L, headers, &count);
+  lua_pushstring(L, purpose == AVITO_DOWNLOAD ? "Accept: */*" : "Accept: application/json");
+  append(L, headers, &count);
+  if (type != NULL) {
+    lua_pushstring(L, type);
+    append(L, headers, &count);
+  }
+  if (purpose == AVITO_CALL) {
+    avito_op_get(L, op, AVITO_OP_HEADERS); /* headers more */
+    if (lua_type(L, -1) == LUA_TTABLE) {
+      int more = (int)lua_rawlen(L, -1);
+      for (int i = 1; i <= more; i++) {
+        lua_rawgeti(L, -1, i);
+        append(L, headers, &count);
+      }
+    }
+    lua_pop(L, 1); /* headers */
+  }
+}
+
+int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
+                  bool authorized, double now)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  double left = operation->deadline - now;
+  int url = lua_gettop(L) - 1;
+  luaL_checkstack(L, 8, NULL);
+  avito_op_get(L, op, AVITO_OP_SESSION); /* url body session */
+  int session_index = lua_gettop(L);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  lua_pushliteral(L, "send");                                           /* url body session "send" */
+  lua_createtable(L, 0, 12);                                            /* url body session "send" request */
+  push_headers(L, op, session_index, purpose, type, authorized); /* … request headers */
+  lua_setfield(L, -2, "headers");
+  lua_pushstring(L, method);
+  lua_setfield(L, -2, "method");
+  lua_pushvalue(L, url);
+  lua_setfield(L, -2, "url");
+  lua_pushvalue(L, url + 1);
+  lua_setfield(L, -2, "body");
+  lua_pushnumber(L, left);
+  lua_setfield(L, -2, "timeout");
+  lua_pushnumber(L, fmin(left, AVITO_MAX_CONNECT));
+  lua_setfield(L, -2, "connect_timeout");
+  lua_pushinteger(L, purpose == AVITO_DOWNLOAD ? AVITO_MAX_DOWNLOAD : AVITO_MAX_ANSWER);
+  lua_setfield(L, -2, "max_bytes");
+  lua_pushinteger(L, AVITO_MAX_HEAD);
+  lua_setfield(L, -2, "max_head_bytes");
+  lua_pushstring(L, purpose_names[purpose]);
+  lua_setfield(L, -2, "purpose");
+  avito_op_get(L, op, AVITO_OP_NAME);
+  lua_setfield(L, -2, "endpoint");
+  if (purpose == operation->own_purpose) {
+    operation->attempts++;
+  }
+  lua_pushinteger(L, operation->attempts);
+  lua_setfield(L, -2, "attempt");
+  lua_insert(L, url);     /* request url body session "send" */
+  lua_insert(L, url);     /* "send" request url body session */
+  lua_settop(L, url + 1); /* "send" request */
+  operation->awaits = AVITO_AWAITS_RESPONSE;
+  operation->sent = purpose;
+  operation->sent_generation = session->generation;
+  return 2;
+}
+
+/* Pushes the URL, with the user id in its place. [-0, +1, m] */
+static void push_url(lua_State *L, int op, int session)
+{
+  avito_op_get(L, op, AVITO_OP_URL); /* url */
+  struct avito_operation *operation = lua_touserdata(L, op);
+  if (!operation->needs_user) {
+    return;
+  }
+  const char *url = lua_tostring(L, -1);
+  const char *slot = strstr(url, AVITO_USER_SLOT);
+  lua_pushlstring(L, url, (size_t)(slot - url));              /* url before */
+  avito_session_get(L, session, AVITO_SLOT_USER_ID);          /* url before id */
+  lua_pushstring(L, slot + sizeof AVITO_USER_SLOT - 1); /* url before id after */
+  lua_concat(L, 3);                                           /* url whole */
+  lua_remove(L, -2);                                          /* whole */
+}
+
+static int send_own(lua_State *L, int op, int session, double now)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  push_url(L, op, session);           /* url */
+  avito_op_get(L, op, AVITO_OP_BODY); /* url body */
+  avito_op_get(L, op, AVITO_OP_TYPE); /* url body type */
+  const char *type = lua_tostring(L, -1);
+  lua_pop(L, 1); /* url body; the operation holds the type */
+  return avito_op_send(L, op, operation->method, operation->own_purpose, type, operation->needs_token, now);
+}
+
+static int send_self(lua_State *L, int op, int session, double now)
+{
+  avito_session_get(L, session, AVITO_SLOT_BASE_URL); /* base */
+  lua_pushstring(L, avito_endpoint_find("get_self")->path);
+  lua_concat(L, 2); /* url */
+  lua_pushnil(L);   /* url nil */
+  return avito_op_send(L, op, "GET", AVITO_SELF, NULL, true, now);
+}
+
+/* ---- next ---- */
+
+static int push_end(lua_State *L, int op, const struct avito_operation *operation)
+{
+  if (operation->end == AVITO_FAILED) {
+    lua_pushliteral(L, "fail");
+    avito_op_get(L, op, AVITO_OP_VALUE);
+    return 2;
+  }
+  lua_pushliteral(L, "done");
+  avito_op_get(L, op, AVITO_OP_VALUE);
+  avito_op_get(L, op, AVITO_OP_META);
+  return 3;
+}
+
+static bool knows_user(lua_State *L, int session)
+{
+  avito_session_get(L, session, AVITO_SLOT_USER_ID);
+  bool known = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return known;
+}
+
+static void fail_late(lua_State *L, int op, struct avito_operation *operation)
+{
+  lua_pushstring(L, operation->waits_for_renewal ? "another call was still renewing the access token at the deadline"
+                                                 : "the deadline passed before the request could be made");
+  make_error(L, op, "timeout");
+  fail(L, op, operation);
+}
+
+static int op_next(lua_State *L)
+{
+  struct avito_operation *operation = check(L, 1);
+  double now = luaL_checknumber(L, 2);
+  lua_settop(L, 3);
+  if (operation->awaits != AVITO_AWAITS_NOTHING) {
+    return luaL_error(L, "operation: feed what came of the last step before asking for the next");
+  }
+  if (operation->end == AVITO_RUNNING && now >= operation->deadline) {
+    fail_late(L, 1, operation);
+  }
+  if (operation->locked && (operation->end != AVITO_RUNNING || operation->renewal == AVITO_RENEWAL_NONE)) {
+    operation->awaits = AVITO_AWAITS_UNLOCK;
+    lua_pushliteral(L, "unlock");
+    return 1;
+  }
+  if (operation->end != AVITO_RUNNING) {
+    return push_end(L, 1, operation);
+  }
+  if (now < operation->wake) {
+    lua_pushliteral(L, "wait");
+    lua_pushnumber(L, fmin(operation->wake, operation->deadline) - now);
+    lua_pushstring(L, operation->wake_reason);
+    return 3;
+  }
+  if (operation->needs_token) {
+    int pushed = 0;
+    switch (avito_token_step(L, 1, now, &pushed)) {
+    case AVITO_TOKEN_PUSHED:
+      return pushed;
+    case AVITO_TOKEN_FAILED: /* err */
+      fail(L, 1, operation);
+      return op_next(L);
+    default:
+      break;
+    }
+    if (operation->locked) {
+      return op_next(L); /* hand the lock back before anything else */
+    }
+  }
+  avito_op_get(L, 1, AVITO_OP_SESSION); /* session */
+  int session = lua_gettop(L);
+  if (operation->needs_user && !knows_user(L, session)) {
+    return send_self(L, 1, session, now);
+  }
+  return send_own(L, 1, session, now);
+}
+
+/* ---- feed ---- */
+
+bool avito_op_retry(lua_State *L, int op, double retry_after, bool at_once, double now)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  avito_op_get(L, op, AVITO_OP_SESSION); /* err session */
+  struct avito_session *session = lua_touserdata(L, -1);
+  lua_pop(L, 1); /* err */
+  if (operation->retries_left < 1 || session->quota < 1) {
+    return false;
+  }
+  double wait = 0;
+  if (retry_after >= 0) {
+    wait = retry_after + avito_session_random(session) * AVITO_BACKOFF_BASE;
+  } else if (!at_once) {
+    int made = operation->attempts > 0 ? operation->attempts - 1 : 0;
+    wait = avito_session_random(session) * fmin(AVITO_BACKOFF_CAP, ldexp(AVITO_BACKOFF_BASE, made < 16 ? made : 16));
+  }
+  if (now + wait >= operation->deadline) {
+    return false; /* it could not be made in time: say so now rather than then */
+  }
+  session->quota -= 1;
+  operation->retries_left--;
+  operation->wake = now + wait;
+  operation->wake_reason = "retry";
+  lua_pop(L, 1); /* - */
+  return true;
+}
+
+/* A string field of the response table; raises when it is missing. The table anchors it. */
+static const char *response_string(lua_State *L, int response, const char *field, size_t *length)
+{
+  lua_getfield(L, response, field);
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    luaL_error(L, "response.%s must be a string, got %s", field, luaL_typename(L, -1));
+  }
+  const char *value = lua_tolstring(L, -1, length);
+  lua_pop(L, 1);
+  return value;
+}
+
+static bool response_flag(lua_State *L, int response, const char *field)
+{
+  lua_getfield(L, response, field);
+  bool flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+/* No answer came. */
+static void feed_failure(lua_State *L, int op, int response, double now)
+{
+  static const char *const kinds[] = {"network", "timeout", "decode", "cancelled", NULL};
+  struct avito_operation *operation = lua_touserdata(L, op);
+  bool dispatched = response_flag(L, response, "dispatched");
+  bool stale = response_flag(L, response, "stale");
+  bool own = operation->sent == operation->own_purpose;
+  lua_getfield(L, response, "error"); /* kind */
+  const char *kind = kinds[luaL_checkoption(L, -1, NULL, kinds)];
+  size_t length;
+  response_string(L, response, "message", &length);
+  operation->dispatched = operation->dispatched || (own && dispatched);
+  lua_getfield(L, response, "message"); /* kind message */
+  make_error(L, op, kind);              /* kind err */
+  lua_remove(L, -2);                    /* err */
+  if (operation->sent == AVITO_TOKEN) {
+    if (kind[0] == 'c' || kind[0] == 'd' || !avito_token_unanswered(L, op, now)) {
+      fail(L, op, operation);
+    }
+    return;
+  }
+  bool passes = kind[0] == 'n' || kind[0] == 't'; /* network, timeout */
+  bool harmless = !own || operation->repeat == AVITO_SAFE || !dispatched;
+  if (!passes || !harmless || !avito_op_retry(L, op, -1, stale, now)) {
+    fail(L, op, operation);
+  }
+}
+
+/* Takes the user id out of the answer to get_self, on top. [-1, +0, m] */
+static bool take_self(lua_State *L, int session)
+{
+  int64_t id;
+  lua_getfield(L, -1, "id"); /* self id */
+  bool found = avito_to_integer(L, -1, &id) && id > 0;
+  lua_pop(L, 2); /* - */
+  if (found) {
+    avito_push_id(L, id);
+    avito_session_set(L, session, AVITO_SLOT_USER_ID);
+  }
+  return found;
+}
+
+/* A 2xx answer to the own request or to the look-up of the account. */
+static void feed_success(lua_State *L, int op, int session, const struct avito_response *response)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  bool own = operation->sent == operation->own_purpose;
+  avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
+  int decoder = lua_gettop(L);
+  avito_op_get(L, op, AVITO_OP_NAME); /* decoder name */
+  const char *name = lua_tostring(L, -1);
+  enum avito_answer answer = own ? operation->answer : AVITO_ANSWER_OBJECT;
+  if (!avito_answer_read(L, decoder, response, answer, operation->answer_key, name)) { /* decoder name err */
+    lua_pushboolean(L, operation->dispatched);
+    lua_setfield(L, -2, "dispatched");
+    fail(L, op, operation);
+  } else if (own) { /* decoder name value meta */
+    succeed(L, op, operation);
+  } else {
+    lua_pop(L, 1); /* decoder name value */
+    if (!take_self(L, session)) {
+      lua_pushliteral(L, "the account's user id could not be looked up: the answer has no id");
+      make_error(L, op, "decode");
+      avito_error_hint(L, "pass user_id to avito.client");
+      fail(L, op, operation);
+    }
+  }
+  lua_settop(L, decoder - 1);
+}
+
+/* Answers that may be other ones in a while. */
+static bool passes(int status)
+{
+  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static void feed_answer(lua_State *L, int op, int session, const struct avito_response *response, double now,
+                        double unix_now)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  struct avito_session *shared = lua_touserdata(L, session);
+  bool own = operation->sent == operation->own_purpose;
+  double retry_after = avito_retry_after(response->head, response->head_length, unix_now);
+  avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
+  avito_op_get(L, op, AVITO_OP_NAME);                /* decoder name */
+  bool token_refused =
+    avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
+  lua_replace(L, -3);                                                                          /* err name */
+  lua_pop(L, 1);                                                                               /* err */
+  lua_pushboolean(L, operation->dispatched);
+  lua_setfield(L, -2, "dispatched");
+  if (token_refused && operation->needs_token) {
+    bool newer = shared->generation != operation->sent_generation;
+    if (!operation->reauthorized && (newer || avito_token_renewable(L, op))) {
+      operation->reauthorized = true;
+      avito_session_reject(shared, operation->sent_generation);
+      lua_pop(L, 1); /* - */
+      return;
+    }
+    fail(L, op, operation);
+    return;
+  }
+  bool harmless = !own || operation->repeat == AVITO_SAFE || response->status == 429;
+  if (!passes(response->status) || !harmless || !avito_op_retry(L, op, retry_after, false, now)) {
+    fail(L, op, operation);
+  }
+}
+
+static void feed_response(lua_State *L, int op, int index, double now, double unix_now)
+{
+  struct avito_operation *operation = lua_touserdata(L, op);
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_getfield(L, index, "error"); /* error */
+  bool failed = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (failed) {
+    operation->awaits = AVITO_AWAITS_NOTHING;
+    feed_failure(L, op, index, now);
+    return;
+  }
+  struct avito_response response;
+  lua_getfield(L, index, "status");
+  response.status = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  response.head = response_string(L, index, "head", &response.head_length);
+  response.body = response_string(L, index, "body", &response.body_length);
+  operation->awaits = AVITO_AWAITS_NOTHING;
+  avito_op_get(L, op, AVITO_OP_SESSION); /* session */
+  int session_index = lua_gettop(L);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  operation->dispatched = operation->dispatched || operation->sent == operation->own_purpose;
+  if (response.status < 500 && response.status != 429) {
+    session->quota = fmin(AVITO_QUOTA_CAP, session->quota + AVITO_QUOTA_ANSWERED);
+  }
+  if (operation->sent == AVITO_TOKEN) {
+    if (!avito_token_answered(L, op, &response, now, unix_now)) { /* session err */
+      fail(L, op, operation);
+    }
+  } else if (response.status >= 200 && response.status < 300) {
+    feed_success(L, op, session_index, &response);
+  } else {
+    feed_answer(L, op, session_index, &response, now, unix_now);
+  }
+  lua_settop(L, session_index - 1);
+}
+
+static int op_feed(lua_State *L)
+{
+  struct avito_operation *operation = check(L, 1);
+  double now = luaL_checknumber(L, 2);
+  double unix_now = luaL_checknumber(L, 3);
+  lua_settop(L, 5); /* op now unix value message */
+  bool fine = true;
+  enum avito_awaits awaited = operation->awaits;
+  if (awaited == AVITO_AWAITS_NOTHING) {
+    return luaL_error(L, "operation: there is nothing to feed; ask for the next step");
+  }
+  if (awaited == AVITO_AWAITS_RESPONSE) {
+    feed_response(L, 1, 4, now, unix_now);
+    return 0;
+  }
+  operation->awaits = AVITO_AWAITS_NOTHING;
+  switch (awaited) {
+  case AVITO_AWAITS_LOCK:
+    fine = avito_token_locked(L, 1, 4, now);
+    break;
+  case AVITO_AWAITS_LOAD:
+    fine = avito_token_loaded(L, 1, 4, now, unix_now);
+    break;
+  case AVITO_AWAITS_SAVE:
+    fine = avito_token_saved(L, 1, 4, now);
+    break;
+  default:
+    operation->locked = false;
+    break;
+  }
+  if (!fine) { /* … err */
+    fail(L, 1, operation);
+  }
+  return 0;
+}
+
+/* op:cancel(message): gives the call up; next then says "unlock" where the store's lock is held, and "fail". */
+static int op_cancel(lua_State *L)
+{
+  struct avito_operation *operation = check(L, 1);
+  const char *message = luaL_optstring(L, 2, "the call was cancelled");
+  if (operation->end == AVITO_RUNNING) {
+    if (operation->awaits == AVITO_AWAITS_RESPONSE && operation->sent == operation->own_purpose) {
+      operation->dispatched = true; /* nobody has said that it was not */
+    }
+    if (operation->awaits == AVITO_AWAITS_LOCK) {
+      operation->locked = true; /* it may have been got */
+    }
+    operation->awaits = AVITO_AWAITS_NOTHING;
+    lua_pushstring(L, message);
+    make_error(L, 1, "cancelled");
+    fail(L, 1, operation);
+  }
+  return 0;
+}
+
+static int op_gc(lua_State *L)
+{
+  avito_token_abandon(L, 1);
+  return 0;
+}
+
+static int op_tostring(lua_State *L)
+{
+  check(L, 1);
+  avito_op_get(L, 1, AVITO_OP_NAME);
+  lua_pushfstring(L, "avito_messenger.operation (%s)", lua_tostring(L, -1));
+  return 1;
+}
+
+void avito_operation_register(lua_State *L)
+{
+  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed},           {"cancel", op_cancel},
+                                     {"__gc", op_gc},   {"__tostring", op_tostring}, {NULL, NULL}};
+  luaL_newmetatable(L, AVITO_OPERATION); /* metatable */
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1); /* - */
+}

@@ -1,0 +1,143 @@
+/* operation.h - one call, as a machine that decides while a driver moves bytes.
+ *
+ * Lua:  op:next(now, unix) says what to do; op:feed(…, now, unix) takes what came of it. Nothing here has a clock, a
+ * socket or a random number of its own: `now` is monotonic seconds, `unix` Unix seconds, randomness the session's seed.
+ *
+ *   op:next(now, unix) ->            then
+ *     "send", request                op:feed(now, unix, response)            request and response: see below
+ *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token")
+ *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
+ *                                                                            another process has it, it cannot be had
+ *     "load"                         op:feed(now, unix, tokens | nil, message)
+ *     "save", tokens                 op:feed(now, unix, true | nil, message)
+ *     "unlock"                       op:feed(now, unix)
+ *     "done", value, meta            the end; next says the same again
+ *     "fail", err                    the end
+ *
+ * Between "lock" and "unlock" the operation holds the store's lock: a caller that gives the operation up calls
+ * op:cancel() and goes on until "fail".
+ *
+ * request   { method, url, headers = { "Name: value" … }, body, timeout, connect_timeout, max_bytes, max_head_bytes,
+ *             purpose = "call" | "token" | "self" | "download", endpoint, attempt }
+ * response  { status, head, body } or { error = "network" | "timeout" | "decode" | "cancelled", message, dispatched,
+ *             stale }
+ */
+#ifndef AVITO_OPERATION_H
+#define AVITO_OPERATION_H
+
+#include <stdbool.h>
+
+#include "endpoints.h"
+#include "error.h"
+#include "session.h"
+
+#define AVITO_OPERATION "avito_messenger.operation"
+
+enum avito_operation_slot {
+  AVITO_OP_SESSION = 1,
+  AVITO_OP_NAME,    /* what errors and events call it */
+  AVITO_OP_URL,     /* with AVITO_USER_SLOT where the user id is not known yet */
+  AVITO_OP_BODY,    /* or nil */
+  AVITO_OP_TYPE,    /* the Content-Type header line, or nil */
+  AVITO_OP_HEADERS, /* a list of more header lines, or nil */
+  AVITO_OP_VALUE,   /* the result, or the error */
+  AVITO_OP_META
+};
+
+enum avito_purpose { AVITO_CALL, AVITO_TOKEN, AVITO_SELF, AVITO_DOWNLOAD };
+
+enum avito_awaits {
+  AVITO_AWAITS_NOTHING,
+  AVITO_AWAITS_RESPONSE,
+  AVITO_AWAITS_LOCK,
+  AVITO_AWAITS_LOAD,
+  AVITO_AWAITS_SAVE,
+  AVITO_AWAITS_UNLOCK
+};
+
+/* How far the renewal of the token is that this operation carries out for all. */
+enum avito_renewal { AVITO_RENEWAL_NONE, AVITO_RENEWAL_LOCK, AVITO_RENEWAL_LOAD, AVITO_RENEWAL_REQUEST, AVITO_RENEWAL_SAVE };
+
+enum avito_grant { AVITO_GRANT_NONE, AVITO_GRANT_REFRESH, AVITO_GRANT_GIVEN_REFRESH, AVITO_GRANT_CODE, AVITO_GRANT_CLIENT };
+
+enum avito_end { AVITO_RUNNING, AVITO_DONE, AVITO_FAILED };
+
+struct avito_operation {
+  const char *method; /* static */
+  enum avito_answer answer;
+  const char *answer_key; /* static, or NULL */
+  enum avito_repeat repeat;
+  enum avito_purpose own_purpose; /* AVITO_CALL or AVITO_DOWNLOAD */
+  bool needs_token, needs_user;
+
+  double deadline;
+  double wake; /* not before this */
+  const char *wake_reason;
+  int attempts;     /* of the own request */
+  int retries_left; /* of all its requests together */
+  bool dispatched;  /* may the server have seen the own request? */
+  bool reauthorized;
+
+  enum avito_awaits awaits;
+  enum avito_purpose sent;   /* what the request under way is for */
+  unsigned sent_generation;  /* the access token it carries */
+
+  enum avito_renewal renewal;
+  enum avito_grant grant;
+  bool locked;
+  bool waits_for_renewal;
+  unsigned renewals_failed_before;
+
+  enum avito_end end;
+};
+
+/* What the token part tells the operation to do. */
+enum avito_token_step {
+  AVITO_TOKEN_READY,  /* go on: there is a token */
+  AVITO_TOKEN_PUSHED, /* a step has been pushed: return it */
+  AVITO_TOKEN_FAILED  /* an error has been pushed */
+};
+
+void avito_operation_register(lua_State *L);
+
+/* call.c: adds to sessions the methods that make operations, and encode_query to the module table on top. After
+ * avito_session_register. [-0, +0, m]
+ *   session:operation(name, now, …arguments…, call_options), as the operation's row has it
+ *   session:request(method, now, path, query, body, content_type, call_options)
+ *   session:download(url, now, call_options)
+ * call_options: timeout (seconds), retries, headers ({ name = value }), user_id. A wrong type raises; a value that is
+ * refused gives an operation that fails with an error of kind "invalid" before anything is sent. */
+void avito_call_register(lua_State *L);
+
+/* ---- within the operation: operation.c and token.c ---- */
+
+void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot); /* [-0, +1, -] */
+void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot); /* [-1, +0, m] */
+
+/* Pushes "send" and a request. The URL and the body (or nil) are the two topmost values; `type` is the Content-Type
+ * header line or NULL; `authorized` adds the access token. [-2, +2, m] */
+int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
+                  bool authorized, double now);
+
+/* May the failed request be made again? Then the operation waits, true is returned and the error on top is popped;
+ * else it stays. `retry_after` negative when not given; `at_once` skips the backoff. [-(0|1), +0, m] */
+bool avito_op_retry(lua_State *L, int op, double retry_after, bool at_once, double now);
+
+/* token.c: brings the session to a usable access token, one operation for all. PUSHED: *pushed values, the step;
+ * FAILED: an error. [-0, +n, m] */
+enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pushed);
+
+/* What came of a step asked for. False: an error has been pushed, and the renewal has ended. [-0, +(0|1), m] */
+bool avito_token_locked(lua_State *L, int op, int value, double now);
+bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix_now);
+bool avito_token_saved(lua_State *L, int op, int value, double now);
+bool avito_token_answered(lua_State *L, int op, const struct avito_response *response, double now, double unix_now);
+/* The token request got no answer; the error is on top. True: it is popped and the call goes on. [-(0|1), +0, m] */
+bool avito_token_unanswered(lua_State *L, int op, double now);
+
+/* Can a new access token be had at all, after one was refused? */
+bool avito_token_renewable(lua_State *L, int op);
+/* Ends a renewal that the operation leaves unfinished. */
+void avito_token_abandon(lua_State *L, int op);
+
+#endif

@@ -1,0 +1,306 @@
+#include "session.h"
+
+#include <math.h>
+
+#include "json_decode.h"
+#include "limits.h"
+#include "arguments.h"
+#include "text.h"
+#include "url.h"
+
+struct avito_session *avito_session_check(lua_State *L, int index)
+{
+  return luaL_checkudata(L, index, AVITO_SESSION);
+}
+
+void avito_session_get(lua_State *L, int index, enum avito_session_slot slot)
+{
+  avito_getowned(L, index);     /* slots */
+  lua_rawgeti(L, -1, (int)slot); /* slots value */
+  lua_remove(L, -2);            /* value */
+}
+
+void avito_session_set(lua_State *L, int index, enum avito_session_slot slot)
+{
+  avito_getowned(L, index);      /* value slots */
+  lua_insert(L, -2);             /* slots value */
+  lua_rawseti(L, -2, (int)slot); /* slots */
+  lua_pop(L, 1);                 /* - */
+}
+
+/* splitmix64: every 64-bit state is a good one. */
+static uint64_t next_random(struct avito_session *session)
+{
+  uint64_t z = (session->random += UINT64_C(0x9e3779b97f4a7c15));
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+double avito_session_random(struct avito_session *session)
+{
+  return (double)(next_random(session) >> 11) / 9007199254740992.0;
+}
+
+void avito_session_boundary(struct avito_session *session, char boundary[33])
+{
+  static const char digits[] = "0123456789abcdef";
+  for (int half = 0; half < 2; half++) {
+    uint64_t bits = next_random(session);
+    for (int i = 0; i < 16; i++) {
+      boundary[half * 16 + i] = digits[(bits >> (4 * i)) & 15];
+    }
+  }
+  boundary[32] = '\0';
+}
+
+void avito_session_set_access(lua_State *L, int index, double now, double lifetime)
+{
+  struct avito_session *session = avito_session_check(L, index);
+  index = lua_absindex(L, index);
+  lua_pushliteral(L, "Authorization: Bearer ");        /* token prefix */
+  lua_pushvalue(L, -2);                                /* token prefix token */
+  lua_concat(L, 2);                                    /* token line */
+  avito_session_set(L, index, AVITO_SLOT_AUTHORIZATION); /* token */
+  avito_session_set(L, index, AVITO_SLOT_ACCESS);      /* - */
+  session->has_access = true;
+  session->generation++;
+  if (lifetime < 0) {
+    session->expires = HUGE_VAL;
+    session->renew = HUGE_VAL;
+  } else {
+    double margin = fmin(AVITO_TOKEN_MARGIN, lifetime / 10);
+    session->expires = now + lifetime;
+    session->renew = session->expires - margin;
+  }
+}
+
+void avito_session_reject(struct avito_session *session, unsigned generation)
+{
+  if (session->generation == generation) {
+    session->has_access = false;
+  }
+}
+
+bool avito_session_usable(const struct avito_session *session, double now)
+{
+  return session->has_access && now < session->expires;
+}
+
+/* ---- making one ---- */
+
+static int bad_option(lua_State *L, const char *name, const char *problem)
+{
+  return luaL_error(L, "avito.client: %s %s", name, problem);
+}
+
+/* Pushes a string option that may stand in a header, a form or a URL, or nil. [-0, +1, m] */
+static const char *get_string(lua_State *L, const char *name, size_t *length)
+{
+  lua_getfield(L, 1, name); /* value */
+  if (lua_isnil(L, -1)) {
+    return NULL;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pushfstring(L, "must be a string, got %s", luaL_typename(L, -1));
+    bad_option(L, name, lua_tostring(L, -1));
+  }
+  const char *value = lua_tolstring(L, -1, length);
+  if (*length == 0) {
+    bad_option(L, name, "is empty");
+  }
+  if (*length > AVITO_MAX_TOKEN) {
+    bad_option(L, name, "is too long");
+  }
+  if (avito_has_control(value, *length)) {
+    bad_option(L, name, "has a control character (NUL, CR, LF or the like)");
+  }
+  return value;
+}
+
+static void take_string(lua_State *L, int session, const char *name, enum avito_session_slot slot)
+{
+  size_t length;
+  get_string(L, name, &length);       /* value */
+  avito_session_set(L, session, slot); /* - */
+}
+
+static double get_number(lua_State *L, const char *name, double otherwise)
+{
+  lua_getfield(L, 1, name); /* value */
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      lua_pushfstring(L, "must be a number, got %s", luaL_typename(L, -1));
+      bad_option(L, name, lua_tostring(L, -1));
+    }
+    otherwise = lua_tonumber(L, -1);
+  }
+  lua_pop(L, 1); /* - */
+  return otherwise;
+}
+
+static bool get_boolean(lua_State *L, const char *name)
+{
+  lua_getfield(L, 1, name); /* value */
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1); /* - */
+  return value;
+}
+
+static void take_base_url(lua_State *L, int session)
+{
+  size_t length;
+  const char *url = get_string(L, "base_url", &length); /* url */
+  if (url == NULL) {
+    bad_option(L, "base_url", "is missing");
+    return;
+  }
+  const char *problem = avito_url_problem(url, length);
+  if (problem == NULL && strpbrk(url, "?#") != NULL) {
+    problem = "has a query or a fragment";
+  }
+  if (problem != NULL) {
+    bad_option(L, "base_url", problem);
+  }
+  while (url[length - 1] == '/') {
+    length--;
+  }
+  lua_pushlstring(L, url, length);                     /* url trimmed */
+  avito_session_set(L, session, AVITO_SLOT_BASE_URL); /* url */
+  lua_pop(L, 1);
+}
+
+/* The user id as the decimal string it is in a path. */
+static void take_user_id(lua_State *L, int session)
+{
+  int64_t id;
+  lua_getfield(L, 1, "user_id"); /* value */
+  if (!lua_isnil(L, -1)) {
+    if (!avito_to_integer(L, -1, &id) || id < 1) {
+      bad_option(L, "user_id", "must be a positive integer");
+    }
+    avito_push_id(L, id);                               /* value id */
+    avito_session_set(L, session, AVITO_SLOT_USER_ID); /* value */
+  }
+  lua_pop(L, 1); /* - */
+}
+
+static void check_credentials(lua_State *L, int session)
+{
+  static const enum avito_session_slot slots[] = {AVITO_SLOT_CLIENT_ID, AVITO_SLOT_CLIENT_SECRET, AVITO_SLOT_CODE,
+                                                  AVITO_SLOT_GIVEN_REFRESH, AVITO_SLOT_ACCESS};
+  bool has[5];
+  for (int i = 0; i < 5; i++) {
+    avito_session_get(L, session, slots[i]);
+    has[i] = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+  }
+  if (has[0] != has[1]) {
+    bad_option(L, has[0] ? "client_secret" : "client_id", "is missing: the two go together");
+  }
+  if (!has[0] && (has[2] || has[3])) {
+    bad_option(L, "client_id", "and client_secret are needed with code or refresh_token");
+  }
+  if (!has[0] && !has[4]) {
+    bad_option(L, "client_id", "and client_secret are missing (or give an access_token)");
+  }
+}
+
+static void take_seed(lua_State *L, struct avito_session *session)
+{
+  size_t length;
+  lua_getfield(L, 1, "seed"); /* seed */
+  const char *seed = lua_tolstring(L, -1, &length);
+  uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+  for (size_t i = 0; seed != NULL && i < length; i++) {
+    hash = (hash ^ (unsigned char)seed[i]) * UINT64_C(0x100000001b3);
+  }
+  session->random = hash;
+  lua_pop(L, 1);
+}
+
+int avito_session_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  struct avito_session *session = avito_newuserdata(L, sizeof *session); /* options session */
+  lua_createtable(L, AVITO_SLOT_TOKEN_ERROR, 0);
+  avito_setowned(L, 2);
+  luaL_getmetatable(L, AVITO_SESSION);
+  lua_setmetatable(L, 2);
+  avito_json_new(L);
+  avito_session_set(L, 2, AVITO_SLOT_DECODER);
+  take_base_url(L, 2);
+  take_string(L, 2, "client_id", AVITO_SLOT_CLIENT_ID);
+  take_string(L, 2, "client_secret", AVITO_SLOT_CLIENT_SECRET);
+  take_string(L, 2, "code", AVITO_SLOT_CODE);
+  take_string(L, 2, "refresh_token", AVITO_SLOT_GIVEN_REFRESH);
+  take_string(L, 2, "access_token", AVITO_SLOT_ACCESS);
+  take_user_id(L, 2);
+  check_credentials(L, 2);
+  avito_session_get(L, 2, AVITO_SLOT_ACCESS);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+  } else {
+    avito_session_set_access(L, 2, 0, -1);
+  }
+  size_t length;
+  const char *agent = get_string(L, "user_agent", &length);
+  lua_pushfstring(L, "User-Agent: %s", agent != NULL ? agent : "avito-messenger");
+  avito_session_set(L, 2, AVITO_SLOT_USER_AGENT);
+  lua_pop(L, 1);
+  session->timeout = get_number(L, "timeout", 10);
+  if (!(session->timeout > 0 && session->timeout <= AVITO_MAX_TIMEOUT)) {
+    bad_option(L, "timeout", "must be more than 0 and at most 86400 seconds");
+  }
+  double retries = get_number(L, "retries", 2);
+  if (!(retries >= 0 && retries <= AVITO_MAX_RETRIES) || floor(retries) != retries) {
+    bad_option(L, "retries", "must be an integer from 0 to 10");
+  }
+  session->retries = (int)retries;
+  const char *style = get_string(L, "array_style", &length);
+  if (style != NULL && strcmp(style, "comma") != 0 && strcmp(style, "repeat") != 0) {
+    bad_option(L, "array_style", "must be \"comma\" or \"repeat\"");
+  }
+  session->repeat_keys = style != NULL && strcmp(style, "repeat") == 0;
+  lua_pop(L, 1);
+  session->has_store = get_boolean(L, "has_store");
+  session->has_lock = get_boolean(L, "has_lock");
+  session->quota = AVITO_QUOTA_START;
+  take_seed(L, session);
+  return 1;
+}
+
+static int session_gc(lua_State *L)
+{
+  struct avito_session *session = avito_session_check(L, 1);
+  avito_buffer_free(L, &session->url);
+  avito_buffer_free(L, &session->body);
+  return 0;
+}
+
+/* session:user_id() -> the decimal string, or nil while it is not known */
+static int session_user_id(lua_State *L)
+{
+  avito_session_check(L, 1);
+  avito_session_get(L, 1, AVITO_SLOT_USER_ID);
+  return 1;
+}
+
+static int session_tostring(lua_State *L)
+{
+  avito_session_check(L, 1);
+  lua_pushliteral(L, "avito_messenger.session"); /* and none of its secrets */
+  return 1;
+}
+
+void avito_session_register(lua_State *L)
+{
+  static const luaL_Reg methods[] = {
+    {"user_id", session_user_id}, {"__gc", session_gc}, {"__tostring", session_tostring}, {NULL, NULL}};
+  luaL_newmetatable(L, AVITO_SESSION); /* metatable */
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1); /* - */
+}

@@ -1,0 +1,578 @@
+/* Obtaining and renewing the access token: one operation does it for all that share the session.
+ *
+ * With a token store:   lock -> load -> (another process renewed it: done) -> request -> save -> unlock
+ * without one:          request
+ */
+#include <math.h>
+
+#include "http_head.h"
+#include "json_decode.h"
+#include "limits.h"
+#include "operation.h"
+#include "text.h"
+
+#define AUTHORIZE_AGAIN "the seller must authorize again: send them to avito.authorize_url{…} and pass the new code"
+
+static struct avito_operation *operation_at(lua_State *L, int op)
+{
+  return lua_touserdata(L, op);
+}
+
+/* Pushes the session of the operation and returns it. [-0, +1, -] */
+static struct avito_session *push_session(lua_State *L, int op)
+{
+  avito_op_get(L, op, AVITO_OP_SESSION); /* session */
+  return lua_touserdata(L, -1);
+}
+
+static bool has_slot(lua_State *L, int session, enum avito_session_slot slot)
+{
+  avito_session_get(L, session, slot); /* value */
+  bool has = !lua_isnil(L, -1);
+  lua_pop(L, 1); /* - */
+  return has;
+}
+
+/* ---- which grant ---- */
+
+/* The way to ask for a token that is to be tried next. A program's own account needs no more than its credentials; another
+ * seller's account is reached through a refresh token or a code only, never through the credentials alone. */
+static enum avito_grant next_grant(lua_State *L, const struct avito_session *session, int index)
+{
+  if (!has_slot(L, index, AVITO_SLOT_CLIENT_ID)) {
+    return AVITO_GRANT_NONE;
+  }
+  if (has_slot(L, index, AVITO_SLOT_REFRESH)) {
+    return AVITO_GRANT_REFRESH;
+  }
+  bool given = has_slot(L, index, AVITO_SLOT_GIVEN_REFRESH);
+  bool code = has_slot(L, index, AVITO_SLOT_CODE);
+  if (given && !session->given_refresh_spent) {
+    return AVITO_GRANT_GIVEN_REFRESH;
+  }
+  if (code && !session->code_spent) {
+    return AVITO_GRANT_CODE;
+  }
+  return given || code ? AVITO_GRANT_NONE : AVITO_GRANT_CLIENT;
+}
+
+/* The server will not take this grant again. */
+static void spend_grant(lua_State *L, struct avito_session *session, int index, enum avito_grant grant)
+{
+  switch (grant) {
+  case AVITO_GRANT_REFRESH: {
+    avito_session_get(L, index, AVITO_SLOT_REFRESH);
+    avito_session_get(L, index, AVITO_SLOT_GIVEN_REFRESH);
+    if (lua_rawequal(L, -1, -2)) {
+      session->given_refresh_spent = true;
+    }
+    lua_pop(L, 2);
+    lua_pushnil(L);
+    avito_session_set(L, index, AVITO_SLOT_REFRESH);
+    break;
+  }
+  case AVITO_GRANT_GIVEN_REFRESH:
+    session->given_refresh_spent = true;
+    break;
+  case AVITO_GRANT_CODE:
+    session->code_spent = true;
+    break;
+  default:
+    break;
+  }
+}
+
+bool avito_token_renewable(lua_State *L, int op)
+{
+  struct avito_session *session = push_session(L, op); /* session */
+  bool renewable = session->has_store || next_grant(L, session, lua_gettop(L)) != AVITO_GRANT_NONE;
+  lua_pop(L, 1); /* - */
+  return renewable;
+}
+
+/* ---- the renewal as a whole ---- */
+
+static bool wants_token(const struct avito_session *session, double now)
+{
+  return !avito_session_usable(session, now) || now >= session->renew || session->unsaved;
+}
+
+static void end_renewal(struct avito_operation *operation, struct avito_session *session)
+{
+  operation->renewal = AVITO_RENEWAL_NONE;
+  operation->waits_for_renewal = false;
+  if (session->renewing == operation) {
+    session->renewing = NULL;
+  }
+}
+
+void avito_token_abandon(lua_State *L, int op)
+{
+  struct avito_session *session = push_session(L, op); /* session */
+  if (session != NULL) {
+    end_renewal(operation_at(L, op), session);
+  }
+  lua_pop(L, 1); /* - */
+}
+
+/* Ends the renewal with the error on top. A token that still works is used on, and the error dropped: true. Otherwise
+ * whoever waits gets the same error: false, and it stays. [-(0|1), +0, m] */
+static bool fail_renewal(lua_State *L, int op, double now)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = push_session(L, op); /* err session */
+  int index = lua_gettop(L);
+  end_renewal(operation, session);
+  if (avito_session_usable(session, now) && !session->unsaved) {
+    session->renew = now + AVITO_TOKEN_PAUSE;
+    lua_pop(L, 2);
+    return true;
+  }
+  session->renewals_failed++;
+  lua_pushvalue(L, index - 1);                             /* err session err */
+  avito_session_set(L, index, AVITO_SLOT_TOKEN_ERROR); /* err session */
+  lua_pop(L, 1);                                           /* err */
+  return false;
+}
+
+/* Pushes an error of kind "auth"; pops its message. [-1, +1, m] */
+static void auth_error(lua_State *L, int op, const char *hint)
+{
+  avito_op_get(L, op, AVITO_OP_NAME);                       /* message name */
+  lua_insert(L, -2);                                        /* name message */
+  avito_error_new(L, "auth", lua_tostring(L, -2), false); /* name err */
+  lua_remove(L, -2);                                        /* err */
+  if (hint != NULL) {
+    avito_error_hint(L, hint);
+  }
+}
+
+/* ---- the request ---- */
+
+static void add_field(lua_State *L, struct avito_buffer *body, int session, const char *name,
+                      enum avito_session_slot slot)
+{
+  size_t length;
+  avito_session_get(L, session, slot); /* value */
+  const char *value = lua_tolstring(L, -1, &length);
+  if (body->length > 0) {
+    avito_buffer_add_char(L, body, '&');
+  }
+  avito_buffer_add_string(L, body, name);
+  avito_buffer_add_char(L, body, '=');
+  avito_percent_encode(L, body, value, length, "");
+  lua_pop(L, 1); /* - */
+}
+
+static int send_request(lua_State *L, int op, double now)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = push_session(L, op); /* session */
+  int index = lua_gettop(L);
+  struct avito_buffer *body = &session->body;
+  avito_buffer_reset(L, body);
+  avito_buffer_add_string(L, body, "grant_type=");
+  switch (operation->grant) {
+  case AVITO_GRANT_CLIENT:
+    avito_buffer_add_string(L, body, "client_credentials");
+    break;
+  case AVITO_GRANT_CODE:
+    avito_buffer_add_string(L, body, "authorization_code");
+    add_field(L, body, index, "code", AVITO_SLOT_CODE);
+    break;
+  default:
+    avito_buffer_add_string(L, body, "refresh_token");
+    add_field(L, body, index, "refresh_token",
+              operation->grant == AVITO_GRANT_REFRESH ? AVITO_SLOT_REFRESH : AVITO_SLOT_GIVEN_REFRESH);
+    break;
+  }
+  add_field(L, body, index, "client_id", AVITO_SLOT_CLIENT_ID);
+  add_field(L, body, index, "client_secret", AVITO_SLOT_CLIENT_SECRET);
+  avito_session_get(L, index, AVITO_SLOT_BASE_URL); /* session base */
+  lua_pushliteral(L, "/token");
+  lua_concat(L, 2);          /* session url */
+  avito_buffer_push(L, body); /* session url body */
+  avito_buffer_reset(L, body);
+  lua_remove(L, index); /* url body */
+  return avito_op_send(L, op, "POST", AVITO_TOKEN, "Content-Type: application/x-www-form-urlencoded", false, now);
+}
+
+/* ---- the answer ---- */
+
+/* Reads a positive number, or the decimal string of one. */
+static double positive(lua_State *L, int index)
+{
+  double value = lua_tonumber(L, index);
+  return value > 0 && value < 1e12 ? value : -1;
+}
+
+/* Pushes the member when it can stand in a header, else nil. [-0, +1, m] */
+static bool push_token(lua_State *L, int object, const char *member)
+{
+  size_t length;
+  lua_getfield(L, object, member); /* value */
+  const char *value = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+  if (value != NULL && length > 0 && length <= AVITO_MAX_TOKEN && !avito_has_control(value, length)) {
+    return true;
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L); /* nil */
+  return false;
+}
+
+/* Takes the tokens of the answer on top. False when there is no access token in it. [-1, +0, m] */
+static bool take_answer(lua_State *L, int op, int session_index, double now, double unix_now)
+{
+  int answer = lua_gettop(L);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  struct avito_operation *operation = operation_at(L, op);
+  if (!push_token(L, answer, "access_token")) { /* answer access */
+    lua_pop(L, 2);
+    return false;
+  }
+  lua_getfield(L, answer, "expires_in"); /* answer access lifetime */
+  double lifetime = positive(L, -1);
+  lua_pop(L, 1);                     /* answer access */
+  lua_createtable(L, 0, 4);          /* answer access tokens */
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "access_token");
+  if (lifetime > 0) {
+    lua_pushnumber(L, floor(unix_now + lifetime));
+    lua_setfield(L, -2, "expires_at");
+  }
+  if (operation->grant == AVITO_GRANT_CODE) {
+    session->code_spent = true;
+  }
+  if (push_token(L, answer, "refresh_token")) { /* answer access tokens refresh */
+    lua_pushvalue(L, -1);
+    avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
+  } else {
+    lua_pop(L, 1); /* not rotated: the one that was used stays */
+    if (operation->grant == AVITO_GRANT_GIVEN_REFRESH) {
+      avito_session_get(L, session_index, AVITO_SLOT_GIVEN_REFRESH);
+      avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
+    }
+    avito_session_get(L, session_index, AVITO_SLOT_REFRESH);
+  }
+  session->unsaved = session->has_store && !lua_isnil(L, -1);
+  lua_setfield(L, -2, "refresh_token");         /* answer access tokens */
+  if (push_token(L, answer, "scope")) {         /* answer access tokens scope */
+    lua_pushvalue(L, -1);
+    avito_session_set(L, session_index, AVITO_SLOT_SCOPE);
+  } else {
+    lua_pop(L, 1);
+    avito_session_get(L, session_index, AVITO_SLOT_SCOPE);
+  }
+  lua_setfield(L, -2, "scope");                         /* answer access tokens */
+  avito_session_set(L, session_index, AVITO_SLOT_TOKENS); /* answer access */
+  avito_session_set_access(L, session_index, now, lifetime); /* answer */
+  lua_pop(L, 1);
+  return true;
+}
+
+/* After an answer that grants nothing, error on top: is there another grant to try? */
+static bool try_next_grant(lua_State *L, int op, int session_index)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  enum avito_grant refused = operation->grant;
+  if (refused == AVITO_GRANT_CLIENT) {
+    return false;
+  }
+  spend_grant(L, session, session_index, refused);
+  operation->grant = next_grant(L, session, session_index);
+  return operation->grant != AVITO_GRANT_NONE;
+}
+
+/* Pushes the error that an answer without a token stands for, as it is to be seen by the program: without the body, which
+ * may hold what nobody is to see. [-0, +1, m] */
+static void answer_error(lua_State *L, int op, int decoder, const struct avito_response *response, double retry_after)
+{
+  avito_op_get(L, op, AVITO_OP_NAME);                                                   /* name */
+  avito_error_from_answer(L, decoder, response, lua_tostring(L, -1), retry_after); /* name err */
+  lua_remove(L, -2);                                                                    /* err */
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "dispatched"); /* the call's own request has not left */
+  lua_pushnil(L);
+  lua_setfield(L, -2, "body");
+}
+
+/* Does the answer say that the grant is refused for good? The error is on top; anything but a refusal may pass. */
+static bool refuses_grant(lua_State *L, const struct avito_response *response)
+{
+  if (response->status >= 200 && response->status < 300) {
+    lua_getfield(L, -1, "code"); /* {"error":…} with a good status */
+    bool refused = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    return refused;
+  }
+  return response->status >= 400 && response->status < 500 && response->status != 408 && response->status != 429;
+}
+
+bool avito_token_answered(lua_State *L, int op, const struct avito_response *response, double now, double unix_now)
+{
+  static const struct avito_json_limits limits = {AVITO_MAX_TOKEN * 4, AVITO_MAX_DEPTH};
+  struct avito_json_error ignored;
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = push_session(L, op); /* session */
+  int index = lua_gettop(L);
+  avito_session_get(L, index, AVITO_SLOT_DECODER); /* session decoder */
+  bool good = response->status >= 200 && response->status < 300;
+  if (good && avito_json_decode(L, index + 1, response->body, response->body_length, &limits, &ignored)) {
+    if (lua_type(L, -1) == LUA_TTABLE && take_answer(L, op, index, now, unix_now)) { /* session decoder */
+      if (session->has_store) {
+        operation->renewal = AVITO_RENEWAL_SAVE;
+      } else {
+        end_renewal(operation, session);
+      }
+      lua_settop(L, index - 1);
+      return true;
+    }
+    lua_settop(L, index + 1); /* session decoder */
+  }
+  double retry_after = avito_retry_after(response->head, response->head_length, unix_now);
+  answer_error(L, op, index + 1, response, retry_after); /* session decoder err */
+  lua_replace(L, index + 1);                             /* session err */
+  if (!refuses_grant(L, response)) {
+    if (good) {
+      lua_pushliteral(L, "decode");
+      lua_setfield(L, index + 1, "kind");
+      lua_pushliteral(L, "the answer to the token request has no access token");
+      lua_setfield(L, index + 1, "message");
+    }
+    lua_remove(L, index); /* err */
+    return avito_op_retry(L, op, retry_after, false, now) || fail_renewal(L, op, now);
+  }
+  if (response->status != 402) { /* whatever else it is called, the credentials were not accepted */
+    lua_pushliteral(L, "auth");
+    lua_setfield(L, index + 1, "kind");
+    avito_error_hint(L, operation->grant == AVITO_GRANT_CLIENT ? "check client_id and client_secret" : AUTHORIZE_AGAIN);
+    if (try_next_grant(L, op, index)) {
+      lua_settop(L, index - 1);
+      return true;
+    }
+  }
+  lua_remove(L, index); /* err */
+  return fail_renewal(L, op, now);
+}
+
+bool avito_token_unanswered(lua_State *L, int op, double now)
+{
+  return avito_op_retry(L, op, -1, false, now) || fail_renewal(L, op, now);
+}
+
+/* ---- the store ---- */
+
+/* Pushes an "auth" error "the token store could not …: message" from the message at `value` + 1. [-0, +1, m] */
+static void store_error(lua_State *L, int op, int value, const char *what, const char *hint)
+{
+  const char *message = lua_tostring(L, value + 1);
+  lua_pushfstring(L, "the token store could not %s: %s", what, message != NULL ? message : "it gave no reason");
+  auth_error(L, op, hint);
+}
+
+bool avito_token_locked(lua_State *L, int op, int value, double now)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  if (lua_toboolean(L, value)) {
+    operation->locked = true;
+    operation->renewal = AVITO_RENEWAL_LOAD;
+    return true;
+  }
+  if (lua_isnil(L, value)) {
+    store_error(L, op, value, "be locked", NULL);
+    return fail_renewal(L, op, now);
+  }
+  operation->wake = now + AVITO_LOCK_POLL;
+  operation->wake_reason = "token";
+  return true;
+}
+
+/* Takes what another process (or an earlier run) has stored. */
+static void take_stored(lua_State *L, int session_index, int tokens, double now, double unix_now)
+{
+  struct avito_session *session = lua_touserdata(L, session_index);
+  if (push_token(L, tokens, "refresh_token")) { /* refresh */
+    avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
+  } else {
+    lua_pop(L, 1);
+  }
+  if (push_token(L, tokens, "scope")) {
+    avito_session_set(L, session_index, AVITO_SLOT_SCOPE);
+  } else {
+    lua_pop(L, 1);
+  }
+  if (!push_token(L, tokens, "access_token")) { /* nil */
+    lua_pop(L, 1);
+    return;
+  }
+  avito_session_get(L, session_index, AVITO_SLOT_ACCESS); /* access present */
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 1); /* access */
+  lua_getfield(L, tokens, "expires_at");
+  double expires_at = lua_isnil(L, -1) ? -1 : lua_tonumber(L, -1);
+  lua_pop(L, 1);                                       /* access */
+  if ((same && session->generation > 0) || (expires_at >= 0 && expires_at <= unix_now)) {
+    lua_pop(L, 1); /* the one that does not work, or one that has expired */
+    return;
+  }
+  avito_session_set_access(L, session_index, now, expires_at < 0 ? -1 : expires_at - unix_now); /* - */
+}
+
+bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix_now)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  if (lua_isnil(L, value) && !lua_isnil(L, value + 1)) {
+    store_error(L, op, value, "be read", "it was left as it is: mend or remove it");
+    return fail_renewal(L, op, now);
+  }
+  if (!lua_isnil(L, value) && lua_type(L, value) != LUA_TTABLE) {
+    lua_pushfstring(L, "the token store's load must return a table or nil, got %s", luaL_typename(L, value));
+    auth_error(L, op, NULL);
+    return fail_renewal(L, op, now);
+  }
+  struct avito_session *session = push_session(L, op); /* session */
+  int index = lua_gettop(L);
+  if (lua_type(L, value) == LUA_TTABLE) {
+    take_stored(L, index, value, now, unix_now);
+  }
+  if (wants_token(session, now)) {
+    operation->renewal = AVITO_RENEWAL_REQUEST;
+    operation->grant = AVITO_GRANT_NONE;
+  } else {
+    end_renewal(operation, session);
+  }
+  lua_pop(L, 1); /* - */
+  return true;
+}
+
+bool avito_token_saved(lua_State *L, int op, int value, double now)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = push_session(L, op); /* session */
+  lua_pop(L, 1);                                       /* - */
+  if (lua_toboolean(L, value)) {
+    session->unsaved = false;
+  } else if (session->unsaved) { /* a refresh token that exists nowhere else */
+    store_error(L, op, value, "save the new tokens", "they are kept in memory and saved with the next call");
+    return fail_renewal(L, op, now);
+  }
+  end_renewal(operation, session);
+  return true;
+}
+
+/* ---- the steps ---- */
+
+static int push_wait(lua_State *L, double seconds)
+{
+  lua_pushliteral(L, "wait");
+  lua_pushnumber(L, seconds);
+  lua_pushliteral(L, "token");
+  return 3;
+}
+
+/* Another operation is renewing, or has just failed to. */
+static bool joins_other(lua_State *L, struct avito_operation *operation, const struct avito_session *session,
+                        int session_index, double now, enum avito_token_step *step, int *pushed)
+{
+  if (operation->waits_for_renewal && session->renewals_failed != operation->renewals_failed_before) {
+    operation->waits_for_renewal = false;
+    avito_session_get(L, session_index, AVITO_SLOT_TOKEN_ERROR); /* err */
+    *step = AVITO_TOKEN_FAILED;
+    return true;
+  }
+  if (session->renewing == NULL || session->renewing == operation || now >= session->renewing_until) {
+    return false;
+  }
+  if (avito_session_usable(session, now) && !session->unsaved) { /* it renews ahead of time: nothing to wait for */
+    *step = AVITO_TOKEN_READY;
+    return true;
+  }
+  if (!operation->waits_for_renewal) {
+    operation->waits_for_renewal = true;
+    operation->renewals_failed_before = session->renewals_failed;
+  }
+  *pushed = push_wait(L, AVITO_FLIGHT_POLL);
+  *step = AVITO_TOKEN_PUSHED;
+  return true;
+}
+
+static void begin_renewal(struct avito_operation *operation, struct avito_session *session)
+{
+  session->renewing = operation;
+  session->renewing_until = operation->deadline + 1;
+  operation->waits_for_renewal = false;
+  operation->grant = AVITO_GRANT_NONE;
+  if (session->has_lock) {
+    operation->renewal = AVITO_RENEWAL_LOCK;
+  } else if (session->unsaved) {
+    operation->renewal = AVITO_RENEWAL_SAVE;
+  } else {
+    operation->renewal = session->has_store ? AVITO_RENEWAL_LOAD : AVITO_RENEWAL_REQUEST;
+  }
+}
+
+/* The step of the renewal this operation carries out. */
+static enum avito_token_step renewal_step(lua_State *L, int op, int session_index, double now, int *pushed)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  *pushed = 1;
+  if (operation->renewal == AVITO_RENEWAL_LOAD && session->unsaved) {
+    operation->renewal = AVITO_RENEWAL_SAVE; /* ours are newer than the stored ones */
+  }
+  switch (operation->renewal) {
+  case AVITO_RENEWAL_LOCK:
+    operation->awaits = AVITO_AWAITS_LOCK;
+    lua_pushliteral(L, "lock");
+    return AVITO_TOKEN_PUSHED;
+  case AVITO_RENEWAL_LOAD:
+    operation->awaits = AVITO_AWAITS_LOAD;
+    lua_pushliteral(L, "load");
+    return AVITO_TOKEN_PUSHED;
+  case AVITO_RENEWAL_SAVE:
+    operation->awaits = AVITO_AWAITS_SAVE;
+    lua_pushliteral(L, "save");
+    avito_session_get(L, session_index, AVITO_SLOT_TOKENS); /* "save" tokens */
+    *pushed = 2;
+    return AVITO_TOKEN_PUSHED;
+  default:
+    break;
+  }
+  if (operation->grant == AVITO_GRANT_NONE) {
+    operation->grant = next_grant(L, session, session_index);
+  }
+  if (operation->grant == AVITO_GRANT_NONE) {
+    if (has_slot(L, session_index, AVITO_SLOT_CLIENT_ID)) {
+      lua_pushliteral(L, "neither the refresh token nor the code is accepted any more");
+      auth_error(L, op, AUTHORIZE_AGAIN);
+    } else {
+      lua_pushliteral(L, "the access token is no longer accepted");
+      auth_error(L, op, "pass a new access_token, or client_id and client_secret so that it is renewed by itself");
+    }
+    return fail_renewal(L, op, now) ? AVITO_TOKEN_READY : AVITO_TOKEN_FAILED;
+  }
+  *pushed = send_request(L, op, now);
+  return AVITO_TOKEN_PUSHED;
+}
+
+enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pushed)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  enum avito_token_step step = AVITO_TOKEN_READY;
+  luaL_checkstack(L, 12, NULL);
+  struct avito_session *session = push_session(L, op); /* session */
+  int index = lua_gettop(L);
+  if (operation->renewal != AVITO_RENEWAL_NONE) {
+    step = renewal_step(L, op, index, now, pushed);
+  } else if (wants_token(session, now)) {
+    bool pointless = avito_session_usable(session, now) && !session->unsaved && !session->has_store &&
+                     next_grant(L, session, index) == AVITO_GRANT_NONE;
+    if (!pointless && !joins_other(L, operation, session, index, now, &step, pushed)) {
+      begin_renewal(operation, session);
+      step = renewal_step(L, op, index, now, pushed);
+    }
+  }
+  lua_remove(L, index); /* what was pushed */
+  return step;
+}

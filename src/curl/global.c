@@ -1,0 +1,57 @@
+/* dladdr and RTLD_NODELETE are not POSIX; every platform with a shared libcurl has them. */
+#define _GNU_SOURCE
+
+#include "global.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "libcurl 7.87.0 or newer is needed (CURLOPT_QUICK_EXIT)"
+#endif
+
+#define OLDEST_VERSION 0x075700u
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const char *trouble;
+
+/* lua_close unloads C modules. A resolver thread that was given up on still runs in libcurl then,
+ * so its code must stay mapped until the process ends. */
+static void pin_libcurl(void)
+{
+  CURL *(*function)(void) = curl_easy_init;
+  void *address;
+  Dl_info info;
+
+  memcpy(&address, &function, sizeof address);
+  if (dladdr(address, &info) && info.dli_fname)
+    (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void set_up(void)
+{
+  const curl_version_info_data *version;
+
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    trouble = "libcurl could not be initialized";
+    return;
+  }
+  pin_libcurl();
+  version = curl_version_info(CURLVERSION_NOW);
+  if (version->version_num < OLDEST_VERSION)
+    trouble = "libcurl 7.87.0 or newer is needed";
+  else if (!(version->features & CURL_VERSION_SSL))
+    trouble = "this libcurl was built without TLS";
+  else if (!(version->features & CURL_VERSION_ASYNCHDNS))
+    trouble = "this libcurl resolves names without a time limit (no AsynchDNS)";
+}
+
+const char *avito_curl_ready(void)
+{
+  (void)pthread_once(&once, set_up);
+  return trouble;
+}

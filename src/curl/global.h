@@ -1,0 +1,9 @@
+/* global.h - libcurl's own set-up, done when the first handle is made and never at require time. */
+#ifndef AVITO_CURL_GLOBAL_H
+#define AVITO_CURL_GLOBAL_H
+
+/* NULL when libcurl is ready, else a constant sentence that says what is wrong. Safe between
+ * threads. */
+const char *avito_curl_ready(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* module.h - what the files of avito_messenger.curl offer to Lua. */
+#ifndef AVITO_CURL_MODULE_H
+#define AVITO_CURL_MODULE_H
+
+#include "compat.h"
+
+int avito_easy_new(lua_State *L);
+int avito_multi_new(lua_State *L);
+
+/* Make the metatables; called once when the module is loaded. [-0, +0, m] */
+void avito_easy_register(lua_State *L);
+void avito_multi_register(lua_State *L);
+
+/* clock.c: no argument, or seconds */
+int avito_clock_now(lua_State *L);
+int avito_clock_time(lua_State *L);
+int avito_clock_sleep(lua_State *L);
+
+#endif

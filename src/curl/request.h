@@ -1,0 +1,40 @@
+/* request.h - the request table of a driver, read and checked. */
+#ifndef AVITO_CURL_REQUEST_H
+#define AVITO_CURL_REQUEST_H
+
+#include "compat.h"
+
+#include <stddef.h>
+
+/* The strings belong to Lua: they live as long as the four values avito_request_read pushed stay on
+ * the stack. All strings are free of NUL, CR and LF except the body. */
+struct avito_request {
+  const char *method;
+  const char *url;
+  const char *body; /* NULL when there is none */
+  size_t body_length;
+  int headers; /* stack index of an array of "Name: value" strings, or of nil */
+  int body_index;
+  long timeout_ms;
+  long connect_timeout_ms;
+  size_t max_body; /* bytes after content decoding */
+  size_t max_head; /* bytes of all heads and trailers together */
+};
+
+/* Reads the table at `index`; raises, naming the field, when it is not a request.
+ * [-0, +4, m|v] pushes method, url, body, headers. Metamethods are not consulted. */
+void avito_request_read(lua_State *L, int index, struct avito_request *request);
+
+/* The option `field` of the table at `index` (or of nil): a string without NUL, or NULL. Raises
+ * otherwise.
+ * [-0, +1, m|v] pushes the value that keeps the string alive. */
+const char *avito_option_string(lua_State *L, int index, const char *field);
+
+/* Raises, naming it, when the options at `index` hold a name that is not in the NULL-terminated
+ * list, or are neither a table nor absent. [-0, +0, v] */
+void avito_check_options(lua_State *L, int index, const char *const names[]);
+
+/* Milliseconds of `seconds`, at least one unless it is zero, bounded by AVITO_MAX_SECONDS. */
+long avito_milliseconds(double seconds);
+
+#endif

@@ -1,0 +1,104 @@
+/* transfer.h - one HTTP exchange over one reused libcurl easy handle.
+ *
+ * The easy and the multi transport both set a transfer up and judge its end here, so they cannot
+ * differ. A transfer never touches a lua_State while libcurl runs: the callbacks fill bounded
+ * buffers it owns. All-zero is the empty state. A transfer must not move in memory once opened:
+ * libcurl holds its address.
+ */
+#ifndef AVITO_CURL_TRANSFER_H
+#define AVITO_CURL_TRANSFER_H
+
+#include "compat.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include <curl/curl.h>
+
+#include "limits.h"
+#include "request.h"
+
+/* Options of a transport. The strings are malloc'd copies owned by the transport; NULL when not
+ * given. `proxy` may hold a password: it is never part of a message. */
+struct avito_transport {
+  char *proxy;   /* NULL: the environment decides (https_proxy, no_proxy …); "": none */
+  char *ca_file; /* NULL: the trust store libcurl was built with */
+};
+
+struct avito_bytes {
+  char *data;
+  size_t length;
+  size_t capacity;
+};
+
+struct avito_transfer {
+  CURL *easy;
+  struct curl_slist *headers; /* libcurl reads it during the transfer and frees nothing of it */
+  struct avito_bytes head;    /* the final response's head; heads of 1xx answers are dropped */
+  struct avito_bytes body;    /* after content decoding */
+
+  /* what the present request allows */
+  size_t max_head;
+  size_t max_body;
+  long timeout_ms;
+  long connect_timeout_ms;
+  bool plain; /* http, so to loopback only */
+  bool direct;
+
+  /* what happened */
+  const char *refusal; /* constant sentence: nothing was tried */
+  size_t head_seen;
+  size_t head_lines;
+  unsigned starts; /* times libcurl was about to send the request */
+  bool connected;  /* a socket was opened for this transfer */
+  bool reused;     /* the first start was on a kept-alive connection */
+  bool in_body;    /* the final head is complete */
+  bool head_over;
+  bool misframed; /* a Content-Length that is no number */
+  bool body_over;
+  bool no_memory;
+  bool strayed; /* plain http was about to leave the machine */
+  bool proxied; /* a proxy option is in force */
+  struct sockaddr_storage peer;
+  CURLcode code;
+  char detail[CURL_ERROR_SIZE];
+};
+
+/* Reads { proxy =, ca_file = } at `index` into `transport`, which a userdata must own already.
+ * [-0, +0, m|v] */
+void avito_transport_read(lua_State *L, int index, struct avito_transport *transport);
+void avito_transport_free(struct avito_transport *transport);
+
+/* Makes the easy handle and sets everything that no request changes. False when libcurl has no
+ * memory or lacks something this transport cannot do without; the transfer is empty then. */
+bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_transport *transport);
+
+/* Prepares the next exchange. Copies headers and URL; the body is borrowed and must stay in place
+ * until avito_transfer_end. Raises when a header is misuse, or for want of memory; no Lua code runs
+ * before that. False when the address is refused: nothing may be performed then, and the response
+ * says why.
+ * [-0, +0, m|v] */
+bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer,
+                          const struct avito_request *request);
+
+/* Records how the exchange ended and lets go of the request's body. */
+void avito_transfer_end(struct avito_transfer *transfer, CURLcode code);
+
+/* May the server have seen the request? */
+bool avito_transfer_dispatched(const struct avito_transfer *transfer);
+
+/* The response table of the exchange that ended. [-0, +1, m] */
+void avito_transfer_push(lua_State *L, const struct avito_transfer *transfer);
+
+/* Forgets the exchange and gives back the memory of a large one. */
+void avito_transfer_rest(struct avito_transfer *transfer);
+
+/* Frees everything; the transfer is empty afterwards. It must not be part of a multi any more. */
+void avito_transfer_close(struct avito_transfer *transfer);
+
+/* Forgets the handle without a byte to anyone: in a forked child the connections are the parent's.
+ */
+void avito_transfer_abandon(struct avito_transfer *transfer);
+
+#endif

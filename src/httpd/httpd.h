@@ -1,0 +1,133 @@
+/* httpd.h - what the files of the HTTP listener share.
+ *
+ * The listener turns libmicrohttpd's callbacks into whole requests that are taken and answered
+ * later, in any order. Three layers: the listener and its connections (listener.c), what is sent
+ * (answer.c), and Lua (httpd.c, request.c). No callback of libmicrohttpd touches a lua_State, none
+ * blocks.
+ *
+ * Everything runs on one thread. Times are milliseconds of the monotonic clock; 0 means "none".
+ * All-zero is the empty state of every struct.
+ */
+#ifndef AVITO_HTTPD_H
+#define AVITO_HTTPD_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <microhttpd.h>
+
+#include "compat.h"
+
+#define AVITO_HTTPD_METHOD_MAX  16
+#define AVITO_HTTPD_HEADERS_MAX 100
+
+struct avito_exchange;
+
+/* One connection. Made and freed by libmicrohttpd's connection callbacks. */
+struct avito_peer {
+  struct avito_peer *previous, *next; /* ring of the listener */
+  struct avito_listener *listener;
+  struct MHD_Connection *connection;
+  struct avito_exchange *exchange; /* the request under way, with one reference; or NULL */
+  int64_t deadline; /* when the connection is cut off unless its request (or answer) is through */
+  int64_t wake;     /* when a dripping answer goes on */
+  int socket;
+  bool suspended;
+  char address[INET6_ADDRSTRLEN];
+};
+
+enum avito_phase {
+  AVITO_ARRIVING, /* head or body are still coming */
+  AVITO_READY,    /* whole, waits to be taken */
+  AVITO_TAKEN,    /* the program has it */
+  AVITO_ANSWERED  /* answered or dropped */
+};
+
+/* One request and its answer. Reference counted: the connection holds one, the program's object
+ * another, so either may go first. */
+struct avito_exchange {
+  unsigned references;
+  struct avito_peer *peer; /* NULL: the connection is gone */
+  enum avito_phase phase;
+  bool head_seen;
+  bool dropped; /* the connection ends without an answer */
+  bool too_large;
+  char method[AVITO_HTTPD_METHOD_MAX + 1];
+  char *target; /* path and query exactly as sent */
+  char *body;
+  size_t length, capacity;
+  size_t discarded;
+  unsigned status;
+  struct MHD_Response *answer; /* owned; ready to be queued, or being built */
+};
+
+struct avito_listener_options {
+  const char *host; /* a numeric address */
+  unsigned port;    /* 0: any free one */
+  size_t max_body, max_head;
+  unsigned timeout_ms, max_connections;
+};
+
+struct avito_listener {
+  struct MHD_Daemon *daemon; /* NULL: closed */
+  struct avito_peer peers;   /* head of the ring; not a connection */
+  size_t max_body, max_head;
+  unsigned timeout_ms;
+  unsigned port;
+  int epoll;
+  pid_t owner; /* the process that may touch the daemon */
+};
+
+/* listener.c */
+
+int64_t avito_httpd_now(void);
+
+/* Starts listening. The listener must not move in memory until it is stopped. On failure fills
+ * `problem` and leaves the listener closed. */
+bool avito_listener_start(struct avito_listener *listener,
+                          const struct avito_listener_options *options, char *problem, size_t size);
+
+/* Does all work that is due without waiting. */
+void avito_listener_run(struct avito_listener *listener);
+
+/* Milliseconds until avito_listener_run has work to do that no descriptor announces; -1: none. */
+int64_t avito_listener_timeout(struct avito_listener *listener);
+
+/* The next whole request that nobody took yet (borrowed), or NULL. */
+struct avito_exchange *avito_listener_ready(struct avito_listener *listener);
+
+/* Cuts all connections and stops. May be called again. */
+void avito_listener_stop(struct avito_listener *listener);
+
+void avito_exchange_release(struct avito_exchange *exchange);
+
+/* Lets the connection go on after its exchange was answered or dropped. */
+void avito_exchange_finish(struct avito_exchange *exchange);
+
+/* True while an answer may still arrive: the connection is there and not reset. */
+bool avito_exchange_alive(const struct avito_exchange *exchange);
+
+/* answer.c: what is sent. Each returns NULL when out of memory; the body is copied. */
+
+struct MHD_Response *avito_answer_whole(const char *body, size_t length);
+/* Announces `length` bytes, sends `sent` of them and cuts the connection. */
+struct MHD_Response *avito_answer_cut(const char *body, size_t length, size_t sent);
+/* Sends one byte every `interval_ms`. The peer outlives the reading of the answer. */
+struct MHD_Response *avito_answer_drip(struct avito_peer *peer, const char *body, size_t length,
+                                       unsigned interval_ms);
+
+/* request.c */
+
+/* [-0, +1, m] Pushes the request object of an exchange and marks it taken. The metatable is at
+ * `metatable`. */
+void avito_request_push(lua_State *L, struct avito_exchange *exchange, int metatable);
+/* [-0, +1, m] Pushes the metatable of request objects. */
+void avito_request_metatable(lua_State *L);
+
+/* signals.c: [-0, +1, e] Lua: watches signals. */
+int avito_httpd_signals(lua_State *L);
+
+#endif

@@ -1,0 +1,429 @@
+/* listener.c - connections, the requests on them, and the deadlines that bound both. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "httpd.h"
+
+int64_t avito_httpd_now(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Exchanges */
+
+void avito_exchange_release(struct avito_exchange *exchange)
+{
+  if (--exchange->references > 0)
+    return;
+  if (exchange->answer != NULL)
+    MHD_destroy_response(exchange->answer);
+  free(exchange->target);
+  free(exchange->body);
+  free(exchange);
+}
+
+static void arm(struct avito_peer *peer)
+{
+  peer->deadline = avito_httpd_now() + peer->listener->timeout_ms;
+}
+
+static void resume(struct avito_peer *peer)
+{
+  peer->wake = 0;
+  if (peer->suspended) {
+    peer->suspended = false;
+    MHD_resume_connection(peer->connection);
+  }
+}
+
+void avito_exchange_finish(struct avito_exchange *exchange)
+{
+  exchange->phase = AVITO_ANSWERED;
+  if (exchange->peer == NULL || exchange->peer->listener->owner != getpid())
+    return;
+  arm(exchange->peer);
+  resume(exchange->peer);
+}
+
+bool avito_exchange_alive(const struct avito_exchange *exchange)
+{
+  if (exchange->peer == NULL)
+    return false;
+  struct pollfd state = {.fd = exchange->peer->socket};
+  return poll(&state, 1, 0) == 0 || (state.revents & (POLLHUP | POLLERR)) == 0;
+}
+
+static struct avito_peer *peer_of(struct MHD_Connection *connection)
+{
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info == NULL ? NULL : info->socket_context;
+}
+
+/* The only place where path and query are seen as they were sent: later the path is unescaped. What
+ * it returns becomes the context of the request. */
+static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
+{
+  (void)context;
+  struct avito_peer *peer = peer_of(connection);
+  if (peer == NULL || peer->exchange != NULL)
+    return NULL;
+  struct avito_exchange *exchange = calloc(1, sizeof *exchange);
+  if (exchange == NULL)
+    return NULL;
+  exchange->references = 1;
+  exchange->target = strdup(target);
+  if (exchange->target == NULL) {
+    avito_exchange_release(exchange);
+    return NULL;
+  }
+  exchange->peer = peer;
+  peer->exchange = exchange;
+  return exchange;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+  struct MHD_Response *answer = avito_answer_whole(text, strlen(text));
+  if (answer == NULL)
+    return MHD_NO;
+  enum MHD_Result result = MHD_add_response_header(answer, "Content-Type", "text/plain");
+  if (result == MHD_YES)
+    result = MHD_queue_response(connection, status, answer);
+  MHD_destroy_response(answer);
+  return result;
+}
+
+struct head_size {
+  size_t count, bytes;
+};
+
+static enum MHD_Result measure_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_size, const char *value, size_t value_size)
+{
+  (void)kind;
+  (void)name;
+  (void)value;
+  struct head_size *size = context;
+  size->count++;
+  size->bytes += name_size + value_size + 4; /* ": " and the line end */
+  return MHD_YES;
+}
+
+static bool method_known(const char *method)
+{
+  static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(method, known[i]) == 0)
+      return true;
+  return false;
+}
+
+/* The head is whole, no byte of the body was taken. */
+static enum MHD_Result take_head(struct avito_exchange *exchange, struct MHD_Connection *connection,
+                                 const char *method)
+{
+  const struct avito_listener *listener = exchange->peer->listener;
+  if (!method_known(method))
+    return refuse(connection, MHD_HTTP_NOT_IMPLEMENTED, "this method is not known here\n");
+  memcpy(exchange->method, method, strlen(method) + 1);
+
+  struct head_size size = {0, strlen(exchange->target)};
+  MHD_get_connection_values_n(connection, MHD_HEADER_KIND, measure_header, &size);
+  if (size.count > AVITO_HTTPD_HEADERS_MAX || size.bytes > listener->max_head)
+    return refuse(connection, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large\n");
+
+  const char *announced =
+      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+  if (announced != NULL && strtoull(announced, NULL, 10) > listener->max_body)
+    return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+  return MHD_YES;
+}
+
+/* A body whose size was not announced is refused only at its end: libmicrohttpd takes no answer in
+ * between. What is thrown away until then is bounded too. */
+static enum MHD_Result take_body(struct avito_exchange *exchange, const char *data, size_t *size)
+{
+  size_t max_body = exchange->peer->listener->max_body;
+  if (exchange->too_large || *size > max_body - exchange->length) {
+    exchange->too_large = true;
+    exchange->discarded += *size;
+    *size = 0;
+    return exchange->discarded > max_body ? MHD_NO : MHD_YES;
+  }
+  size_t needed = exchange->length + *size;
+  if (needed > exchange->capacity) {
+    size_t capacity = exchange->capacity < 1024 ? 1024 : exchange->capacity * 2;
+    if (capacity < needed)
+      capacity = needed;
+    char *grown = realloc(exchange->body, capacity);
+    if (grown == NULL)
+      return MHD_NO;
+    exchange->body = grown;
+    exchange->capacity = capacity;
+  }
+  memcpy(exchange->body + exchange->length, data, *size);
+  exchange->length = needed;
+  *size = 0;
+  return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **request)
+{
+  (void)context;
+  (void)url;
+  (void)version;
+  struct avito_exchange *exchange = *request;
+  if (exchange == NULL || exchange->dropped)
+    return MHD_NO;
+  if (!exchange->head_seen) {
+    exchange->head_seen = true;
+    return take_head(exchange, connection, method);
+  }
+  if (*size > 0)
+    return take_body(exchange, data, size);
+  if (exchange->too_large)
+    return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+  if (exchange->phase == AVITO_ANSWERED) {
+    enum MHD_Result result = MHD_queue_response(connection, exchange->status, exchange->answer);
+    MHD_destroy_response(exchange->answer);
+    exchange->answer = NULL;
+    return result;
+  }
+  if (exchange->phase == AVITO_ARRIVING) {
+    exchange->phase = AVITO_READY;
+    exchange->peer->deadline = 0; /* from here on it is the program that takes its time */
+    exchange->peer->suspended = true;
+    MHD_suspend_connection(connection);
+  }
+  return MHD_YES;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **request,
+                         enum MHD_RequestTerminationCode reason)
+{
+  (void)context;
+  (void)reason;
+  struct avito_exchange *exchange = *request;
+  struct avito_peer *peer = peer_of(connection);
+  *request = NULL;
+  if (exchange == NULL)
+    return;
+  if (peer != NULL) {
+    peer->exchange = NULL;
+    peer->wake = 0;
+    arm(peer);
+  }
+  exchange->peer = NULL;
+  avito_exchange_release(exchange);
+}
+
+/* Connections */
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+  struct avito_listener *listener = context;
+  if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+    struct avito_peer *peer = *socket_context;
+    if (peer == NULL)
+      return;
+    *socket_context = NULL;
+    peer->previous->next = peer->next;
+    peer->next->previous = peer->previous;
+    free(peer);
+    return;
+  }
+  int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  struct avito_peer *peer = calloc(1, sizeof *peer);
+  *socket_context = peer;
+  if (peer == NULL) {
+    shutdown(socket, SHUT_RDWR);
+    return;
+  }
+  const struct sockaddr *address =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  const void *numeric =
+      address->sa_family == AF_INET6
+          ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+          : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+  inet_ntop(address->sa_family, numeric, peer->address, sizeof peer->address);
+  peer->listener = listener;
+  peer->connection = connection;
+  peer->socket = socket;
+  peer->previous = listener->peers.previous;
+  peer->next = &listener->peers;
+  peer->previous->next = peer;
+  listener->peers.previous = peer;
+  arm(peer);
+}
+
+/* The listener */
+
+static void say(char *problem, size_t size, const struct avito_listener_options *options, int code)
+{
+  const char *name = "";
+  switch (code) {
+  case EADDRINUSE:
+    name = "EADDRINUSE: ";
+    break;
+  case EACCES:
+    name = "EACCES: ";
+    break;
+  case EADDRNOTAVAIL:
+    name = "EADDRNOTAVAIL: ";
+    break;
+  default:
+    break;
+  }
+  snprintf(problem, size, "%scannot listen on %s port %u: %s", name, options->host, options->port,
+           strerror(code));
+}
+
+static int listening_socket(const struct avito_listener_options *options, unsigned *port,
+                            char *problem, size_t size)
+{
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address;
+  memset(&address, 0, sizeof address);
+  socklen_t length;
+  if (inet_pton(AF_INET, options->host, &address.v4.sin_addr) == 1) {
+    address.v4.sin_family = AF_INET;
+    address.v4.sin_port = htons((uint16_t)options->port);
+    length = sizeof address.v4;
+  } else if (inet_pton(AF_INET6, options->host, &address.v6.sin6_addr) == 1) {
+    address.v6.sin6_family = AF_INET6;
+    address.v6.sin6_port = htons((uint16_t)options->port);
+    length = sizeof address.v6;
+  } else {
+    snprintf(problem, size, "cannot listen on '%s': not a numeric address", options->host);
+    return -1;
+  }
+  int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int yes = 1;
+  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+      bind(fd, &address.any, length) != 0 || listen(fd, SOMAXCONN) != 0 ||
+      getsockname(fd, &address.any, &length) != 0) {
+    say(problem, size, options, errno);
+    if (fd >= 0)
+      close(fd);
+    return -1;
+  }
+  *port = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+  return fd;
+}
+
+bool avito_listener_start(struct avito_listener *listener,
+                          const struct avito_listener_options *options, char *problem, size_t size)
+{
+  unsigned port = 0;
+  int fd = listening_socket(options, &port, problem, size);
+  if (fd < 0)
+    return false;
+  listener->peers.previous = listener->peers.next = &listener->peers;
+  listener->max_body = options->max_body;
+  listener->max_head = options->max_head;
+  listener->timeout_ms = options->timeout_ms;
+  listener->port = port;
+  listener->owner = getpid();
+  /* The pool of a connection holds the head of the request, the head of the answer and a piece of
+   * body. */
+  size_t pool = options->max_head + 16 * 1024;
+  unsigned idle = options->timeout_ms / 1000 + 1;
+  listener->daemon = MHD_start_daemon(
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
+      MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
+      MHD_OPTION_CONNECTION_LIMIT, options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+      MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+      listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_STRICT_FOR_CLIENT,
+      1, MHD_OPTION_END);
+  if (listener->daemon == NULL) {
+    say(problem, size, options, ENOMEM);
+    return false;
+  }
+  listener->epoll = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  return true;
+}
+
+void avito_listener_run(struct avito_listener *listener)
+{
+  int64_t now = avito_httpd_now();
+  struct avito_peer *peer = listener->peers.next;
+  for (; peer != &listener->peers; peer = peer->next) {
+    if (peer->wake != 0 && now >= peer->wake)
+      resume(peer);
+    /* Shut down, not closed: the descriptor stays libmicrohttpd's, which now reads the end of the
+     * stream. */
+    if (peer->deadline != 0 && now >= peer->deadline && !peer->suspended) {
+      peer->deadline = 0;
+      shutdown(peer->socket, SHUT_RDWR);
+    }
+  }
+  MHD_run(listener->daemon);
+}
+
+int64_t avito_listener_timeout(struct avito_listener *listener)
+{
+  MHD_UNSIGNED_LONG_LONG wait = 0;
+  int64_t nearest = -1;
+  if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES)
+    nearest = (int64_t)wait;
+  int64_t now = avito_httpd_now();
+  const struct avito_peer *peer = listener->peers.next;
+  for (; peer != &listener->peers; peer = peer->next) {
+    int64_t at = peer->wake != 0 ? peer->wake : peer->suspended ? 0 : peer->deadline;
+    if (at == 0)
+      continue;
+    int64_t left = at > now ? at - now : 0;
+    if (nearest < 0 || left < nearest)
+      nearest = left;
+  }
+  return nearest;
+}
+
+struct avito_exchange *avito_listener_ready(struct avito_listener *listener)
+{
+  struct avito_peer *peer = listener->peers.next;
+  for (; peer != &listener->peers; peer = peer->next)
+    if (peer->exchange != NULL && peer->exchange->phase == AVITO_READY)
+      return peer->exchange;
+  return NULL;
+}
+
+void avito_listener_stop(struct avito_listener *listener)
+{
+  struct MHD_Daemon *daemon = listener->daemon;
+  listener->daemon = NULL;
+  if (daemon == NULL)
+    return;
+  struct avito_peer *peer = listener->peers.next;
+  /* A forked child shares the connections: shutting them down would cut the parent's. */
+  if (listener->owner != getpid()) {
+    for (; peer != &listener->peers; peer = peer->next)
+      if (peer->exchange != NULL)
+        peer->exchange->peer = NULL;
+    return;
+  }
+  /* libmicrohttpd aborts the process when it is stopped with suspended connections. */
+  for (; peer != &listener->peers; peer = peer->next) {
+    if (peer->exchange != NULL)
+      peer->exchange->dropped = true;
+    resume(peer);
+  }
+  MHD_stop_daemon(daemon);
+}

@@ -1,0 +1,71 @@
+-- busted output handler: prints what failed, in full, as it happens, and writes the counts to the
+-- file named by AVITO_COUNTS once the whole suite came to its end. No file: the run broke off.
+
+local pretty = require "pl.pretty"
+
+local function describe_message(failure)
+  local message = failure.message
+  if message == nil then
+    return "nil error"
+  end
+  if type(message) ~= "string" then
+    message = type(message) == "table" and getmetatable(message) and getmetatable(message).__tostring
+      and tostring(message) or pretty.write(message)
+  end
+  return message
+end
+
+return function(options)
+  local busted = require "busted"
+  local handler = require "busted.outputHandlers.base"()
+
+  local function report(kind, failure)
+    local trace = failure.element.trace or failure.trace or {}
+    io.write(("%s: %s:%s: %s\n"):format(kind, trace.short_src or "?", trace.currentline or "?", failure.name or "?"))
+    io.write("  ", (describe_message(failure):gsub("\n", "\n  ")), "\n")
+    local traceback = (failure.trace or {}).traceback
+    if traceback and (options.verbose or kind == "ERROR") then
+      io.write("  ", (traceback:gsub("^\n", ""):gsub("\n", "\n  ")), "\n")
+    end
+    io.flush()
+  end
+
+  local function on_test_end(_, _, status)
+    if status == "failure" then
+      report("FAILED", handler.failures[#handler.failures])
+    elseif status == "error" then
+      report("ERROR", handler.errors[#handler.errors])
+    elseif status == "pending" then
+      local pending = handler.pendings[#handler.pendings]
+      local message = pending.message and (" (" .. describe_message(pending) .. ")") or ""
+      io.write("skipped: ", pending.name, message, "\n")
+    end
+    return nil, true
+  end
+
+  -- Errors outside of a test: a file that does not load, a broken setup.
+  local function on_error(element)
+    if element.descriptor ~= "it" then
+      report("ERROR", handler.errors[#handler.errors])
+    end
+    return nil, true
+  end
+
+  local function on_exit()
+    local name = os.getenv "AVITO_COUNTS"
+    if name then
+      local file = assert(io.open(name, "w"))
+      local failed = handler.failuresCount + handler.errorsCount
+      file:write(("%d %d %d\n"):format(handler.successesCount, failed, handler.pendingsCount))
+      assert(file:close())
+    end
+    return nil, true
+  end
+
+  busted.subscribe({ "test", "end" }, on_test_end, { predicate = handler.cancelOnPending })
+  busted.subscribe({ "error" }, on_error)
+  busted.subscribe({ "failure" }, on_error)
+  busted.subscribe({ "exit" }, on_exit)
+
+  return handler
+end
