@@ -1,6 +1,6 @@
 -- The figures of the project, each with its target. Started by tools/bench, which starts the servers:
 --   BENCH_BIN   directory of plain_libcurl and startup      BENCH_URL   server over http
---   BENCH_TLS   server over https                           BENCH_CA, BENCH_BUNDLE   certificates it is
+--   BENCH_TLS   server over https                           BENCH_ONE, BENCH_BUNDLE  certificates it is
 --   BENCH_BUILDS   builds to measure, <dir>/<lua>      checked with: alone, and in the system's bundle
 -- Blocks of calls alternate between the yardstick and the client, each in a process of its own; a ratio
 -- is the median of the ratios of neighbouring blocks.
@@ -79,7 +79,7 @@ end
 
 print "CPU is user and system time of the client's process; x is a ratio to plain libcurl, or to lua-cjson."
 against_plain("CPU of a small call", 1.25, 9, 1500, 100, http)
-against_plain("CPU of a new TLS connection, one CA", 1.10, 7, 40, 5, tls, os.getenv "BENCH_CA")
+against_plain("CPU of a new TLS connection, one CA", 1.10, 7, 40, 5, tls, os.getenv "BENCH_ONE")
 against_plain("CPU of a new TLS connection, CAs of the system", 1.10, 7, 40, 5, tls, os.getenv "BENCH_BUNDLE")
 
 for _, vm in ipairs(vms) do

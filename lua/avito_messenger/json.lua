@@ -31,9 +31,11 @@ end
 --- The value with every number that would lose digits replaced. Deeper than the encoder goes there is nothing to keep.
 local function exact(value, depth)
   if type(value) == "number" then
-    if value ~= value or value - value ~= 0 or tonumber(("%.14g"):format(value)) == value then return value end
-    local integral = value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63
-    return NUMBER .. (integral and "%d" or "%.17g"):format(value)
+    if value ~= value or value - value ~= 0 then return value end -- refused by the encoder
+    if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then
+      return math.abs(value) < 1e14 and value or NUMBER .. ("%d"):format(value)
+    end
+    return tonumber(("%.14g"):format(value)) == value and value or NUMBER .. ("%.17g"):format(value)
   end
   if type(value) ~= "table" or depth > 64 then return value end
   local copy = {}
@@ -63,6 +65,7 @@ end
 function json.encode(value)
   local ok, text = pcall(cjson().encode, exact(value, 1))
   if not ok then return nil, tostring(text) end
+  text = text:gsub("\\/", "/") -- lua-cjson escapes slashes; it need not
   return (text:gsub('"' .. EMPTY .. '"', "[]"):gsub('"' .. NUMBER .. '([^"]+)"', "%1"))
 end
 

@@ -10,7 +10,7 @@ local options = {}
 function options.nearest(name, known)
   local best, distance = nil, 3
   for candidate in pairs(known) do
-    local d = core.distance(name, candidate, distance)
+    local d = core.distance(name, candidate, 3)
     if d < distance or (best and d == distance and candidate < best) then best, distance = candidate, d end
   end
   return best

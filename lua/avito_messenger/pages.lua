@@ -68,7 +68,7 @@ end
 ---@param fetch fun(filter: table): table[]?, table
 ---@return avito_messenger.Pages
 function pages.new(kind, filter, fetch)
-  options.check(kind, filter or {}, FILTERS[kind], 3)
+  options.check(kind, filter or {}, FILTERS[kind], 2) -- client:chats calls this as its last act
   local page_filter = {}
   for name, value in pairs(filter or {}) do page_filter[name] = value end
   page_filter.limit = page_filter.limit or PAGE

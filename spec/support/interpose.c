@@ -1,11 +1,12 @@
 /* interpose.c - a library to LD_PRELOAD into a child interpreter (it is not a Lua module).
  *
  * It makes visible, or slow, what no server on loopback can:
- *   - a name that ends in ".slow.invalid" takes SLOW_SECONDS to resolve;
- *   - a name that ends in ".stray.invalid", and "localhost" too, resolves to 192.0.2.1
- * (TEST-NET-1);
+ *   - a name that ends in ".slow.invalid" takes SLOW_SECONDS to resolve, ".brief.invalid" BRIEF_NS;
+ *   - "localhost" resolves to 192.0.2.1 (TEST-NET-1), as a hostile resolver could say;
  *   - each time a TLS library reads a bundle or a directory of certificates, a line is written to
- *     the file named by INTERPOSE_LOG: "bundle" or "directory".
+ *     the file named by INTERPOSE_LOG: "bundle" or "directory";
+ *   - with INTERPOSE_LINGER set the process ends only after names of ".brief.invalid" were
+ * resolved.
  */
 #define _GNU_SOURCE
 
@@ -15,10 +16,12 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHOW         __attribute__((visibility("default")))
 #define SLOW_SECONDS 20u
+#define BRIEF_NS     300000000L
 
 SHOW int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                      struct addrinfo **result);
@@ -41,13 +44,25 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
                 struct addrinfo **result)
 {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+  const struct timespec brief = {0, BRIEF_NS};
 
   find("getaddrinfo", &real);
   if (ends_with(node, ".slow.invalid"))
     (void)sleep(SLOW_SECONDS);
-  if (ends_with(node, ".stray.invalid") || ends_with(node, "localhost"))
+  if (ends_with(node, ".brief.invalid"))
+    (void)nanosleep(&brief, NULL);
+  if (ends_with(node, "localhost"))
     node = "192.0.2.1";
   return real(node, service, hints, result);
+}
+
+/* Runs after lua_close has unloaded every C module. */
+__attribute__((destructor)) static void linger(void)
+{
+  const struct timespec twice = {0, 2 * BRIEF_NS};
+
+  if (getenv("INTERPOSE_LINGER"))
+    (void)nanosleep(&twice, NULL);
 }
 
 static void note(const char *line)

@@ -31,6 +31,21 @@ function raw_server.start(tls)
   }, Server)
 end
 
+--- A request for `path`, with any field given by `fields` instead.
+---@param path string
+---@param fields? table
+---@return avito.Request
+function Server:request(path, fields)
+  local request = {
+    method = "GET", url = self.url .. path, headers = {}, timeout = 10, connect_timeout = 10,
+    max_bytes = 1000000, max_head_bytes = 65536,
+  }
+  for name, value in pairs(fields or {}) do
+    request[name] = value
+  end
+  return request
+end
+
 --- Tells the server something over its control port (plain lines, see the program).
 ---@param command string
 ---@return string[] lines of the answer
@@ -51,6 +66,33 @@ end
 ---@return string[]
 function Server:requests()
   return self:tell("requests")
+end
+
+local function find_module(name)
+  for template in package.cpath:gmatch("[^;]+") do
+    local path = template:gsub("%?", name)
+    local file = io.open(path)
+    if file then
+      file:close()
+      return path
+    end
+  end
+end
+
+--- Runs `script` in an interpreter of its own with spec_support.interpose loaded before all else.
+---@param script string Lua
+---@param env? table<string, string>
+---@return string output, string how "exit" or "signal", integer number
+function raw_server.interposed(script, env)
+  local preload = assert(find_module("spec_support/interpose"))
+  local variables = { LD_PRELOAD = (os.getenv "LD_PRELOAD" or "") .. " " .. preload }
+  for name, value in pairs(env or {}) do
+    variables[name] = value
+  end
+  local child = process.spawn({ raw_server.interpreter(), "-e", script },
+    { env = variables, stdout = "pipe", stderr = "pipe" })
+  local output = assert(child:read_all(15))
+  return output, child:wait()
 end
 
 function Server:stop()

@@ -211,6 +211,34 @@ function behaviours.nul_header(c) c:answer("ok", "X: a\0b\r\n") end
 function behaviours.http09(c) c:send("<html>hello</html>") return true end
 function behaviours.not_http(c) c:send("220 smtp.test ESMTP\r\n") return true end
 
+-- ---- as a proxy ----
+
+local function pass_on(from, to)
+  local data, problem, partial = from:receive(65536)
+  data = data or partial or ""
+  if #data > 0 then
+    to:settimeout(5)
+    assert(to:send(data))
+    to:settimeout(0)
+  end
+  return problem ~= "closed"
+end
+
+local function tunnel(c, host, port)
+  if host ~= "127.0.0.1" then
+    c:send("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    return
+  end
+  local far = assert(socket.connect(host, port))
+  far:settimeout(0)
+  c:send("HTTP/1.1 200 Connection established\r\nX-Proxy: 1\r\n\r\n")
+  while pass_on(c.socket, far) and pass_on(far, c.socket) do
+    coroutine.yield("tick", 0.002)
+  end
+  far:close()
+  error({ closed = true })
+end
+
 -- ---- HTTP ----
 
 local function read_request(c)
@@ -237,6 +265,9 @@ local function serve(c)
   repeat
     local request = read_request(c)
     seen[#seen + 1] = ("%d %s %s %d"):format(c.number, request.method, request.target, #request.body)
+    if request.method == "CONNECT" then
+      tunnel(c, request.target:match("^(.*):(%d+)$"))
+    end
     local behaviour = behaviours[(request.target:match("^/([%w_]*)"))] or behaviours.echo
   until behaviour(c, request)
 end

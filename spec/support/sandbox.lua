@@ -6,9 +6,14 @@
 ---   running:get("/messenger/…", token) / :post(path, token, value)
 ---   running:token() -> access token of the first account
 ---   running:stop() -> "exit", 0
-local curl = require "avito_messenger.curl"
+---
+--- And one in the spec's own process, without any server:
+---
+---   local inside = sandbox.inside { shapes = "contract" }        options of avito_messenger.sandbox
+---   inside.box, inside.now                                       the sandbox; the time its requests carry
+---   inside:api("GET", "/messenger/…")                            with a token: decoded answer, status, response
+---   inside:send { method =, path =, headers =, body = }          as it is: response
 local json = require "avito_messenger.json"
-local process = require "spec_support.process"
 
 local sandbox = {}
 
@@ -22,13 +27,13 @@ function sandbox.spawn(arguments, options)
   options = options or { stdout = "pipe" }
   -- The modules of a sanitized build do not load without the sanitizer's library.
   options.env = options.env or { LD_PRELOAD = os.getenv("LD_PRELOAD") or false }
-  return process.spawn(argv, options)
+  return require("spec_support.process").spawn(argv, options)
 end
 
 --- Performs one request. Returns what the transport reports: { status, head, body } or { error, … }.
 --- `request.turn` is called between steps: a server in the same process works there.
 function sandbox.request(request)
-  local multi = curl.multi {}
+  local multi = require("avito_messenger.curl").multi {}
   local id = multi:add { method = request.method or "GET", url = request.url, headers = request.headers or {},
     body = request.body, timeout = request.timeout or 10, connect_timeout = 5, max_bytes = 64 * 1024 * 1024,
     max_head_bytes = 256 * 1024, purpose = "call" }
@@ -97,6 +102,50 @@ function Running:stop()
   local how, code = self.child:wait()
   self.child:close()
   return how, code
+end
+
+local Inside = {}
+Inside.__index = Inside
+
+function sandbox.inside(options)
+  local box = require("avito_messenger.sandbox").new(options)
+  return setmetatable({ box = box, now = box.options.now }, Inside)
+end
+
+function Inside:send(request)
+  local headers = { host = "127.0.0.1:8077" }
+  for name, value in pairs(request.headers or {}) do headers[name] = value end
+  return self.box:handle({ method = request.method or "GET", path = request.path, headers = headers,
+    body = request.body or "", peer = request.peer }, self.now)
+end
+
+--- Asks for a token; fields of the form, which are the first account's unless given.
+function Inside:grant(fields)
+  local form = { grant_type = "client_credentials", client_id = sandbox.client_id,
+    client_secret = sandbox.client_secret }
+  for name, value in pairs(fields or {}) do form[name] = value end
+  local pairs_of = {}
+  for name, value in pairs(form) do pairs_of[#pairs_of + 1] = name .. "=" .. value end
+  local response = self:send { method = "POST", path = "/token", body = table.concat(pairs_of, "&"),
+    headers = { ["content-type"] = "application/x-www-form-urlencoded" } }
+  return json.decode(response.body), response.status
+end
+
+--- An API call; `body` is a table, or text that is sent as JSON.
+function Inside:api(method, path, body, token)
+  self.token = self.token or self:grant().access_token
+  local headers = { authorization = "Bearer " .. (token or self.token) }
+  if body ~= nil then headers["content-type"] = "application/json" end
+  if type(body) == "table" then body = assert(json.encode(body)) end
+  local response = self:send { method = method, path = path, headers = headers, body = body }
+  return response.body ~= "" and json.decode(response.body) or nil, response.status, response
+end
+
+--- The first chat of the given type that the first account has.
+function Inside:chat(kind)
+  for _, chat in ipairs(self.box.market.account_list[1].chats) do
+    if chat.type == (kind or "u2i") then return chat end
+  end
 end
 
 return sandbox

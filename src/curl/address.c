@@ -11,29 +11,6 @@
 
 #define LOOPBACK_NET 127
 
-static bool is_loopback_4(const unsigned char bytes[4])
-{
-  return bytes[0] == LOOPBACK_NET;
-}
-
-bool avito_is_loopback(const struct sockaddr *address)
-{
-  if (address->sa_family == AF_INET) {
-    struct sockaddr_in in;
-    unsigned char bytes[4];
-    memcpy(&in, address, sizeof in);
-    memcpy(bytes, &in.sin_addr, sizeof bytes);
-    return is_loopback_4(bytes);
-  }
-  if (address->sa_family == AF_INET6) {
-    struct sockaddr_in6 in6;
-    memcpy(&in6, address, sizeof in6);
-    return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr) ||
-           (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) && is_loopback_4(&in6.sin6_addr.s6_addr[12]));
-  }
-  return false;
-}
-
 void avito_peer_name(const struct sockaddr *address, char *name, size_t size)
 {
   char text[INET6_ADDRSTRLEN];
@@ -60,7 +37,7 @@ static bool is_loopback_host(const char *host)
 
   if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
     return true;
-  return inet_pton(AF_INET, host, bytes) == 1 && is_loopback_4(bytes);
+  return inet_pton(AF_INET, host, bytes) == 1 && bytes[0] == LOOPBACK_NET;
 }
 
 static const char *plain_refusal(CURLU *parts, const char *url)

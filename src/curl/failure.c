@@ -33,10 +33,6 @@ static void say_unconnected(const struct avito_transfer *transfer, const char *h
   char peer[NAME_SIZE + sizeof " (proxy )"];
   long reason = 0;
 
-  if (transfer->strayed) {
-    SAY(failure, "%s is not on this machine: plain http goes only to loopback; use https", host);
-    return;
-  }
   name_peer(transfer, host, peer, sizeof peer);
   curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &reason);
   SAY(failure, "could not connect to %s%s: %s", host, peer,

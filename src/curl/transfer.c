@@ -58,7 +58,6 @@ static int on_start(void *user, char *primary_ip, char *local_ip, int primary_po
   return CURL_PREREQFUNC_OK;
 }
 
-/* Whatever a name resolves to, plain http stays on the machine. */
 static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
   struct avito_transfer *transfer = user;
@@ -68,10 +67,6 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
   transfer->connected = true;
   if (address->addrlen <= sizeof transfer->peer)
     memcpy(&transfer->peer, &address->addr, address->addrlen);
-  if (transfer->plain && !avito_is_loopback(&address->addr)) {
-    transfer->strayed = true;
-    return CURL_SOCKET_BAD;
-  }
 #ifdef SOCK_CLOEXEC
   type |= SOCK_CLOEXEC; /* a program the caller starts must not hold the connection open */
 #endif
@@ -462,7 +457,6 @@ void avito_transfer_rest(struct avito_transfer *transfer)
   transfer->misframed = false;
   transfer->body_over = false;
   transfer->no_memory = false;
-  transfer->strayed = false;
   transfer->peer.ss_family = AF_UNSPEC;
   transfer->code = CURLE_OK;
   transfer->detail[0] = '\0';

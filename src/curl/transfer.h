@@ -58,7 +58,6 @@ struct avito_transfer {
   bool misframed; /* a Content-Length that is no number */
   bool body_over;
   bool no_memory;
-  bool strayed; /* plain http was about to leave the machine */
   bool proxied; /* a proxy option is in force */
   struct sockaddr_storage peer;
   CURLcode code;

@@ -78,7 +78,8 @@ struct avito_listener {
   unsigned timeout_ms;
   unsigned port;
   int epoll;
-  pid_t owner; /* the process that may touch the daemon */
+  bool resumed; /* connections go on at the next run; no descriptor announces it */
+  pid_t owner;  /* the process that may touch the daemon */
 };
 
 /* listener.c */

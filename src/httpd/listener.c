@@ -42,6 +42,7 @@ static void resume(struct avito_peer *peer)
   peer->wake = 0;
   if (peer->suspended) {
     peer->suspended = false;
+    peer->listener->resumed = true;
     MHD_resume_connection(peer->connection);
   }
 }
@@ -374,11 +375,14 @@ void avito_listener_run(struct avito_listener *listener)
       shutdown(peer->socket, SHUT_RDWR);
     }
   }
+  listener->resumed = false;
   MHD_run(listener->daemon);
 }
 
 int64_t avito_listener_timeout(struct avito_listener *listener)
 {
+  if (listener->resumed)
+    return 0;
   MHD_UNSIGNED_LONG_LONG wait = 0;
   int64_t nearest = -1;
   if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES)

@@ -1,0 +1,206 @@
+local avito = require "avito_messenger"
+local script = require "support.script"
+
+local answer = script.answer
+
+local function make(answers, options)
+  local driver = script.driver(answers)
+  local given = { access_token = "dummy", user_id = 7, base_url = "https://api.example", io = driver }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return avito.client(given), driver
+end
+
+local function temporary()
+  local path = os.tmpname()
+  os.remove(path)
+  return path
+end
+
+local function write(path, data)
+  local file = assert(io.open(path, "wb"))
+  file:write(data)
+  file:close()
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  local data = file and file:read "*a"
+  if file then file:close() end
+  return data
+end
+
+describe("a client", function()
+  it("says so when it is closed", function()
+    local client = make {}
+    client:close()
+    client:close()
+    for _, name in ipairs { "get_chat", "get_self", "upload_image", "download_voice", "request", "send_message" } do
+      local value, err = client[name](client, "a", "b")
+      assert.is_nil(value)
+      assert.equal("cancelled", err.kind)
+      assert.equal("the client is closed", err.message)
+      assert.is_false(err.dispatched)
+    end
+    assert.has_error(function() for _ in client:chats() do break end end)
+    assert.equal("avito_messenger.Client (closed)", tostring(client))
+  end)
+
+  it("closes the driver it made, and only that", function()
+    local client, driver = make {}
+    client:close()
+    assert.is_nil(driver.closed)
+    local made = script.driver {}
+    client = avito.client { access_token = "dummy", io = { new = function() return made end } }
+    client:close()
+    assert.is_true(made.closed)
+  end)
+
+  it("names its account", function()
+    assert.equal("avito_messenger.Client (user 7)", tostring((make {})))
+    assert.equal("avito_messenger.Client (open)", tostring(avito.client { access_token = "dummy", io = script.driver {} }))
+  end)
+
+  it("passes proxy and ca_file to the driver", function()
+    local got
+    avito.client { access_token = "dummy", proxy = "http://127.0.0.1:1", ca_file = "ca.pem", io = {
+      new = function(given) got = given return script.driver {} end } }
+    assert.same({ proxy = "http://127.0.0.1:1", ca_file = "ca.pem" }, got)
+  end)
+end)
+
+describe("on_event", function()
+  it("sees requests, retries and refreshes with their timing", function()
+    local events = {}
+    local client = make({ answer(200, script.TOKEN), answer(503), answer(200, '{"id":"c1"}') }, {
+      client_id = "dummy", client_secret = "dummy", on_event = function(event) events[#events + 1] = event end })
+    client.session = nil
+    client = avito.client { client_id = "dummy", client_secret = "dummy", user_id = 7, base_url = "https://api.example",
+      io = client.driver, on_event = function(event) events[#events + 1] = event end }
+    assert(client:get_chat("c1"))
+    local types = {}
+    for i, event in ipairs(events) do types[i] = event.type end
+    assert.same({ "refresh", "request", "retry", "request" }, types)
+    assert.same({ "token", 200, "POST" }, { events[1].purpose, events[1].status, events[1].method })
+    assert.same({ 503, 1, "get_chat" }, { events[2].status, events[2].attempt, events[2].endpoint })
+    assert.same({ 503, 1, "get_chat" }, { events[3].status, events[3].attempt, events[3].endpoint })
+    assert.equal(2, events[4].attempt)
+    for _, event in ipairs(events) do assert.is_true(event.seconds >= 0) end
+  end)
+
+  it("that raises does not make a sent message look unsent", function()
+    local client = make({ answer(200, '{"id":"m1"}') }, { on_event = function() error("boom") end })
+    local stderr = io.stderr
+    local said = {}
+    io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore
+    local sent = client:send_message("c1", "да")
+    io.stderr = stderr -- luacheck: ignore
+    assert.equal("m1", sent.id)
+    assert.truthy(said[1]:find("on_event raised: .*boom"))
+  end)
+end)
+
+describe("upload_image", function()
+  it("reads a file", function()
+    local path = temporary()
+    write(path, "\255\216\255\224 not much of one")
+    local client, driver = make { answer(200, '{"1.a":{}}') }
+    assert.equal("1.a", (client:upload_image(path)))
+    os.remove(path)
+    assert.truthy(driver.requests[1].body:find('filename="' .. path:match("[^/]*$") .. '"', 1, true))
+  end)
+
+  it("refuses an empty file, and one past 24 MB", function()
+    local path = temporary()
+    write(path, "")
+    local client = make {}
+    local _, err = client:upload_image(path)
+    assert.equal("invalid", err.kind)
+    assert.truthy(err.message:find("empty"))
+    write(path, "\255\216\255\224" .. ("x"):rep(24 * 1024 * 1024))
+    _, err = client:upload_image(path)
+    os.remove(path)
+    assert.equal("invalid", err.kind)
+    assert.truthy(err.message:find("24 MB"))
+  end)
+
+  it("takes call options", function()
+    local client, driver = make { answer(200, '{"1.a":{}}') }
+    assert(client:upload_image({ data = "\255\216\255" }, { timeout = 3 }))
+    assert.equal(3, driver.requests[1].timeout)
+    assert.truthy(driver.requests[1].body:find('filename="image.jpg"', 1, true))
+  end)
+end)
+
+describe("download_voice", function()
+  local URLS = '{"voices_urls":{"v1":"https://cdn.example/v1"}}'
+
+  it("saves the bytes, without showing the token to the other host", function()
+    local client, driver = make { answer(200, URLS), answer(200, "\0\1bytes") }
+    local path = temporary()
+    assert.is_true(client:download_voice("v1", path))
+    assert.equal("\0\1bytes", read(path))
+    assert.is_nil(read(path .. ".part"))
+    os.remove(path)
+    assert.equal("https://cdn.example/v1", driver.requests[2].url)
+    assert.equal("download", driver.requests[2].purpose)
+    assert.is_nil(script.header(driver.requests[2], "Authorization"))
+  end)
+
+  it("is one call with one deadline", function()
+    local first = answer(200, URLS)
+    first.takes = 1.5
+    local client, driver = make { first, answer(200, "x") }
+    local path = temporary()
+    assert(client:download_voice("v1", path, { timeout = 2 }))
+    os.remove(path)
+    assert.is_true(driver.requests[2].timeout <= 0.5)
+  end)
+
+  it("leaves no half of a file", function()
+    local path = temporary()
+    write(path, "old")
+    for _, last in ipairs { answer(404), script.failure("network", true) } do
+      local client = make({ answer(200, URLS), last }, { retries = 0 })
+      assert.is_nil((client:download_voice("v1", path)))
+      assert.equal("old", read(path))
+      assert.is_nil(read(path .. ".part"))
+    end
+    os.remove(path)
+  end)
+
+  it("says what is wrong", function()
+    local _, err = make({ answer(200, '{"voices_urls":{}}') }):download_voice("v1", "/tmp/x")
+    assert.equal("not_found", err.kind)
+    _, err = make({ answer(200, URLS), answer(200, "x") }):download_voice("v1", "/nonexistent/x")
+    assert.equal("invalid", err.kind)
+    assert.truthy(err.message:find("/nonexistent/x", 1, true))
+    _, err = make({ answer(200, '{"voices_urls":{"v1":"http://cdn.example/v1"}}') }):download_voice("v1", "/tmp/x")
+    assert.equal("invalid", err.kind)
+    assert.truthy(err.message:find("plain http"))
+    assert.has_error(function() make({}):download_voice("v1") end)
+  end)
+end)
+
+describe("authorize_url", function()
+  it("is the page of the contract", function()
+    assert.equal("https://avito.ru/oauth?response_type=code&pro_users_flow=true&client_id=dummy%20id"
+      .. "&scope=messenger:read,messenger:write&state=a%26b", avito.authorize_url { client_id = "dummy id", state = "a&b" })
+    assert.equal("http://127.0.0.1:1/oauth?response_type=code&pro_users_flow=true&client_id=x&scope=user:read",
+      avito.authorize_url { client_id = "x", scope = { "user:read" }, url = "http://127.0.0.1:1/oauth" })
+  end)
+
+  it("refuses what it does not know", function()
+    assert.has_error(function() avito.authorize_url { client = "x" } end)
+    assert.has_error(function() avito.authorize_url {} end)
+  end)
+end)
+
+describe("enums", function()
+  it("name the API's values and nothing else", function()
+    assert.equal("u2i", avito.ChatType.U2I)
+    assert.equal("appCall", avito.MessageType.APP_CALL)
+    assert.equal("in", avito.MessageDirection.IN)
+    assert.equal(2, avito.BlacklistReason.FRAUD)
+    assert.has_error(function() return avito.ChatType.X2Y end)
+  end)
+end)

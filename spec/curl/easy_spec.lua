@@ -1,0 +1,205 @@
+local curl = require "avito_messenger.curl"
+local process = require "spec_support.process"
+local raw_server = require "support.raw_server"
+
+describe("curl.easy", function()
+  local server, handle
+
+  setup(function() server = raw_server.start() end)
+  teardown(function() server:stop() end)
+  before_each(function()
+    handle = curl.easy()
+    server:requests()
+  end)
+  after_each(function() handle:close() end)
+
+  local function perform(path, fields)
+    return handle:perform(server:request(path, fields))
+  end
+
+  it("returns status, head and body of an answer", function()
+    assert.same({ status = 200, head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", body = "ok" }, perform "/ok")
+    assert.same({ status = 204, head = "HTTP/1.1 204 No Content\r\n\r\n", body = "" }, perform "/empty")
+  end)
+
+  it("keeps the connection for the next request", function()
+    perform "/ok"
+    perform("/ok", { method = "POST", body = "x" })
+    perform "/ok"
+    local seen = table.concat(server:requests(), "\n")
+    local first = seen:match("^(%d+) ")
+    assert.equal(("%s GET /ok 0\n%s POST /ok 1\n%s GET /ok 0"):format(first, first, first), seen)
+  end)
+
+  it("sends what it was given, and nothing by itself that costs or lies", function()
+    local head = perform("/echo?a=b%20c", {
+      method = "POST", body = "{}", headers = { "Authorization: Bearer dummy", "X-Empty: ", "Content-Type: a/b" },
+    }).body
+    assert.equal(table.concat({
+      "POST /echo?a=b%20c HTTP/1.1", "Host: 127.0.0.1:" .. server.port, "Accept: */*", "Accept-Encoding: gzip",
+      "Authorization: Bearer dummy", "X-Empty:", "Content-Type: a/b", "Content-Length: 2", "", "{}",
+    }, "\n"), head)
+  end)
+
+  it("sends no content type the caller did not name, and never waits for 100", function()
+    local head = perform("/echo", { method = "POST", body = ("x"):rep(2000000), max_bytes = 3000000 }).body:sub(1, 500)
+    assert.not_matches("Content%-Type", head)
+    assert.not_matches("Expect", head)
+    assert.matches("Content%-Length: 2000000", head)
+  end)
+
+  it("sends a POST without a body as an empty one", function()
+    local head = perform("/echo", { method = "POST" }).body
+    assert.matches("^POST /echo HTTP/1.1\n", head)
+    assert.matches("Content%-Length: 0\n", head)
+  end)
+
+  it("sends other methods too, and forgets them", function()
+    assert.matches("^DELETE /echo .-Content%-Length: 0", perform("/echo", { method = "DELETE" }).body)
+    assert.matches("^PUT /echo .-{}$", perform("/echo", { method = "PUT", body = "{}" }).body)
+    assert.matches("^POST /echo ", perform("/echo", { method = "POST", body = "x" }).body)
+    assert.matches("^GET /echo ", perform("/echo").body)
+  end)
+
+  it("forgets the headers and the body of the request before", function()
+    perform("/echo", { method = "POST", body = "secret", headers = { "X-Secret: 1" } })
+    local text = perform("/echo", { method = "POST" }).body
+    assert.not_matches("ecret", text)
+  end)
+
+  it("carries bytes of any value", function()
+    local bytes = {}
+    for i = 0, 255 do bytes[#bytes + 1] = string.char(i) end
+    local body = table.concat(bytes):rep(50)
+    local answer = perform("/echo", { method = "POST", body = body }).body
+    assert.is_true(answer:sub(-#body) == body)
+  end)
+
+  it("gives answers of any size up to the bound", function()
+    assert.equal(("0123456789"):rep(30000), perform("/large").body)
+    assert.equal("ok", perform("/ok").body)
+    assert.equal(1000, #perform("/exact", { max_bytes = 1000 }).body)
+  end)
+
+  it("gives the head of the final answer only", function()
+    local answer = perform "/early"
+    assert.equal(200, answer.status)
+    assert.matches("X%-Final", answer.head)
+    assert.not_matches("X%-Early", answer.head)
+    assert.not_matches("X%-Late: 1", perform("/trailer").head)
+    assert.equal(200, perform("/trailer_status").status)
+  end)
+
+  it("leaves no connection open to programs the caller starts", function()
+    local function sockets()
+      local child = process.spawn({ "sh", "-c", "ls -l /proc/$$/fd | grep -c socket:" }, { stdout = "pipe" })
+      return child:read_line()
+    end
+    handle:perform { method = "GET", url = "http://127.0.0.1:1/", timeout = 1 } -- libcurl's own wakeup pair exists now
+    local before = sockets()
+    perform "/ok"
+    assert.equal(before, sockets())
+  end)
+
+  describe("misuse", function()
+    local function misuse(message, fields)
+      assert.error_matches(function() perform("/ok", fields) end, message)
+      assert.equal(0, #server:requests())
+    end
+
+    it("names the field of a request", function()
+      misuse("url: string expected, got number", { url = 1 })
+      misuse("method: string expected, got boolean", { method = false })
+      misuse("method is none of", { method = "get" })
+      misuse("method is none of", { method = "GET\r\nX: y" })
+      misuse("body: string expected, got table", { body = {} })
+      misuse("body: a GET has none", { body = "" })
+      misuse("headers: array of strings expected, got string", { headers = "A: b" })
+      misuse("headers%[2%]: string expected, got number", { headers = { "A: b", 1 } })
+      misuse("timeout: number of seconds expected, got string", { timeout = "1" })
+      misuse("timeout must be greater than zero", { timeout = 0 })
+      misuse("timeout must be greater than zero", { timeout = 0 / 0 })
+      misuse("connect_timeout must be greater than zero", { connect_timeout = -1 })
+      misuse("max_bytes: number of bytes expected, got string", { max_bytes = "1" })
+      misuse("max_head_bytes must not be negative", { max_head_bytes = -1 })
+      assert.error_matches(function() handle:perform() end, "table expected")
+      assert.error_matches(function() handle:perform { method = "GET", url = server.url } end, "timeout")
+    end)
+
+    it("refuses what would become a second header or request", function()
+      misuse("headers%[1%] holds CR, LF or a zero byte", { headers = { "A: b\r\nC: d" } })
+      misuse("headers%[1%] holds CR, LF or a zero byte", { headers = { "A: b\nC: d" } })
+      misuse("headers%[1%] holds CR, LF or a zero byte", { headers = { "A: b\rC: d" } })
+      misuse("headers%[1%] holds CR, LF or a zero byte", { headers = { "A: b\0C: d" } })
+      misuse("headers%[1%] is not of the form", { headers = { "no colon" } })
+      misuse("headers%[1%] is not of the form", { headers = { ": no name" } })
+      misuse("headers%[1%] is not of the form", { headers = { "a b: c" } })
+      misuse("headers%[1%] is not of the form", { headers = { "Accept;" } })
+      for _, byte in ipairs { "\r", "\n", "\0", " ", "\t", "\127" } do
+        misuse("url holds a space or a control character", { url = server.url .. "/ok" .. byte .. "x" })
+      end
+    end)
+
+    it("does not show a secret in its messages", function()
+      local _, message = pcall(perform, "/ok", { headers = { "Authorization: Bearer dummy-secret\r\n" } })
+      assert.not_matches("dummy", tostring(message))
+    end)
+
+    it("leaves the handle usable", function()
+      misuse("headers%[2%]", { headers = { "A: b", 1 }, method = "POST", body = "x" })
+      assert.equal("ok", perform("/ok").body)
+    end)
+
+    it("names an unknown option and a wrong type", function()
+      assert.error_matches(function() curl.easy { verify = false } end, "unknown option 'verify'")
+      assert.error_matches(function() curl.easy { true } end, "an option name is a string, got number")
+      assert.error_matches(function() curl.easy { proxy = 1 } end, "proxy: string expected, got number")
+      assert.error_matches(function() curl.easy { ca_file = "a\0b" } end, "ca_file holds a zero byte")
+      assert.error_matches(function() curl.easy(1) end, "table expected")
+    end)
+  end)
+
+  it("may be closed more than once, and says so when used afterwards", function()
+    assert.equal("avito_messenger.curl.easy (open)", tostring(handle))
+    perform "/ok"
+    handle:close()
+    handle:close()
+    assert.equal("avito_messenger.curl.easy (closed)", tostring(handle))
+    assert.error_matches(function() perform "/ok" end, "closed")
+  end)
+
+  it("can be closed by a finalizer that runs in the middle of a call", function()
+    local function closer(victim) -- garbage whose finalizer closes the handle
+      if rawget(_G, "newproxy") then
+        local proxy = rawget(_G, "newproxy")(true)
+        getmetatable(proxy).__gc = function() victim:close() end
+      else
+        setmetatable({}, { __gc = function() victim:close() end })
+      end
+    end
+    collectgarbage("stop")
+    local stressed = curl.easy()
+    local request = server:request "/large"
+    for _ = 1, 20 do
+      closer(stressed)
+      collectgarbage("restart")
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 10000)
+      local ok, answer = pcall(stressed.perform, stressed, request)
+      assert.is_true(ok and #answer.body == 300000 or tostring(answer):match "closed" ~= nil)
+      stressed:close()
+      stressed = curl.easy()
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+  end)
+
+  it("makes nothing at require time", function()
+    local child = process.spawn({ raw_server.interpreter(), "-e", [[
+      local curl = require "avito_messenger.curl"
+      local threads = io.open("/proc/self/status"):read("*a"):match("Threads:%s*(%d+)")
+      print(threads, type(curl.easy))
+    ]] }, { stdout = "pipe", env = { LD_PRELOAD = os.getenv "LD_PRELOAD" } })
+    assert.equal("1\tfunction", child:read_line())
+  end)
+end)

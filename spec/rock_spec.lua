@@ -1,0 +1,78 @@
+-- The rock, made into an empty tree for the Lua that runs the specs, is what a fresh interpreter uses:
+-- the modules of this directory are not on its paths.
+
+local process = require "spec_support.process"
+local sandbox = require "support.sandbox"
+
+-- luarocks builds the same sources whatever build the specs run on: once a Lua is enough.
+if os.getenv "AVITO_SANITIZED" then return end
+
+local lua = rawget(_G, "jit") and "luajit" or "lua5.4"
+local version = _VERSION:match "%d%.%d"
+
+local function run(argv, env)
+  local child = process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = env })
+  local output = assert(child:read_all(300))
+  local how, code = child:wait()
+  child:close()
+  return output, how .. " " .. code
+end
+
+describe("the rock", function()
+  local tree, running
+
+  setup(function()
+    tree = run({ "mktemp", "-d" }):gsub("%s+$", "")
+    local output, ended = run { "tools/install", lua, tree }
+    assert(ended == "exit 0", output)
+    running = sandbox.start()
+  end)
+
+  teardown(function()
+    if running then running:stop() end
+    if tree then run { "rm", "-rf", tree } end
+  end)
+
+  -- Only the tree, and where the system keeps lua-cjson.
+  local function environment()
+    local share = ("%s/share/lua/%s/"):format(tree, version)
+    return {
+      LUA_INIT = false,
+      LUA_PATH = share .. "?.lua;" .. share .. "?/init.lua;;",
+      LUA_CPATH = ("%s/lib/lua/%s/?.so;;"):format(tree, version),
+      AVITO_BASE_URL = running.base_url,
+    }
+  end
+
+  it("makes a call", function()
+    local program = tree .. "/program.lua"
+    local file = assert(io.open(program, "w"))
+    file:write(([[
+      local avito = require "avito_messenger"
+      local client = avito.client { client_id = "%s", client_secret = "%s", base_url = os.getenv "AVITO_BASE_URL" }
+      local account = assert(client:get_self())
+      print(account.id)
+      print(package.searchpath and package.searchpath("avito_messenger.core", package.cpath) or "")
+      client:close()
+    ]]):format(sandbox.client_id, sandbox.client_secret))
+    assert(file:close())
+    -- From another directory: "./?.lua" must not find the sources.
+    local output, ended = run({ "env", "-C", tree, lua, program }, environment())
+    assert.equal("exit 0", ended, output)
+    local id, module = output:match "^(%d+)\n(.*)\n$"
+    assert.equal(tostring(sandbox.user_id), id)
+    assert.equal(("%s/lib/lua/%s/avito_messenger/core.so"):format(tree, version), module)
+  end)
+
+  it("installs the program avito-messenger", function()
+    local output, ended = run({ "env", "-C", "/", tree .. "/bin/avito-messenger", "--version" },
+      { LUA_PATH = false, LUA_CPATH = false, LUA_INIT = false })
+    assert.equal("exit 0", ended, output)
+    assert.matches("0%.1%.0", output)
+  end)
+
+  it("leaves nothing behind in the sources", function()
+    local file = io.open("build.luarocks")
+    assert.is_nil(file)
+  end)
+end)
