@@ -4,7 +4,7 @@ std = "min"
 read_globals = {
   "unpack",
   "jit",
-  math = { fields = { "type" } },
+  math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
 }
 max_line_length = 120
@@ -14,5 +14,6 @@ include_files = {
 }
 
 files["spec/**/*.lua"] = { std = "+busted" }
+files["lua/avito_messenger/types.lua"] = { ignore = { "212", "241" } } -- declarations for editors, without bodies
 files["*.rockspec"] = { std = "+rockspec" }
 files[".luacheckrc"] = { std = "+luacheckrc" }

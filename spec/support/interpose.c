@@ -28,10 +28,20 @@ SHOW int getaddrinfo(const char *node, const char *service, const struct addrinf
 SHOW int X509_STORE_load_file(void *store, const char *path);
 SHOW int X509_STORE_load_path(void *store, const char *path);
 
-static void find(const char *name, void *function)
+static void find(void *library, const char *name, void *function)
 {
-  void *address = dlsym(RTLD_NEXT, name);
+  void *address = dlsym(library, name);
+
+  if (!address)
+    abort();
   memcpy(function, &address, sizeof address);
+}
+
+/* Lua loads modules, and what they need, into no global scope: RTLD_NEXT does not reach it. */
+static void *crypto(void)
+{
+  void *library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+  return library ? library : dlopen("libcrypto.so.1.1", RTLD_LAZY | RTLD_NOLOAD);
 }
 
 static int ends_with(const char *text, const char *end)
@@ -46,7 +56,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
   const struct timespec brief = {0, BRIEF_NS};
 
-  find("getaddrinfo", &real);
+  find(RTLD_NEXT, "getaddrinfo", &real);
   if (ends_with(node, ".slow.invalid"))
     (void)sleep(SLOW_SECONDS);
   if (ends_with(node, ".brief.invalid"))
@@ -81,7 +91,7 @@ int X509_STORE_load_file(void *store, const char *path)
 {
   int (*real)(void *, const char *);
 
-  find("X509_STORE_load_file", &real);
+  find(crypto(), "X509_STORE_load_file", &real);
   note("bundle\n");
   return real(store, path);
 }
@@ -90,7 +100,7 @@ int X509_STORE_load_path(void *store, const char *path)
 {
   int (*real)(void *, const char *);
 
-  find("X509_STORE_load_path", &real);
+  find(crypto(), "X509_STORE_load_path", &real);
   note("directory\n");
   return real(store, path);
 }

@@ -59,6 +59,7 @@ function Server:tell(command)
   for line in text:gmatch("[^\n]+") do
     lines[#lines + 1] = line
   end
+  assert(table.remove(lines) == "done")
   return lines
 end
 

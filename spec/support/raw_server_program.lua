@@ -304,6 +304,7 @@ local function obey(client)
   elseif command == "release" then
     released = released + 1
   end
+  client:send("done\n")
   client:close()
 end
 

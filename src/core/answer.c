@@ -57,9 +57,9 @@ static bool names_member(const struct avito_response *response, const char *key)
 static bool read_list(lua_State *L, const struct avito_response *response, const char *key, const char *name)
 {
   int answer = lua_gettop(L);
-  lua_getfield(L, answer, key);         /* answer list */
+  lua_getfield(L, answer, key); /* answer list */
   if (lua_type(L, -1) == LUA_TTABLE) {
-    lua_getfield(L, answer, "meta");    /* answer list meta */
+    lua_getfield(L, answer, "meta"); /* answer list meta */
     if (lua_type(L, -1) != LUA_TTABLE) {
       lua_pop(L, 1);
       lua_newtable(L);
@@ -86,8 +86,8 @@ static bool read_list(lua_State *L, const struct avito_response *response, const
 static bool read_image(lua_State *L, const struct avito_response *response, const char *name)
 {
   int answer = lua_gettop(L);
-  lua_pushnil(L);                                                          /* answer nil */
-  while (lua_next(L, answer) != 0) {                                       /* answer id sizes */
+  lua_pushnil(L);                    /* answer nil */
+  while (lua_next(L, answer) != 0) { /* answer id sizes */
     if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TTABLE) {
       lua_remove(L, answer); /* id sizes */
       return true;

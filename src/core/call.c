@@ -91,9 +91,9 @@ static bool read_headers(lua_State *L, const char *where, struct call_options *o
       lua_settop(L, headers); /* message */
       return false;
     }
-    lua_pushfstring(L, "%s: %s", name, value);  /* headers lines name value line */
-    lua_rawseti(L, headers + 1, ++count); /* headers lines name value */
-    lua_pop(L, 1);                              /* headers lines name */
+    lua_pushfstring(L, "%s: %s", name, value); /* headers lines name value line */
+    lua_rawseti(L, headers + 1, ++count);      /* headers lines name value */
+    lua_pop(L, 1);                             /* headers lines name */
   }
   lua_remove(L, headers); /* lines */
   return true;
@@ -163,9 +163,9 @@ static bool read_call_options(lua_State *L, const char *where, int index, struct
 static void make_invalid(lua_State *L, int op, const char *name, const char *parameter)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
-  lua_pushvalue(L, -1);                         /* message message */
+  lua_pushvalue(L, -1);                       /* message message */
   avito_error_new(L, "invalid", name, false); /* message err */
-  lua_createtable(L, 0, 1);                     /* message err fields */
+  lua_createtable(L, 0, 1);                   /* message err fields */
   lua_pushvalue(L, -3);
   lua_setfield(L, -2, parameter);
   lua_setfield(L, -2, "fields"); /* message err */
@@ -176,8 +176,8 @@ static void make_invalid(lua_State *L, int op, const char *name, const char *par
 
 /* Finishes an operation whose request is made: the quota, the deadline, the options. The header lines (or the message of a
  * refused option) are on top. [-1, +0, m] */
-static void start(lua_State *L, int op, struct avito_session *session, const struct call_options *options, const char *name,
-                  double now)
+static void start(lua_State *L, int op, struct avito_session *session, const struct call_options *options,
+                  const char *name, double now)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
   if (options->invalid != NULL) {
@@ -219,7 +219,8 @@ static void begin_url(lua_State *L, struct avito_session *session)
 }
 
 /* Stores the URL and the body the scratch buffers hold. [-0, +0, m] */
-static void keep_request(lua_State *L, int op, struct avito_session *session, const char *content_type, const char *boundary)
+static void keep_request(lua_State *L, int op, struct avito_session *session, const char *content_type,
+                         const char *boundary)
 {
   avito_buffer_push(L, &session->url);
   avito_op_set(L, op, AVITO_OP_URL);
@@ -390,7 +391,7 @@ static int session_download(lua_State *L)
   double now = luaL_checknumber(L, 3);
   struct call_options options = default_options(session);
   lua_settop(L, 4);
-  read_call_options(L, "download", 4, &options);                    /* lines */
+  read_call_options(L, "download", 4, &options);                     /* lines */
   struct avito_operation *operation = push_operation(L, "download"); /* lines op */
   operation->method = "GET";
   operation->answer = AVITO_ANSWER_BYTES;
@@ -456,7 +457,7 @@ static int buffer_gc(lua_State *L)
 void avito_call_register(lua_State *L)
 {
   static const luaL_Reg methods[] = {
-    {"operation", session_operation}, {"request", session_request}, {"download", session_download}, {NULL, NULL}};
+      {"operation", session_operation}, {"request", session_request}, {"download", session_download}, {NULL, NULL}};
   luaL_getmetatable(L, AVITO_SESSION);
   luaL_setfuncs(L, methods, 0);
   lua_pop(L, 1);

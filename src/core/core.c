@@ -12,7 +12,7 @@ AVITO_EXPORT int luaopen_avito_messenger_core(lua_State *L);
 int luaopen_avito_messenger_core(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-    {"session", avito_session_new}, {"endpoints", avito_endpoints_list}, {NULL, NULL}};
+      {"session", avito_session_new}, {"endpoints", avito_endpoints_list}, {NULL, NULL}};
   lua_newtable(L); /* module */
   luaL_setfuncs(L, functions, 0);
   avito_json_register(L);

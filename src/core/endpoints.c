@@ -5,27 +5,27 @@
 #define REQUIRED true
 #define OPTIONAL false
 
-#define PARAM(name, place, type, need, min, max, wire, values, doc)                                \
+#define PARAM(name, place, type, need, min, max, wire, values, doc)                                                    \
   {#name, AVITO_##place, AVITO_##type, need, min, max, wire, values, doc, NULL},
-#define ACCOUNT()                                                                                  \
-  {"user_id", AVITO_PATH, AVITO_ACCOUNT, true, 1, INT64_MAX, "user_id", NULL, "the account", NULL},
-#define CONSTANT(wire, value)                                                                      \
-  {wire, AVITO_JSON, AVITO_CONSTANT, true, 0, 0, wire, value, "always the same", NULL},
-#define OBJECT_PARAM(name, fields, doc)                                                            \
+#define ACCOUNT()             {"user_id", AVITO_PATH, AVITO_ACCOUNT, true, 1, INT64_MAX, "user_id", NULL, "the account", NULL},
+#define CONSTANT(wire, value) {wire, AVITO_JSON, AVITO_CONSTANT, true, 0, 0, wire, value, "always the same", NULL},
+#define OBJECT_PARAM(name, fields, doc)                                                                                \
   {#name, AVITO_JSON, AVITO_OBJECTS, true, 1, 100, #name, NULL, doc, fields_##fields},
 #define NO_PARAMETERS()
-#define END {NULL, AVITO_PATH, AVITO_ACCOUNT, false, 0, 0, NULL, NULL, NULL, NULL}
+#define END                                                                                                            \
+  {                                                                                                                    \
+    NULL, AVITO_PATH, AVITO_ACCOUNT, false, 0, 0, NULL, NULL, NULL, NULL                                               \
+  }
 
 #define FIELDS(name, parameters) static const struct avito_param fields_##name[] = {parameters END};
 #include "endpoints.def"
 
-#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)    \
+#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)                        \
   static const struct avito_param params_##name[] = {parameters END};
 #include "endpoints.def"
 
-#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)    \
-  {#name, method, path, scope, AVITO_##repeat, AVITO_ANSWER_##answer, key, contract_id, doc,       \
-   params_##name},
+#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)                        \
+  {#name, method, path, scope, AVITO_##repeat, AVITO_ANSWER_##answer, key, contract_id, doc, params_##name},
 static const struct avito_endpoint endpoints[] = {
 #include "endpoints.def"
 };
@@ -87,7 +87,7 @@ static void push_params(lua_State *L, const struct avito_param *params)
     }
     if (p->fields != NULL) {
       luaL_checkstack(L, 4, NULL);
-      push_params(L, p->fields);   /* list param fields */
+      push_params(L, p->fields);     /* list param fields */
       lua_setfield(L, -2, "fields"); /* list param */
     }
     lua_rawseti(L, -2, i + 1); /* list */

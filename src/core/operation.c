@@ -52,10 +52,10 @@ static void fail(lua_State *L, int op, struct avito_operation *operation)
 static void make_error(lua_State *L, int op, const char *kind)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
-  avito_op_get(L, op, AVITO_OP_NAME);                                        /* message name */
-  lua_insert(L, -2);                                                         /* name message */
+  avito_op_get(L, op, AVITO_OP_NAME);                                   /* message name */
+  lua_insert(L, -2);                                                    /* name message */
   avito_error_new(L, kind, lua_tostring(L, -2), operation->dispatched); /* name err */
-  lua_remove(L, -2);                                                         /* err */
+  lua_remove(L, -2);                                                    /* err */
 }
 
 /* ---- requests ---- */
@@ -68,7 +68,8 @@ static void append(lua_State *L, int list, int *count)
   lua_rawseti(L, list, ++*count);
 }
 
-static void push_headers(lua_State *L, int op, int session, enum avito_purpose purpose, const char *type, bool authorized)
+static void push_headers(lua_State *L, int op, int session, enum avito_purpose purpose, const char *type,
+                         bool authorized)
 {
   int count = 0;
   lua_createtable(L, 6, 0); /* headers */
@@ -108,8 +109,8 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   avito_op_get(L, op, AVITO_OP_SESSION); /* url body session */
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);
-  lua_pushliteral(L, "send");                                           /* url body session "send" */
-  lua_createtable(L, 0, 12);                                            /* url body session "send" request */
+  lua_pushliteral(L, "send");                                    /* url body session "send" */
+  lua_createtable(L, 0, 12);                                     /* url body session "send" request */
   push_headers(L, op, session_index, purpose, type, authorized); /* … request headers */
   lua_setfield(L, -2, "headers");
   lua_pushstring(L, method);
@@ -154,11 +155,11 @@ static void push_url(lua_State *L, int op, int session)
   }
   const char *url = lua_tostring(L, -1);
   const char *slot = strstr(url, AVITO_USER_SLOT);
-  lua_pushlstring(L, url, (size_t)(slot - url));              /* url before */
-  avito_session_get(L, session, AVITO_SLOT_USER_ID);          /* url before id */
+  lua_pushlstring(L, url, (size_t)(slot - url));        /* url before */
+  avito_session_get(L, session, AVITO_SLOT_USER_ID);    /* url before id */
   lua_pushstring(L, slot + sizeof AVITO_USER_SLOT - 1); /* url before id after */
-  lua_concat(L, 3);                                           /* url whole */
-  lua_remove(L, -2);                                          /* whole */
+  lua_concat(L, 3);                                     /* url whole */
+  lua_remove(L, -2);                                    /* whole */
 }
 
 static int send_own(lua_State *L, int op, int session, double now)
@@ -396,9 +397,9 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
   avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
   avito_op_get(L, op, AVITO_OP_NAME);                /* decoder name */
   bool token_refused =
-    avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
-  lua_replace(L, -3);                                                                          /* err name */
-  lua_pop(L, 1);                                                                               /* err */
+      avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
+  lua_replace(L, -3);                                                                            /* err name */
+  lua_pop(L, 1);                                                                                 /* err */
   lua_pushboolean(L, operation->dispatched);
   lua_setfield(L, -2, "dispatched");
   if (token_refused && operation->needs_token) {

@@ -56,9 +56,21 @@ enum avito_awaits {
 };
 
 /* How far the renewal of the token is that this operation carries out for all. */
-enum avito_renewal { AVITO_RENEWAL_NONE, AVITO_RENEWAL_LOCK, AVITO_RENEWAL_LOAD, AVITO_RENEWAL_REQUEST, AVITO_RENEWAL_SAVE };
+enum avito_renewal {
+  AVITO_RENEWAL_NONE,
+  AVITO_RENEWAL_LOCK,
+  AVITO_RENEWAL_LOAD,
+  AVITO_RENEWAL_REQUEST,
+  AVITO_RENEWAL_SAVE
+};
 
-enum avito_grant { AVITO_GRANT_NONE, AVITO_GRANT_REFRESH, AVITO_GRANT_GIVEN_REFRESH, AVITO_GRANT_CODE, AVITO_GRANT_CLIENT };
+enum avito_grant {
+  AVITO_GRANT_NONE,
+  AVITO_GRANT_REFRESH,
+  AVITO_GRANT_GIVEN_REFRESH,
+  AVITO_GRANT_CODE,
+  AVITO_GRANT_CLIENT
+};
 
 enum avito_end { AVITO_RUNNING, AVITO_DONE, AVITO_FAILED };
 
@@ -79,8 +91,8 @@ struct avito_operation {
   bool reauthorized;
 
   enum avito_awaits awaits;
-  enum avito_purpose sent;   /* what the request under way is for */
-  unsigned sent_generation;  /* the access token it carries */
+  enum avito_purpose sent;  /* what the request under way is for */
+  unsigned sent_generation; /* the access token it carries */
 
   enum avito_renewal renewal;
   enum avito_grant grant;

@@ -15,9 +15,9 @@ struct avito_session *avito_session_check(lua_State *L, int index)
 
 void avito_session_get(lua_State *L, int index, enum avito_session_slot slot)
 {
-  avito_getowned(L, index);     /* slots */
+  avito_getowned(L, index);      /* slots */
   lua_rawgeti(L, -1, (int)slot); /* slots value */
-  lua_remove(L, -2);            /* value */
+  lua_remove(L, -2);             /* value */
 }
 
 void avito_session_set(lua_State *L, int index, enum avito_session_slot slot)
@@ -58,11 +58,11 @@ void avito_session_set_access(lua_State *L, int index, double now, double lifeti
 {
   struct avito_session *session = avito_session_check(L, index);
   index = lua_absindex(L, index);
-  lua_pushliteral(L, "Authorization: Bearer ");        /* token prefix */
-  lua_pushvalue(L, -2);                                /* token prefix token */
-  lua_concat(L, 2);                                    /* token line */
+  lua_pushliteral(L, "Authorization: Bearer ");          /* token prefix */
+  lua_pushvalue(L, -2);                                  /* token prefix token */
+  lua_concat(L, 2);                                      /* token line */
   avito_session_set(L, index, AVITO_SLOT_AUTHORIZATION); /* token */
-  avito_session_set(L, index, AVITO_SLOT_ACCESS);      /* - */
+  avito_session_set(L, index, AVITO_SLOT_ACCESS);        /* - */
   session->has_access = true;
   session->generation++;
   if (lifetime < 0) {
@@ -121,7 +121,7 @@ static const char *get_string(lua_State *L, const char *name, size_t *length)
 static void take_string(lua_State *L, int session, const char *name, enum avito_session_slot slot)
 {
   size_t length;
-  get_string(L, name, &length);       /* value */
+  get_string(L, name, &length);        /* value */
   avito_session_set(L, session, slot); /* - */
 }
 
@@ -165,7 +165,7 @@ static void take_base_url(lua_State *L, int session)
   while (url[length - 1] == '/') {
     length--;
   }
-  lua_pushlstring(L, url, length);                     /* url trimmed */
+  lua_pushlstring(L, url, length);                    /* url trimmed */
   avito_session_set(L, session, AVITO_SLOT_BASE_URL); /* url */
   lua_pop(L, 1);
 }
@@ -179,7 +179,7 @@ static void take_user_id(lua_State *L, int session)
     if (!avito_to_integer(L, -1, &id) || id < 1) {
       bad_option(L, "user_id", "must be a positive integer");
     }
-    avito_push_id(L, id);                               /* value id */
+    avito_push_id(L, id);                              /* value id */
     avito_session_set(L, session, AVITO_SLOT_USER_ID); /* value */
   }
   lua_pop(L, 1); /* - */
@@ -297,7 +297,7 @@ static int session_tostring(lua_State *L)
 void avito_session_register(lua_State *L)
 {
   static const luaL_Reg methods[] = {
-    {"user_id", session_user_id}, {"__gc", session_gc}, {"__tostring", session_tostring}, {NULL, NULL}};
+      {"user_id", session_user_id}, {"__gc", session_gc}, {"__tostring", session_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);

@@ -15,19 +15,19 @@
 
 enum avito_session_slot {
   AVITO_SLOT_DECODER = 1,
-  AVITO_SLOT_BASE_URL,       /* without a slash at its end */
-  AVITO_SLOT_CLIENT_ID,      /* the slots from here on may be nil */
+  AVITO_SLOT_BASE_URL,  /* without a slash at its end */
+  AVITO_SLOT_CLIENT_ID, /* the slots from here on may be nil */
   AVITO_SLOT_CLIENT_SECRET,
   AVITO_SLOT_CODE,
-  AVITO_SLOT_GIVEN_REFRESH,  /* the refresh token the program gave */
-  AVITO_SLOT_REFRESH,        /* the one to use: the last the server or the store gave */
+  AVITO_SLOT_GIVEN_REFRESH, /* the refresh token the program gave */
+  AVITO_SLOT_REFRESH,       /* the one to use: the last the server or the store gave */
   AVITO_SLOT_ACCESS,
-  AVITO_SLOT_AUTHORIZATION,  /* the header line with the access token */
+  AVITO_SLOT_AUTHORIZATION, /* the header line with the access token */
   AVITO_SLOT_SCOPE,
-  AVITO_SLOT_USER_ID,        /* a decimal string */
-  AVITO_SLOT_USER_AGENT,     /* the header line */
-  AVITO_SLOT_TOKENS,         /* the table to save */
-  AVITO_SLOT_TOKEN_ERROR     /* why the last renewal failed, for those who waited for it */
+  AVITO_SLOT_USER_ID,    /* a decimal string */
+  AVITO_SLOT_USER_AGENT, /* the header line */
+  AVITO_SLOT_TOKENS,     /* the table to save */
+  AVITO_SLOT_TOKEN_ERROR /* why the last renewal failed, for those who waited for it */
 };
 
 struct avito_session {
@@ -46,8 +46,8 @@ struct avito_session {
   bool unsaved;        /* the store does not have the present refresh token yet */
   bool code_spent, given_refresh_spent;
 
-  const void *renewing;   /* the operation that renews the token, compared only */
-  double renewing_until;  /* after this it is taken for dead */
+  const void *renewing;  /* the operation that renews the token, compared only */
+  double renewing_until; /* after this it is taken for dead */
   unsigned renewals_failed;
 };
 

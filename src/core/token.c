@@ -129,19 +129,19 @@ static bool fail_renewal(lua_State *L, int op, double now)
     return true;
   }
   session->renewals_failed++;
-  lua_pushvalue(L, index - 1);                             /* err session err */
+  lua_pushvalue(L, index - 1);                         /* err session err */
   avito_session_set(L, index, AVITO_SLOT_TOKEN_ERROR); /* err session */
-  lua_pop(L, 1);                                           /* err */
+  lua_pop(L, 1);                                       /* err */
   return false;
 }
 
 /* Pushes an error of kind "auth"; pops its message. [-1, +1, m] */
 static void auth_error(lua_State *L, int op, const char *hint)
 {
-  avito_op_get(L, op, AVITO_OP_NAME);                       /* message name */
-  lua_insert(L, -2);                                        /* name message */
+  avito_op_get(L, op, AVITO_OP_NAME);                     /* message name */
+  lua_insert(L, -2);                                      /* name message */
   avito_error_new(L, "auth", lua_tostring(L, -2), false); /* name err */
-  lua_remove(L, -2);                                        /* err */
+  lua_remove(L, -2);                                      /* err */
   if (hint != NULL) {
     avito_error_hint(L, hint);
   }
@@ -190,7 +190,7 @@ static int send_request(lua_State *L, int op, double now)
   add_field(L, body, index, "client_secret", AVITO_SLOT_CLIENT_SECRET);
   avito_session_get(L, index, AVITO_SLOT_BASE_URL); /* session base */
   lua_pushliteral(L, "/token");
-  lua_concat(L, 2);          /* session url */
+  lua_concat(L, 2);           /* session url */
   avito_buffer_push(L, body); /* session url body */
   avito_buffer_reset(L, body);
   lua_remove(L, index); /* url body */
@@ -232,8 +232,8 @@ static bool take_answer(lua_State *L, int op, int session_index, double now, dou
   }
   lua_getfield(L, answer, "expires_in"); /* answer access lifetime */
   double lifetime = positive(L, -1);
-  lua_pop(L, 1);                     /* answer access */
-  lua_createtable(L, 0, 4);          /* answer access tokens */
+  lua_pop(L, 1);            /* answer access */
+  lua_createtable(L, 0, 4); /* answer access tokens */
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "access_token");
   if (lifetime > 0) {
@@ -255,16 +255,16 @@ static bool take_answer(lua_State *L, int op, int session_index, double now, dou
     avito_session_get(L, session_index, AVITO_SLOT_REFRESH);
   }
   session->unsaved = session->has_store && !lua_isnil(L, -1);
-  lua_setfield(L, -2, "refresh_token");         /* answer access tokens */
-  if (push_token(L, answer, "scope")) {         /* answer access tokens scope */
+  lua_setfield(L, -2, "refresh_token"); /* answer access tokens */
+  if (push_token(L, answer, "scope")) { /* answer access tokens scope */
     lua_pushvalue(L, -1);
     avito_session_set(L, session_index, AVITO_SLOT_SCOPE);
   } else {
     lua_pop(L, 1);
     avito_session_get(L, session_index, AVITO_SLOT_SCOPE);
   }
-  lua_setfield(L, -2, "scope");                         /* answer access tokens */
-  avito_session_set(L, session_index, AVITO_SLOT_TOKENS); /* answer access */
+  lua_setfield(L, -2, "scope");                              /* answer access tokens */
+  avito_session_set(L, session_index, AVITO_SLOT_TOKENS);    /* answer access */
   avito_session_set_access(L, session_index, now, lifetime); /* answer */
   lua_pop(L, 1);
   return true;
@@ -288,9 +288,9 @@ static bool try_next_grant(lua_State *L, int op, int session_index)
  * may hold what nobody is to see. [-0, +1, m] */
 static void answer_error(lua_State *L, int op, int decoder, const struct avito_response *response, double retry_after)
 {
-  avito_op_get(L, op, AVITO_OP_NAME);                                                   /* name */
+  avito_op_get(L, op, AVITO_OP_NAME);                                              /* name */
   avito_error_from_answer(L, decoder, response, lua_tostring(L, -1), retry_after); /* name err */
-  lua_remove(L, -2);                                                                    /* err */
+  lua_remove(L, -2);                                                               /* err */
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "dispatched"); /* the call's own request has not left */
   lua_pushnil(L);
@@ -411,7 +411,7 @@ static void take_stored(lua_State *L, int session_index, int tokens, double now,
   lua_pop(L, 1); /* access */
   lua_getfield(L, tokens, "expires_at");
   double expires_at = lua_isnil(L, -1) ? -1 : lua_tonumber(L, -1);
-  lua_pop(L, 1);                                       /* access */
+  lua_pop(L, 1); /* access */
   if ((same && session->generation > 0) || (expires_at >= 0 && expires_at <= unix_now)) {
     lua_pop(L, 1); /* the one that does not work, or one that has expired */
     return;

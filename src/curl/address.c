@@ -43,8 +43,7 @@ static bool is_loopback_host(const char *host)
 static const char *plain_refusal(CURLU *parts, const char *url)
 {
   char *host = NULL;
-  const char *refusal =
-      "plain http goes only to loopback (localhost, 127.0.0.0/8, [::1]); use https";
+  const char *refusal = "plain http goes only to loopback (localhost, 127.0.0.0/8, [::1]); use https";
   CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
 
   if (code == CURLUE_USER_NOT_ALLOWED)

@@ -118,8 +118,7 @@ static int easy_tostring(lua_State *L)
 
 void avito_easy_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {
-      {"perform", easy_perform}, {"close", easy_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"perform", easy_perform}, {"close", easy_close}, {NULL, NULL}};
   static const luaL_Reg events[] = {
       {"__gc", easy_close}, {"__close", easy_close}, {"__tostring", easy_tostring}, {NULL, NULL}};
 

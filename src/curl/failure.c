@@ -6,6 +6,7 @@
 #include "address.h"
 
 #define NAME_SIZE     272 /* a DNS name, its port and a little */
+#define PEER_SIZE     64  /* an IPv6 address and its port */
 #define MS_PER_SECOND 1000.0
 
 static const char network[] = "network";
@@ -15,32 +16,27 @@ static const char decode[] = "decode";
 #define SAY(failure, ...) (void)snprintf((failure)->message, sizeof(failure)->message, __VA_ARGS__)
 
 /* Names the address the socket really went to, where that says more than the host. */
-static void name_peer(const struct avito_transfer *transfer, const char *host, char *text,
-                      size_t size)
+static void name_peer(const struct avito_transfer *transfer, const char *host, char *text, size_t size)
 {
-  char peer[NAME_SIZE];
+  char peer[PEER_SIZE];
 
   text[0] = '\0';
   avito_peer_name((const struct sockaddr *)&transfer->peer, peer, sizeof peer);
   if (peer[0] && strcmp(peer, host) != 0)
-    (void)snprintf(text, size, " (%s%s)", transfer->proxied && !transfer->plain ? "proxy " : "",
-                   peer);
+    (void)snprintf(text, size, " (%s%s)", transfer->proxied && !transfer->plain ? "proxy " : "", peer);
 }
 
-static void say_unconnected(const struct avito_transfer *transfer, const char *host,
-                            struct avito_failure *failure)
+static void say_unconnected(const struct avito_transfer *transfer, const char *host, struct avito_failure *failure)
 {
-  char peer[NAME_SIZE + sizeof " (proxy )"];
+  char peer[PEER_SIZE + sizeof " (proxy )"];
   long reason = 0;
 
   name_peer(transfer, host, peer, sizeof peer);
   curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &reason);
-  SAY(failure, "could not connect to %s%s: %s", host, peer,
-      reason ? strerror((int)reason) : "no reason given");
+  SAY(failure, "could not connect to %s%s: %s", host, peer, reason ? strerror((int)reason) : "no reason given");
 }
 
-static void say_timeout(const struct avito_transfer *transfer, const char *host,
-                        struct avito_failure *failure)
+static void say_timeout(const struct avito_transfer *transfer, const char *host, struct avito_failure *failure)
 {
   long limit = transfer->timeout_ms;
 
@@ -68,8 +64,7 @@ static const char *detail_of(const struct avito_transfer *transfer)
   return detail;
 }
 
-static void say_broken(const struct avito_transfer *transfer, const char *host,
-                       struct avito_failure *failure)
+static void say_broken(const struct avito_transfer *transfer, const char *host, struct avito_failure *failure)
 {
   long answer = 0;
 
@@ -95,14 +90,13 @@ static void say_malformed(const char *host, struct avito_failure *failure)
 }
 
 /* Our own callbacks ended it. */
-static bool say_bound(const struct avito_transfer *transfer, const char *host,
-                      struct avito_failure *failure)
+static bool say_bound(const struct avito_transfer *transfer, const char *host, struct avito_failure *failure)
 {
   if (transfer->body_over)
     SAY(failure, "the answer of %s is longer than %zu bytes", host, transfer->max_body);
   else if (transfer->head_over)
-    SAY(failure, "the answer of %s has more than %zu bytes or %d lines of headers", host,
-        transfer->max_head, AVITO_MAX_HEAD_LINES);
+    SAY(failure, "the answer of %s has more than %zu bytes or %d lines of headers", host, transfer->max_head,
+        AVITO_MAX_HEAD_LINES);
   else if (transfer->misframed)
     say_malformed(host, failure);
   else
@@ -111,8 +105,7 @@ static bool say_bound(const struct avito_transfer *transfer, const char *host,
   return true;
 }
 
-static void say_code(const struct avito_transfer *transfer, const char *host,
-                     struct avito_failure *failure)
+static void say_code(const struct avito_transfer *transfer, const char *host, struct avito_failure *failure)
 {
   switch (transfer->no_memory ? CURLE_OUT_OF_MEMORY : transfer->code) {
   case CURLE_OK: /* to libcurl a head that breaks off is an answer */
@@ -209,8 +202,7 @@ void avito_transfer_failure(const struct avito_transfer *transfer, struct avito_
   avito_address_name(url ? url : "", host, sizeof host);
   if (say_bound(transfer, host, failure))
     return;
-  retried =
-      transfer->starts > 1 || (transfer->starts == 1 && transfer->reused && transfer->connected);
+  retried = transfer->starts > 1 || (transfer->starts == 1 && transfer->reused && transfer->connected);
   failure->stale = retried || died_unanswered(transfer);
   if (retried)
     say_broken(transfer, host, failure);

@@ -236,8 +236,7 @@ int avito_multi_new(lua_State *L)
 }
 
 /* No Lua code runs in here, unless an error is raised: then the slot is still idle. */
-static void start(lua_State *L, struct multi *multi, struct slot *slot,
-                  const struct avito_request *request)
+static void start(lua_State *L, struct multi *multi, struct slot *slot, const struct avito_request *request)
 {
   bool accepted;
 
@@ -405,10 +404,8 @@ static void report_descriptors(lua_State *L, const struct multi *multi, size_t c
     lua_rawgeti(L, index, (int)i + 1); /* ... entry */
     if (lua_istable(L, -1)) {
       int entry = lua_gettop(L);
-      set_flag(L, entry, "readable",
-               (seen->events & POLLIN) && (ended || (seen->revents & POLLIN)));
-      set_flag(L, entry, "writable",
-               (seen->events & POLLOUT) && (ended || (seen->revents & POLLOUT)));
+      set_flag(L, entry, "readable", (seen->events & POLLIN) && (ended || (seen->revents & POLLIN)));
+      set_flag(L, entry, "writable", (seen->events & POLLOUT) && (ended || (seen->revents & POLLOUT)));
     }
     lua_pop(L, 1); /* ... */
   }
@@ -471,8 +468,7 @@ static int step_protected(lua_State *L)
   int milliseconds = (int)lua_tointeger(L, 2);
   int running;
   size_t count = read_descriptors(L, multi, 3);
-  CURLMcode code = curl_multi_poll(multi->handle, multi->asked, (unsigned)count,
-                                   multi->done ? 0 : milliseconds, NULL);
+  CURLMcode code = curl_multi_poll(multi->handle, multi->asked, (unsigned)count, multi->done ? 0 : milliseconds, NULL);
 
   if (code == CURLM_OK)
     code = curl_multi_perform(multi->handle, &running);
@@ -547,13 +543,10 @@ static int multi_tostring(lua_State *L)
 
 void avito_multi_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"add", multi_add},     {"cancel", multi_cancel},
-                                     {"step", multi_step},   {"wakeup", multi_wakeup},
-                                     {"close", multi_close}, {NULL, NULL}};
-  static const luaL_Reg events[] = {{"__gc", multi_close},
-                                    {"__close", multi_close},
-                                    {"__tostring", multi_tostring},
-                                    {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"add", multi_add},       {"cancel", multi_cancel}, {"step", multi_step},
+                                     {"wakeup", multi_wakeup}, {"close", multi_close},   {NULL, NULL}};
+  static const luaL_Reg events[] = {
+      {"__gc", multi_close}, {"__close", multi_close}, {"__tostring", multi_tostring}, {NULL, NULL}};
 
   luaL_newmetatable(L, TYPE); /* meta */
   luaL_setfuncs(L, events, 0);

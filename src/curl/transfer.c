@@ -177,10 +177,10 @@ void avito_transport_free(struct avito_transport *transport)
 }
 
 /* A type-checked curl_easy_setopt whose failure is not lost. */
-#define SET(option, value)                                                                         \
-  do {                                                                                             \
-    if (curl_easy_setopt(easy, (option), (value)) != CURLE_OK)                                     \
-      return false;                                                                                \
+#define SET(option, value)                                                                                             \
+  do {                                                                                                                 \
+    if (curl_easy_setopt(easy, (option), (value)) != CURLE_OK)                                                         \
+      return false;                                                                                                    \
   } while (0)
 
 static bool set_limits(CURL *easy)
@@ -286,8 +286,7 @@ static bool add_header(struct avito_transfer *transfer, const char *line)
 }
 
 /* libcurl reads "Name:" as "leave Name out" and wants "Name;" for a header without a value. */
-static bool add_empty_header(lua_State *L, struct avito_transfer *transfer, const char *line,
-                             size_t name_length)
+static bool add_empty_header(lua_State *L, struct avito_transfer *transfer, const char *line, size_t name_length)
 {
   char name[CLIENT_HEADER];
 
@@ -298,8 +297,7 @@ static bool add_empty_header(lua_State *L, struct avito_transfer *transfer, cons
   return add_header(transfer, name);
 }
 
-static bool read_header(lua_State *L, struct avito_transfer *transfer, int position,
-                        bool *content_type)
+static bool read_header(lua_State *L, struct avito_transfer *transfer, int position, bool *content_type)
 {
   const char *line;
   const char *colon;
@@ -321,8 +319,7 @@ static bool read_header(lua_State *L, struct avito_transfer *transfer, int posit
 }
 
 /* The list is the transfer's from its first node on, so that an error may be raised at any line. */
-static void set_headers(lua_State *L, struct avito_transfer *transfer,
-                        const struct avito_request *request)
+static void set_headers(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request)
 {
   bool content_type = false;
   bool enough = true;
@@ -380,8 +377,7 @@ static bool set_exchange(struct avito_transfer *transfer, const struct avito_req
   return set_method(easy, request);
 }
 
-bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer,
-                          const struct avito_request *request)
+bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request)
 {
   avito_transfer_rest(transfer);
   set_headers(L, transfer, request);

@@ -1,0 +1,65 @@
+local curl = require "avito_messenger.curl"
+local raw_server = require "support.raw_server"
+local present, alloc = pcall(require, "spec_support.alloc")
+
+-- Each allocation of Lua's is made to fail once. The sanitized run finds what is lost on the way.
+describe("when Lua runs out of memory", function()
+  if not present then
+    pending "spec_support.alloc is not built"
+    return
+  end
+
+  local server
+  setup(function() server = raw_server.start() end)
+  teardown(function() server:stop() end)
+
+  -- Calls make() with the first allocation failing, then the second, until none is left to fail.
+  local function every_failure(make, check)
+    local n = 0
+    repeat
+      n = n + 1
+      local ok, problem, fired = alloc.fail_at(n, make)
+      if fired then
+        assert.is_false(ok)
+        assert.matches("not enough memory", tostring(problem))
+      end
+      check()
+    until not fired
+    assert.is_true(n > 1)
+  end
+
+  it("perform raises, and the handle stays usable", function()
+    local handle = curl.easy()
+    local request = server:request("/echo", { method = "POST", body = "x", headers = { "A: b", "C: d" } })
+    every_failure(function() return handle:perform(request) end, function()
+      assert.equal("ok", handle:perform(server:request "/ok").body)
+    end)
+    local refused = server:request("/ok", { url = "ftp://a/" })
+    every_failure(function() return handle:perform(refused) end, function() end)
+    handle:close()
+  end)
+
+  it("a new handle is none, or whole", function()
+    every_failure(function() return curl.easy { proxy = "", ca_file = "/dev/null" } end, function() end)
+    every_failure(function() return curl.multi { proxy = "", max_connections = 2 } end, function() end)
+    collectgarbage()
+  end)
+
+  it("a multi forgets no answer", function()
+    local multi = curl.multi()
+    local request = server:request("/ok", { method = "POST", body = "x" })
+    every_failure(function() return multi:add(request) end, function() end)
+    multi:close()
+
+    multi = curl.multi()
+    local wanted = {}
+    for i = 1, 3 do wanted[multi:add(server:request("/ok", { url = "ftp://" .. i .. "/" }))] = true end
+    every_failure(function()
+      for _, finished in ipairs(multi:step(0)) do
+        wanted[finished.id] = nil
+      end
+    end, function() end)
+    assert.is_nil(next(wanted))
+    multi:close()
+  end)
+end)

@@ -1,0 +1,434 @@
+local httpd = require "avito_messenger.httpd"
+local process = require "spec_support.process"
+local support = require "support.sandbox"
+
+describe("httpd", function()
+  local server, held
+
+  -- Takes what has come, and answers it with `answer`, or holds it.
+  local function turn(answer)
+    return function()
+      for _, request in ipairs(server:accept()) do
+        held[#held + 1] = request
+        if answer then answer(request) end
+      end
+    end
+  end
+
+  local function start(options)
+    server = assert(httpd.listen(options or {}))
+    held = {}
+  end
+
+  local function url(path) return ("http://127.0.0.1:%d%s"):format(server:port(), path or "/") end
+
+  local function request(answer, more)
+    local all = { url = url(more and more.path), turn = turn(answer) }
+    for name, value in pairs(more or {}) do all[name] = value end
+    return support.request(all)
+  end
+
+  local function ok(one) one:respond(200, {}, "ok") end
+
+  -- Speaks raw bytes to the server; returns all it answers until the connection ends.
+  local function raw(script)
+    local child = process.spawn({ "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/%d; %s"):format(server:port(), script) },
+      { stdout = "pipe", stderr = "/dev/null" })
+    return child
+  end
+
+  local function drain(child, answer)
+    local work = turn(answer)
+    while true do
+      local how = child:wait(0.001)
+      if how then break end
+      server:wait(0.01)
+      work()
+    end
+    local text = child:read_all()
+    child:close()
+    return text
+  end
+
+  after_each(function()
+    held = nil
+    if server then server:close() end
+  end)
+
+  it("gives whole requests", function()
+    start()
+    local response = request(ok, { method = "POST", path = "/a%20b/?c=%2F&d", body = "body\0bytes",
+      headers = { "X-One: 1", "X-One: 2", "Content-Type: text/plain" } })
+    assert.equal(200, response.status)
+    local got = held[1]
+    assert.equal("POST", got.method)
+    assert.equal("/a%20b/?c=%2F&d", got.path)
+    assert.equal("body\0bytes", got.body)
+    assert.equal("127.0.0.1", got.peer)
+    assert.equal("1, 2", got.headers["x-one"])
+    assert.equal("text/plain", got.headers["content-type"])
+    assert.is_nil(got.unknown)
+  end)
+
+  it("answers with status, headers and bytes", function()
+    start()
+    local response = request(function(one)
+      assert.is_true(one:respond(418, { ["X-A"] = "1", ["X-N"] = 5, ["Set-Cookie"] = { "a=1", "b=2" } }, "a\0b"))
+    end)
+    assert.equal(418, response.status)
+    assert.equal("a\0b", response.body)
+    assert.is_truthy(response.head:find("X-A: 1\r\n", 1, true))
+    assert.is_truthy(response.head:find("X-N: 5\r\n", 1, true))
+    assert.is_truthy(response.head:find("Set-Cookie: a=1\r\n", 1, true))
+    assert.is_truthy(response.head:find("Set-Cookie: b=2\r\n", 1, true))
+  end)
+
+  it("answers in any order", function()
+    start()
+    local curl = require("avito_messenger.curl").multi {}
+    local ids = {}
+    for i = 1, 3 do
+      ids[curl:add { method = "GET", url = url("/" .. i), headers = {}, timeout = 10, connect_timeout = 5,
+        max_bytes = 1000, max_head_bytes = 10000, purpose = "call" }] = i
+    end
+    local work, order = turn(), {}
+    while #held < 3 do
+      curl:step(0.001)
+      work()
+    end
+    table.sort(held, function(a, b) return a.path > b.path end)
+    for _, one in ipairs(held) do
+      one:respond(200, {}, one.path)
+      local finished
+      repeat
+        work()
+        finished = curl:step(0.001)[1]
+      until finished
+      order[#order + 1] = ids[finished.id]
+    end
+    curl:close()
+    assert.same({ 3, 2, 1 }, order)
+  end)
+
+  it("drops a connection without an answer", function()
+    start()
+    local response = request(function(one) one:close() end)
+    assert.equal("network", response.error)
+    assert.is_true(response.dispatched)
+    assert.is_nil(held[1]:close())
+  end)
+
+  it("drops the connection of a request that is forgotten", function()
+    start()
+    local response = support.request { url = url(), turn = function()
+      server:accept()
+      collectgarbage()
+    end }
+    assert.equal("network", response.error)
+  end)
+
+  it("cuts a body that is announced longer", function()
+    start()
+    for _, bytes in ipairs { 0, 4 } do
+      local response = request(function(one) one:cut(200, { ["X-A"] = "1" }, ("x"):rep(100), bytes) end)
+      assert.equal("network", response.error)
+    end
+    local text = drain(raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; cat <&3"), function(one)
+      one:cut(200, {}, "0123456789", 4)
+    end)
+    assert.is_truthy(text:find("Content-Length: 10\r\n", 1, true))
+    assert.equal("\r\n\r\n0123", text:sub(-8))
+  end)
+
+  it("drips a body, and answers others meanwhile", function()
+    start()
+    local curl = require("avito_messenger.curl").multi {}
+    local function add(path)
+      return curl:add { method = "GET", url = url(path), headers = {}, timeout = 10, connect_timeout = 5,
+        max_bytes = 1000, max_head_bytes = 10000, purpose = "call" }
+    end
+    local slow, quick, order, bodies = add("/slow"), nil, {}, {}
+    local work = turn(function(one)
+      if one.path == "/slow" then
+        one:drip(200, {}, "dripping", 0.02)
+        quick = add("/quick")
+      else
+        ok(one)
+      end
+    end)
+    while #order < 2 do
+      for _, finished in ipairs(curl:step(0.001)) do
+        order[#order + 1] = finished.id
+        bodies[finished.id] = finished.response.body
+      end
+      work()
+    end
+    curl:close()
+    assert.same({ quick, slow }, order)
+    assert.equal("dripping", bodies[slow])
+  end)
+
+  it("keeps connections open for further requests", function()
+    start()
+    local text = drain(raw("for i in 1 2 3; do printf 'POST /%s HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n\\r\\nab'" ..
+      " $i >&3; done; printf 'GET /4 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), function(one)
+      one:respond(200, {}, "[" .. one.path .. one.body .. "]")
+    end)
+    for _, part in ipairs { "[/1ab]", "[/2ab]", "[/3ab]", "[/4]" } do
+      assert.is_truthy(text:find(part, 1, true))
+    end
+  end)
+
+  describe("bounds", function()
+    it("the body that is announced", function()
+      start { max_body = 1000 }
+      assert.equal(200, request(ok, { method = "POST", body = ("x"):rep(1000) }).status)
+      local response = request(ok, { method = "POST", body = ("x"):rep(1001) })
+      assert.equal(413, response.status)
+      assert.equal(1, #held)
+    end)
+
+    it("the body that is not announced", function()
+      start { max_body = 1000 }
+      local head = "printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n' >&3; "
+      local chunk = "printf '1F4\\r\\n%500s\\r\\n' x >&3; "
+      local last = "printf '0\\r\\n\\r\\n' >&3; cat <&3"
+      assert.is_truthy(drain(raw(head .. chunk:rep(2) .. last), ok):find("^HTTP/1.1 200"))
+      assert.equal(1000, #held[1].body)
+      assert.is_truthy(drain(raw(head .. chunk:rep(3) .. last), ok):find("^HTTP/1.1 413"))
+      assert.equal("", drain(raw(head .. chunk:rep(9) .. "cat <&3"), ok))
+      assert.equal(1, #held)
+    end)
+
+    it("the head", function()
+      start { max_head = 2000 }
+      assert.equal(200, request(ok, { headers = { "X-A: " .. ("x"):rep(1500) } }).status)
+      assert.equal(431, request(ok, { headers = { "X-A: " .. ("x"):rep(2100) } }).status)
+      assert.equal(431, request(ok, { path = "/" .. ("x"):rep(2100) }).status)
+      assert.is_true(request(ok, { headers = { "X-A: " .. ("x"):rep(100000) } }).status ~= 200)
+      local many = {}
+      for i = 1, 110 do many[i] = "X-" .. i .. ": 1" end
+      start { max_head = 100000 }
+      assert.equal(431, request(ok, { headers = many }).status)
+      assert.equal(0, #held)
+    end)
+
+    it("the methods", function()
+      start()
+      local text = drain(raw("printf 'BREW / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), ok)
+      assert.is_truthy(text:find("^HTTP/1.1 501"))
+      assert.equal(0, #held)
+    end)
+
+    it("the time a head may take, however busy the connection is", function()
+      start { timeout = 0.2 }
+      local text = drain(raw("while printf 'x' >&3; do sleep 0.05; done; true"), ok)
+      assert.equal("", text)
+      drain(raw("printf 'GET / HTTP/1.1\\r\\n' >&3; while printf 'X: 1\\r\\n' >&3; do sleep 0.05; done"), ok)
+      assert.equal(0, #held)
+    end)
+
+    it("the time a body may take", function()
+      start { timeout = 0.2 }
+      drain(raw("printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1000\\r\\n\\r\\n' >&3; " ..
+        "while printf 'x' >&3; do sleep 0.05; done"), ok)
+      assert.equal(0, #held)
+    end)
+
+    it("not the time the program takes", function()
+      start { timeout = 0.05 }
+      local since
+      local curl = require "avito_messenger.curl"
+      local response = support.request { url = url(), turn = function()
+        turn()()
+        since = since or (held[1] and curl.now())
+        if since and curl.now() - since > 0.15 then held[1]:respond(200, {}, "late") end
+        if since and curl.now() - since > 0.15 then since = math.huge end
+      end }
+      assert.equal("late", response.body)
+    end)
+
+    it("the connections", function()
+      start { max_connections = 2 }
+      local curl = require("avito_messenger.curl").multi {}
+      for _ = 1, 3 do
+        curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
+          max_head_bytes = 10000, purpose = "call" }
+      end
+      local work = turn()
+      for _ = 1, 50 do
+        curl:step(0.001)
+        work()
+      end
+      assert.equal(2, #held)
+      curl:close()
+    end)
+  end)
+
+  describe("refuses", function()
+    local function answering(fn)
+      start()
+      local problem
+      request(function(one)
+        local ran, message = pcall(fn, one)
+        problem = not ran and message
+        one:close()
+      end)
+      return problem
+    end
+
+    it("header values that would begin a header of their own", function()
+      for _, value in ipairs { "a\r\nX: 1", "a\nb", "a\0b", "a\rb" } do
+        assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = value }) end):find("X-A", 1, true))
+      end
+      assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = { "a", "b\n" } }) end):find("X-A", 1, true))
+      for _, name in ipairs { "X A", "X:", "", "X\r\nY", "Ж" } do
+        assert.is_string(answering(function(one) one:respond(200, { [name] = "a" }) end))
+      end
+    end)
+
+    it("what is no answer", function()
+      for _, fn in ipairs { function(one) one:respond(100) end, function(one) one:respond(600) end,
+        function(one) one:respond("x") end, function(one) one:respond(200, 5) end,
+        function(one) one:respond(200, { 5 }) end, function(one) one:respond(200, { a = true }) end,
+        function(one) one:respond(200, {}, {}) end, function(one) one:cut(200, {}, "abc", 3) end,
+        function(one) one:cut(200, {}, "abc", -1) end, function(one) one:drip(200, {}, "abc", 0) end } do
+        assert.is_string(answering(fn))
+      end
+    end)
+
+    it("a second answer", function()
+      assert.is_truthy(answering(function(one)
+        one:respond(200)
+        one:respond(200)
+      end):find("answered already", 1, true))
+    end)
+
+    it("options it does not know", function()
+      for _, options in ipairs { { prot = 1 }, { port = "1" }, { port = 70000 }, { host = 5 }, { timeout = 0 },
+        { max_body = -1 }, { max_head = 1 }, { max_connections = 0 }, { 5 } } do
+        assert.has_error(function() httpd.listen(options) end)
+      end
+      assert.has_error(function() httpd.listen(5) end)
+    end)
+  end)
+
+  it("says why it cannot listen", function()
+    start()
+    local other, problem = httpd.listen { port = server:port() }
+    assert.is_nil(other)
+    assert.is_truthy(problem:find("EADDRINUSE", 1, true))
+    other, problem = httpd.listen { host = "localhost" }
+    assert.is_nil(other)
+    assert.is_truthy(problem:find("numeric", 1, true))
+    assert.is_truthy(select(2, httpd.listen { host = "203.0.113.1" }):find("EADDRNOTAVAIL", 1, true))
+  end)
+
+  it("listens on IPv6 too", function()
+    server, held = httpd.listen { host = "::1" }, {}
+    if not server then return pending("no IPv6 here") end
+    local response = support.request { url = ("http://[::1]:%d/"):format(server:port()), turn = turn(ok) }
+    assert.equal(200, response.status)
+    assert.equal("::1", held[1].peer)
+  end)
+
+  describe("closed", function()
+    it("stays closed, whatever was under way", function()
+      start()
+      local curl = require("avito_messenger.curl").multi {}
+      curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
+        max_head_bytes = 10000, purpose = "call" }
+      local work = turn()
+      while #held == 0 do
+        curl:step(0.001)
+        work()
+      end
+      server:close()
+      server:close()
+      assert.is_false(held[1]:respond(200, {}, "too late"))
+      assert.has_error(function() held[1]:respond(200) end)
+      local finished
+      repeat finished = curl:step(0.01)[1] until finished
+      assert.equal("network", finished.response.error)
+      curl:close()
+      for _, method in ipairs { "port", "fd", "timeout", "accept" } do
+        assert.has_error(function() server[method](server) end)
+      end
+      assert.equal("http server (closed)", tostring(server))
+      assert.equal("GET", held[1].method)
+    end)
+
+    it("by collection, before or after its requests", function()
+      start()
+      local curl = require("avito_messenger.curl").multi {}
+      for _ = 1, 4 do
+        curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
+          max_head_bytes = 10000, purpose = "call" }
+      end
+      local work = turn()
+      while #held < 4 do
+        curl:step(0.001)
+        work()
+      end
+      held[2]:drip(200, {}, ("x"):rep(100), 60)
+      work()
+      work()
+      held[3]:respond(200, {}, "not sent")
+      local kept = held[4]
+      server, held = nil, nil
+      collectgarbage()
+      collectgarbage()
+      assert.is_false(kept:respond(200))
+      curl:close()
+    end)
+  end)
+
+  it("belongs to the process that opened it", function()
+    start()
+    local port = server:port()
+    local how, code, output = process.fork(function()
+      local called, problem = pcall(server.accept, server)
+      server:close()
+      collectgarbage()
+      return tostring(called) .. " " .. tostring(problem)
+    end)
+    assert.equal("exit", how)
+    assert.equal(0, code)
+    assert.is_truthy(output:find("false.*child"))
+    assert.equal(port, server:port())
+    assert.equal(200, request(ok).status)
+  end)
+
+  it("is not hurt by a client that leaves", function()
+    start()
+    local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3")
+    drain(child)
+    while #held == 0 do
+      server:wait(0.01)
+      turn()()
+    end
+    held[1]:respond(200, {}, ("x"):rep(1e6))
+    for _ = 1, 5 do turn()() end
+    assert.equal(200, request(ok).status)
+  end)
+
+  describe("signals", function()
+    it("come as a descriptor, and stop nothing", function()
+      local watch = httpd.signals { "USR1", "TERM" }
+      assert.is_nil(watch:caught())
+      local pid = io.open("/proc/self/stat"):read("*n")
+      process.spawn({ "kill", "-TERM", tostring(pid) }):wait()
+      assert.equal("TERM", watch:caught())
+      assert.is_nil(watch:caught())
+      assert.is_number(watch:fd())
+      watch:close()
+      watch:close()
+      assert.has_error(function() watch:fd() end)
+    end)
+
+    it("are known by name", function()
+      assert.has_error(function() httpd.signals { "KILL" } end)
+      assert.has_error(function() httpd.signals() end)
+    end)
+  end)
+end)

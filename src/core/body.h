@@ -1,0 +1,23 @@
+/* body.h - the bodies of requests: JSON members and the multipart form of an image. */
+#ifndef AVITO_BODY_H
+#define AVITO_BODY_H
+
+#include "request.h"
+
+/* Writes members in the order of the rows; a dotted path opens an object, the next other path closes it. All-zero is the
+ * start of an object. */
+struct avito_object_writer {
+  char open[32]; /* the first segment of the open inner object, or "" */
+  bool outer_comma, inner_comma;
+};
+
+/* Writes the name of a member; its value follows. */
+void avito_json_member(lua_State *L, struct avito_buffer *body, struct avito_object_writer *w, const char *wire);
+/* Closes the inner object, if one is open. */
+void avito_json_close(lua_State *L, struct avito_buffer *body, struct avito_object_writer *w);
+/* Writes the value at `index` as the parameter has it; false as in value.h. */
+bool avito_json_value(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
+/* Writes the image at `index`, { data, filename }, as a form of one part; false as in value.h. */
+bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
+
+#endif
