@@ -96,8 +96,8 @@ int main(int argc, char **argv)
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
-      listen(listener, 8) != 0 || getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 8) != 0 ||
+      getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
     perror("startup");
     return 1;
   }

@@ -33,13 +33,13 @@ local AUTHORIZE = { client_id = "string", scope = "table|string", state = "strin
 
 --- The page on which another seller allows the program to read and write their messages. Afterwards they are sent to the
 --- redirect address registered with Avito, with `code` (for avito.client) and `state` in its query.
----@param given { client_id: string, scope?: string|string[], state?: string, url?: string } scope: default messenger:read and
---- messenger:write; state: a value only you can know, to be compared when it comes back; url: the page, for a sandbox
+---@param given { client_id: string, scope?: string|string[], state?: string, url?: string } scope: default messenger:read,
+--- messenger:write and user:read (with which the account is looked up when no user_id is given); state: a value only you can know, to be compared when it comes back; url: the page, for a sandbox
 ---@return string
 function avito.authorize_url(given)
   options.check("authorize_url", given, AUTHORIZE, 2)
   if not given.client_id then error("authorize_url: client_id is missing", 2) end
-  local scope = given.scope or { "messenger:read", "messenger:write" }
+  local scope = given.scope or { "messenger:read", "messenger:write", "user:read" }
   if type(scope) == "table" then scope = table.concat(scope, ",") end
   local query = {
     { "response_type", "code" },

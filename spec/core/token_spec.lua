@@ -132,6 +132,17 @@ describe("a token", function()
   end)
 end)
 
+describe("looking the account up", function()
+  it("says which scope it needs", function()
+    local client = make({ token(1), answer(403, '{"error":{"code":403,"message":"the token has no scope user:read"}}'), token(2),
+      answer(403, '{"error":{"code":403,"message":"the token has no scope user:read"}}') }, { user_id = false })
+    local _, err = client:send_message("c1", "да")
+    assert.equal("forbidden", err.kind)
+    assert.is_false(err.dispatched)
+    assert.truthy(err.hint:find("user:read.*user_id"))
+  end)
+end)
+
 describe("a token request", function()
   it("is repeated after failures that pass", function()
     for _, first in ipairs { failure("network", false), failure("network", true), answer(503), answer(429), answer(200, "<html>") } do

@@ -1,4 +1,5 @@
 local curl = require "avito_messenger.curl"
+local process = require "spec_support.process"
 local raw_server = require "support.raw_server"
 local socket = require "socket"
 
@@ -199,6 +200,19 @@ describe("curl.multi", function()
   it("can be woken before it sleeps", function()
     multi:wakeup()
     assert.same({}, multi:step(60))
+  end)
+
+  it("lets Ctrl-C end a long wait", function()
+    local child = process.spawn({ raw_server.lua(), "-e", [[
+      local multi = require "avito_messenger.curl".multi()
+      io.stdout:write("ready\n")
+      io.stdout:flush()
+      while true do multi:step(60) end
+    ]] }, { stdout = "pipe", stderr = "pipe" })
+    assert.equal("ready", child:read_line())
+    child:kill "INT"
+    assert.matches("interrupted!", (child:read_all()))
+    assert.same({ "exit", 1 }, { child:wait() })
   end)
 
   it("may be closed with exchanges under way, and says so when used afterwards", function()

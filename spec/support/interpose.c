@@ -23,8 +23,6 @@
 #define SLOW_SECONDS 20u
 #define BRIEF_NS     300000000L
 
-SHOW int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                     struct addrinfo **result);
 SHOW int X509_STORE_load_file(void *store, const char *path);
 SHOW int X509_STORE_load_path(void *store, const char *path);
 
@@ -50,8 +48,8 @@ static int ends_with(const char *text, const char *end)
   return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                struct addrinfo **result)
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's names are reserved */
+SHOW int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
   const struct timespec brief = {0, BRIEF_NS};

@@ -582,8 +582,7 @@ int luaopen_spec_support_process(lua_State *L)
                                      {"__gc", child_close},
                                      {"__close", child_close},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"spawn", process_spawn}, {"fork", process_fork}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"spawn", process_spawn}, {"fork", process_fork}, {NULL, NULL}};
 
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, methods, 0);

@@ -7,10 +7,28 @@ local raw_server = {}
 local Server = {}
 Server.__index = Server
 
---- The interpreter for helper programs: never the sanitized one, it would only be slow.
+--- The command that runs Lua like this process does: sanitized, when it is.
+---@return string
+function raw_server.lua()
+  return os.getenv("AVITO_LUA") or (_VERSION == "Lua 5.4" and "lua5.4" or "luajit")
+end
+
+--- The interpreter itself, for programs that load none of our modules.
 ---@return string
 function raw_server.interpreter()
-  return os.getenv("AVITO_INTERPRETER") or os.getenv("AVITO_LUA") or (_VERSION == "Lua 5.4" and "lua5.4" or "luajit")
+  return os.getenv("AVITO_STOCK_LUA") or raw_server.lua()
+end
+
+-- What tools/lua-sanitized loads before the interpreter; it lets no child inherit it.
+local function sanitizer()
+  if not os.getenv("AVITO_SANITIZED") then return "" end
+  local library = os.getenv("AVITO_LIBASAN")
+  if not library then
+    local pipe = assert(io.popen("gcc -print-file-name=libasan.so"))
+    library = pipe:read("*l")
+    pipe:close()
+  end
+  return library .. " " .. os.getenv("AVITO_BUILD") .. "/sanitized/preload.so "
 end
 
 --- Starts a server on a free port of 127.0.0.1. The child dies with the spec.
@@ -86,7 +104,7 @@ end
 ---@return string output, string how "exit" or "signal", integer number
 function raw_server.interposed(script, env)
   local preload = assert(find_module("spec_support/interpose"))
-  local variables = { LD_PRELOAD = (os.getenv "LD_PRELOAD" or "") .. " " .. preload }
+  local variables = { LD_PRELOAD = sanitizer() .. preload }
   for name, value in pairs(env or {}) do
     variables[name] = value
   end

@@ -147,9 +147,10 @@ bool avito_error_from_answer(lua_State *L, int decoder, const struct avito_respo
   size_t length;
   const char *message = lua_tolstring(L, -1, &length);
   bool speaks_of_token = avito_contains_word(message, length, "token");
+  bool speaks_of_access_token = avito_contains_word(message, length, "access token");
   lua_pop(L, 1); /* err */
   const char *hint = hint_of(response->status);
-  if (response->status == 403 && speaks_of_token) {
+  if (response->status == 403 && speaks_of_access_token) {
     lua_pushstring(L, "auth");
     lua_setfield(L, err, "kind");
     hint = hint_of(401);

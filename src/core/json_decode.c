@@ -12,8 +12,17 @@
 enum {
   MEMO_SLOTS = 512, /* a power of two */
   MEMO_BYTES = 128, /* the longest string worth remembering */
+  EXACT_BYTES = 16,
   BLOCK_SLOT = MEMO_SLOTS + 1
 };
+
+/* Lua shares the strings up to this length itself, so a value is worth remembering past it (an avatar's url comes with
+ * every chat of its owner). A name always is: most come again at once. */
+#if LUA_VERSION_NUM >= 503
+enum { INTERNED_BYTES = 40 };
+#else
+enum { INTERNED_BYTES = MEMO_BYTES };
+#endif
 
 /* A block larger than this is not kept. */
 static const size_t BLOCK_KEPT = (size_t)1 << 20;
@@ -21,13 +30,19 @@ static const size_t BLOCK_KEPT = (size_t)1 << 20;
 /* Past this a double does not hold every integer. */
 #define MAX_SAFE_INTEGER (INT64_C(1) << 53)
 
-/* A string that came twice, and the hash of one that came once: only a string which comes again takes the place, so that
- * ids leave the names of members alone. */
+/* Words of a text: all of it up to EXACT_BYTES, a sample past that. */
+struct words {
+  uint64_t a;
+  uint64_t b;
+};
+
+/* A string that came twice, and a trace of one that came once: only a string which comes again takes
+ * the place, so that ids leave the names of members alone. */
 struct memo {
-  const char *text; /* in the string that the decoder's table holds in the same slot; NULL when there is none */
-  uint64_t hash;
-  uint32_t size;
-  uint32_t candidate;
+  struct words words;
+  const char *text;   /* in the string that the decoder's table holds in the same slot */
+  uint32_t size;      /* 0 in an empty slot */
+  uint32_t candidate; /* of a hash */
 };
 
 /* It owns a table: the strings of `memos` at 1..MEMO_SLOTS, and the block of tokens while no decode has taken it. */
@@ -73,67 +88,66 @@ static inline uint64_t load_short(const char *text, uint32_t size)
   return 0;
 }
 
-/* Takes a few words of the text: urls differ in the middle and at the end. */
-static inline uint64_t hash_text(const char *text, uint32_t size)
+/* Urls differ in the middle and at the end. */
+static inline struct words words_of(const char *text, uint32_t size)
 {
-  uint64_t a = size;
-  uint64_t b = 0;
-  if (size >= 16) {
-    a += load8(text) ^ load8(text + size - 8);
-    b = load8(text + size / 2 - 4) + load8(text + size - 16);
-  } else if (size >= 8) {
-    a += load8(text);
-    b = load8(text + size - 8);
-  } else {
-    a += load_short(text, size) << 3;
+  if (size < 8)
+    return (struct words){load_short(text, size), 0};
+  struct words words = {load8(text), load8(text + size - 8)};
+  if (size > EXACT_BYTES) {
+    words.a += load8(text + size / 2 - 4);
+    words.b += load8(text + size - 16);
   }
-  uint64_t hash = a * UINT64_C(0x9E3779B97F4A7C15) ^ b * UINT64_C(0xC2B2AE3D27D4EB4F);
+  return words;
+}
+
+static inline uint64_t hash_words(const struct words *words, uint32_t size)
+{
+  uint64_t hash = (words->a + size) * UINT64_C(0x9E3779B97F4A7C15);
+  hash ^= words->b * UINT64_C(0xC2B2AE3D27D4EB4F);
   return hash ^ hash >> 32;
 }
 
-static inline int same_text(const char *a, const char *b, uint32_t size)
+static inline int is_text(const struct memo *memo, const char *text, uint32_t size, const struct words *words)
 {
-  if (size < 8)
-    return load_short(a, size) == load_short(b, size);
-  uint32_t last = size - 8;
-  for (uint32_t i = 0; i < last; i += 8)
-    if (load8(a + i) != load8(b + i))
-      return 0;
-  return load8(a + last) == load8(b + last);
+  if (memo->size != size || memo->words.a != words->a || memo->words.b != words->b)
+    return 0;
+  return size <= EXACT_BYTES || memcmp(memo->text, text, size) == 0;
 }
 
-/* [-0, +1, m] */
-static void push_new_text(const struct build *build, const char *text, uint32_t size, uint64_t hash)
+/* The rare way of push_text. [-0, +1, m] */
+static __attribute__((noinline)) void push_new_text(const struct build *build, const char *text, uint32_t size,
+                                                    const struct words *words)
 {
   lua_State *L = build->L;
+  uint64_t hash = hash_words(words, size);
   unsigned slot = (unsigned)hash % MEMO_SLOTS;
   struct memo *memo = &build->memos[slot];
-  lua_pushlstring(L, text, size); /* may run a finalizer that decodes: what follows is not interrupted */
+  lua_pushlstring(L, text, size); /* a finalizer may decode here; what follows is not interrupted */
   if (memo->candidate != hash >> 32) {
     memo->candidate = (uint32_t)(hash >> 32);
     return;
   }
   lua_pushvalue(L, -1);
   lua_rawseti(L, build->owned, (int)slot + 1);
+  memo->words = *words;
   memo->text = lua_tostring(L, -1);
-  memo->hash = hash;
   memo->size = size;
 }
 
-/* [-0, +1, m] */
-static inline void push_text(const struct build *build, const char *text, uint32_t size)
+/* Inlined, so that names and values do not spoil each other's branch prediction. [-0, +1, m] */
+static inline __attribute__((always_inline)) void push_text(const struct build *build, const char *text, uint32_t size)
 {
-  if (size > MEMO_BYTES) {
+  if (size == 0 || size > MEMO_BYTES) {
     lua_pushlstring(build->L, text, size);
     return;
   }
-  uint64_t hash = hash_text(text, size);
-  unsigned slot = (unsigned)hash % MEMO_SLOTS;
-  const struct memo *memo = &build->memos[slot];
-  if (memo->hash == hash && memo->size == size && memo->text != NULL && same_text(memo->text, text, size))
+  struct words words = words_of(text, size);
+  unsigned slot = (unsigned)hash_words(&words, size) % MEMO_SLOTS;
+  if (is_text(&build->memos[slot], text, size, &words))
     lua_rawgeti(build->L, build->owned, (int)slot + 1);
   else
-    push_new_text(build, text, size, hash);
+    push_new_text(build, text, size, &words);
 }
 
 /* -- building ------------------------------------------------------------------------------------------------------ */
@@ -222,7 +236,10 @@ static const struct avito_json_token *push_value(const struct build *build, cons
   lua_State *L = build->L;
   switch (token->kind) {
   case AVITO_JSON_STRING:
-    push_text(build, token->as.text, token->size);
+    if (token->size > INTERNED_BYTES)
+      push_text(build, token->as.text, token->size);
+    else
+      lua_pushlstring(L, token->as.text, token->size);
     break;
   case AVITO_JSON_INTEGER:
     push_integer(L, token->as.integer);

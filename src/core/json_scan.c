@@ -2,11 +2,9 @@
  *
  * The 0 behind the text is a sentinel: no rule accepts it, so no rule has to look for the end. */
 #include "json_scan.h"
+#include "json_number.h"
 
 #include <float.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #if defined(__SSE2__) && !defined(AVITO_JSON_PORTABLE)
@@ -17,13 +15,6 @@
 #endif
 
 typedef unsigned char byte;
-
-/* No double needs more decimal digits than this to be told from its neighbours' midpoints (767), if a nonzero rest is
- * remembered as one more digit. */
-enum { MAX_SIGNIFICANT = 780 };
-
-/* Past this an exponent gives 0 or overflow whatever the digits before it (which are fewer than MAX_BYTES). */
-static const int64_t EXPONENT_CEILING = INT64_C(10000000000);
 
 struct reader {
   const byte *end; /* the sentinel */
@@ -271,100 +262,27 @@ size_t avito_json_unescape(const struct avito_json_token *token, char *out)
 
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
 
-struct decimal {
-  int negative;
-  const byte *digits; /* the first digit, perhaps with a point further on */
-  const byte *digits_end;
-  int64_t exponent; /* of the last digit */
-};
-
-/* strtod() on digits and an exponent alone, without a decimal point: so the locale has no say. */
-static double convert(const struct decimal *decimal)
-{
-  char text[MAX_SIGNIFICANT + 40];
-  size_t length = 0;
-  int rest = 0;
-  int64_t exponent = decimal->exponent;
-  for (const byte *p = decimal->digits; p < decimal->digits_end; ++p) {
-    if (*p == '.' || (length == 0 && *p == '0'))
-      continue;
-    if (length < MAX_SIGNIFICANT) {
-      text[length++] = (char)*p;
-    } else {
-      ++exponent;
-      rest |= *p != '0';
-    }
-  }
-  if (length == 0)
-    return 0.0;
-  if (rest) {
-    text[length++] = '1';
-    --exponent;
-  }
-  if (exponent > 99999)
-    exponent = 99999;
-  if (exponent < -99999)
-    exponent = -99999;
-  snprintf(text + length, sizeof text - length, "e%d", (int)exponent);
-  return strtod(text, NULL);
-}
-
-/* Both operands of the one operation are exact, so that it alone rounds (Clinger's fast path). */
-static int convert_exactly(const struct decimal *decimal, double *value)
-{
-#if FLT_EVAL_METHOD == 0
-  static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-  if (decimal->digits_end - decimal->digits > 16 || decimal->exponent > 22 || decimal->exponent < -22)
-    return 0;
-  uint64_t mantissa = 0;
-  for (const byte *p = decimal->digits; p < decimal->digits_end; ++p)
-    if (*p != '.')
-      mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-  if (mantissa > UINT64_C(1) << 53)
-    return 0;
-  double exact = (double)mantissa;
-  *value = decimal->exponent < 0 ? exact / powers[-decimal->exponent] : exact * powers[decimal->exponent];
-  return 1;
-#else
-  (void)decimal;
-  (void)value;
-  return 0;
-#endif
-}
-
-/* A literal whose integer part is known to be well formed and ends at p, which is '.', 'e' or 'E'. */
+/* A literal whose integer part is well formed and ends at p, which is '.', 'e' or 'E'. */
 static const byte *scan_real(struct reader *reader, const byte *start, const byte *p, double *value)
 {
-  struct decimal decimal = {.negative = *start == '-', .digits = start + (*start == '-')};
   if (*p == '.') {
-    const byte *fraction = ++p;
+    if (!is_digit(*++p))
+      return refuse(reader, p, "digit expected after the decimal point");
     while (is_digit(*p))
       ++p;
-    if (p == fraction)
-      return refuse(reader, p, "digit expected after the decimal point");
-    decimal.exponent = -(int64_t)(p - fraction);
   }
-  decimal.digits_end = p;
   if (*p == 'e' || *p == 'E') {
     ++p;
-    int negative = *p == '-';
     if (*p == '-' || *p == '+')
       ++p;
     if (!is_digit(*p))
       return refuse(reader, p, "digit expected in the exponent");
-    int64_t exponent = 0;
-    for (; is_digit(*p); ++p)
-      if (exponent < EXPONENT_CEILING)
-        exponent = exponent * 10 + (*p - '0');
-    decimal.exponent += negative ? -exponent : exponent;
+    while (is_digit(*p))
+      ++p;
   }
-  double magnitude;
-  if (!convert_exactly(&decimal, &magnitude))
-    magnitude = convert(&decimal);
-  if (magnitude > DBL_MAX)
+  *value = avito_json_real((const char *)start, (const char *)p);
+  if (*value > DBL_MAX || *value < -DBL_MAX)
     return refuse(reader, start, "number out of range");
-  *value = decimal.negative ? -magnitude : magnitude;
   return p;
 }
 

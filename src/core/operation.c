@@ -402,6 +402,9 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
   lua_pop(L, 1);                                                                                 /* err */
   lua_pushboolean(L, operation->dispatched);
   lua_setfield(L, -2, "dispatched");
+  if (operation->sent == AVITO_SELF && response->status == 403) {
+    avito_error_hint(L, "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");
+  }
   if (token_refused && operation->needs_token) {
     bool newer = shared->generation != operation->sent_generation;
     if (!operation->reauthorized && (newer || avito_token_renewable(L, op))) {

@@ -122,7 +122,7 @@ static void make_done(struct multi *multi, struct slot *slot)
 static bool grow_slots(struct multi *multi)
 {
   size_t capacity = multi->capacity ? multi->capacity * 2 : FIRST_SLOTS;
-  struct slot **grown = realloc(multi->slots, capacity * sizeof *grown);
+  struct slot **grown = realloc(multi->slots, capacity * sizeof(void *));
 
   if (!grown)
     return false;

@@ -310,7 +310,7 @@ static bool read_header(lua_State *L, struct avito_transfer *transfer, int posit
     luaL_error(L, "headers[%d] holds CR, LF or a zero byte", position);
   colon = strchr(line, ':');
   if (!colon || colon == line || strcspn(line, " \t;") < (size_t)(colon - line))
-    luaL_error(L, "headers[%d] is not of the form 'Name: value'", position);
+    return luaL_error(L, "headers[%d] is not of the form 'Name: value'", position) != 0;
   if (is_named(line, "Content-Type"))
     *content_type = true;
   if (colon[1 + strspn(colon + 1, " \t")] == '\0')

@@ -78,8 +78,7 @@ bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_tra
  * before that. False when the address is refused: nothing may be performed then, and the response
  * says why.
  * [-0, +0, m|v] */
-bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer,
-                          const struct avito_request *request);
+bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request);
 
 /* Records how the exchange ended and lets go of the request's body. */
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code);

@@ -49,10 +49,7 @@ AVITO_EXPORT int luaopen_canary(lua_State *L);
 AVITO_EXPORT int luaopen_canary(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-      {"leak", canary_leak},
-      {"overflow", canary_overflow},
-      {"undefined", canary_undefined},
-      {"quiet", canary_quiet},
+      {"leak", canary_leak}, {"overflow", canary_overflow}, {"undefined", canary_undefined}, {"quiet", canary_quiet},
       {NULL, NULL},
   };
   lua_newtable(L);
