@@ -7,7 +7,7 @@ read_globals = {
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
 }
-max_line_length = 120
+max_line_length = 132
 include_files = {
   "lua/**/*.lua", "bin/avito-messenger", "spec/**/*.lua", "bench/*.lua", "examples/**/*.lua",
   "tools/*.lua", "*.rockspec", ".luacheckrc", ".busted",

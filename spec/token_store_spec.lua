@@ -1,5 +1,4 @@
 local avito = require "avito_messenger"
-local core = require "avito_messenger.core"
 local process = require "spec_support.process"
 local sandbox = require "support.sandbox"
 local script = require "support.script"

@@ -31,10 +31,15 @@ end
 
 local AUTHORIZE = { client_id = "string", scope = "table|string", state = "string", url = "string" }
 
+---@class avito_messenger.Authorize
+---@field client_id string
+---@field scope? string|string[] default: messenger:read, messenger:write and user:read (to look the account up)
+---@field state? string a value only you can know, to be compared when it comes back
+---@field url? string the page; for a sandbox
+
 --- The page on which another seller allows the program to read and write their messages. Afterwards they are sent to the
 --- redirect address registered with Avito, with `code` (for avito.client) and `state` in its query.
----@param given { client_id: string, scope?: string|string[], state?: string, url?: string } scope: default messenger:read,
---- messenger:write and user:read (with which the account is looked up when no user_id is given); state: a value only you can know, to be compared when it comes back; url: the page, for a sandbox
+---@param given avito_messenger.Authorize
 ---@return string
 function avito.authorize_url(given)
   options.check("authorize_url", given, AUTHORIZE, 2)

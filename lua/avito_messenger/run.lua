@@ -89,7 +89,8 @@ function run.operation(operation, driver, store, on_event)
 end
 
 ---@class avito_messenger.Event
----@field type "request"|"refresh"|"retry"|"token_store" a request made; a token asked for; a request about to be repeated; tokens that could not be stored
+---@field type "request"|"refresh"|"retry"|"token_store" "refresh": a token was asked for; "retry": a request is about to be
+--- repeated; "token_store": tokens could not be stored
 ---@field endpoint? string the method the program called
 ---@field purpose? "call"|"token"|"self"|"download" what the request was for
 ---@field method? string

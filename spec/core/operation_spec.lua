@@ -52,7 +52,8 @@ describe("requests", function()
   it("write JSON bodies", function()
     local client, driver = make { answer(200, SENT), answer(200, ""), answer(200, '{"ok":true}') }
     client:send_message("c1", 'Да, "торг"\n\\ \1 уместен 🙂')
-    assert.equal([[{"message":{"text":"Да, \"торг\"\n\\ \u0001 уместен 🙂"},"type":"text"}]], driver.requests[1].body)
+    assert.equal([[{"message":{"text":"Да, \"торг\"\n\\ \u0001 уместен 🙂"},"type":"text"}]],
+      driver.requests[1].body)
     assert.equal("application/json", header(driver.requests[1], "Content-Type"))
     client:add_to_blacklist {
       { user_id = "9007199254740993", context = { item_id = 2, reason_id = avito.BlacklistReason.SPAM } }, { user_id = 3 },
@@ -93,7 +94,8 @@ describe("requests", function()
   end)
 
   it("may be any other call of the API", function()
-    local client, driver = make { answer(200, '{"a":1}'), answer(200, ""), answer(200, "plain", { ["Content-Type"] = "text/plain" }) }
+    local client, driver = make { answer(200, '{"a":1}'), answer(200, ""), answer(200, "plain",
+      { ["Content-Type"] = "text/plain" }) }
     local value = client:request("GET", "/core/v1/x", { query = { b = { 1, 2 }, a = "я&", c = true } })
     assert.same({ a = 1 }, value)
     assert.equal("https://api.example/core/v1/x?a=%D1%8F%26&b=1&b=2&c=true", driver.requests[1].url)
@@ -418,7 +420,8 @@ end)
 
 describe("errors", function()
   local cases = {
-    { 400, '{"error":{"code":400,"message":"Validation error","fields":{"limit":"too large"}}}', "invalid", "Validation error", 400 },
+    { 400, '{"error":{"code":400,"message":"Validation error","fields":{"limit":"too large"}}}', "invalid",
+      "Validation error", 400 },
     { 401, '{"error":{"code":401,"message":"Unauthorized"}}', "auth", "Unauthorized", 401 },
     { 402, '{"error":{"code":402,"message":"Payment required"}}', "payment_required", "Payment required", 402 },
     { 403, '{"error":{"code":403,"message":"Forbidden"}}', "forbidden", "Forbidden", 403 },

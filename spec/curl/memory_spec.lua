@@ -19,8 +19,8 @@ describe("when Lua runs out of memory", function()
     repeat
       n = n + 1
       local ok, problem, fired = alloc.fail_at(n, make)
-      if fired then
-        assert.is_false(ok)
+      if not ok then -- Lua 5.4 collects and tries once more: a failure need not show
+        assert.is_true(fired)
         assert.matches("not enough memory", tostring(problem))
       end
       check()

@@ -45,6 +45,13 @@ describe("sandbox faults", function()
       assert.equal(500, get().status)
     end)
 
+    it("one after the other", function()
+      inside.box:fault { kind = "latency", seconds = 1 }
+      inside.box:fault { kind = "status", status = 503 }
+      inside.box:fault { kind = "rate_limited" }
+      assert.same({ 503, 429, 200 }, { get().status, get().status, get().status })
+    end)
+
     it("by chance", function()
       inside.box:fault { kind = "status", probability = 0.5 }
       local struck = 0

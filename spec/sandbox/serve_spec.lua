@@ -11,7 +11,7 @@ describe("a served sandbox", function()
     running = support.start(arguments)
     token = running:token()
     for _, chat in ipairs(running:control("GET", "state").chats) do
-      if chat.type == "u2i" then chat_id = chat.id end
+      if chat.type == "u2i" and chat.account == USER then chat_id = chat.id end
     end
   end
 
@@ -129,7 +129,10 @@ describe("a served sandbox", function()
     end
 
     local function wait_for(count)
+      local turns = 0
       while #got < count do
+        turns = turns + 1
+        if turns > 30 then error("no delivery came") end
         receiver:wait(1)
         turn()
       end

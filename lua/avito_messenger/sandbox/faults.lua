@@ -25,6 +25,7 @@ local faults = {}
 ---@field retry_after? number|"date" rate_limited: seconds, or a date a few seconds ahead
 
 -- What stands in `fields` may be given; `before` answers without the operation, `after` changes its answer.
+-- One fault decides the answer of a request; those that are `passing` may strike beside it.
 local kinds = {}
 
 local function answer(fault, status, body, content_type)
@@ -47,7 +48,7 @@ local function answering(fields, make)
   return kind
 end
 
-kinds.latency = { fields = { seconds = true }, before = function(fault, call)
+kinds.latency = { passing = true, fields = { seconds = true }, before = function(fault, call)
   call.delay = call.delay + call.sandbox.random:within(fault.seconds or 1)
 end }
 
@@ -91,7 +92,7 @@ kinds.drip = { fields = { seconds = true }, after = function(fault, call, respon
   return with_fault({ kind = "drip", seconds = call.sandbox.random:within(fault.seconds or 1) }, response)
 end }
 
-kinds.token_expired = { fields = {}, before = function(_, call)
+kinds.token_expired = { passing = true, fields = {}, before = function(_, call)
   local token = (call.request.headers.authorization or ""):match("^%S+ +(%S+)")
   local known = call.sandbox.tokens.access[token or ""]
   if known then known.expires_at = math.min(known.expires_at, call.now) end
@@ -167,13 +168,16 @@ local function strikes(fault, call)
   return true
 end
 
---- The faults that strike a request, in the order they were set.
+--- The faults that strike a request, in the order they were set. One that was not needed keeps its turn.
 ---@param call table
 ---@return table[]
 function faults.striking(call)
   local list = {}
   for _, fault in ipairs(call.sandbox.faults) do
-    if strikes(fault, call) then list[#list + 1] = fault end
+    if strikes(fault, call) then
+      list[#list + 1] = fault
+      if not kinds[fault.kind].passing then break end
+    end
   end
   return list
 end
