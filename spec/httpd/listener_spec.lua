@@ -170,8 +170,9 @@ describe("httpd", function()
 
   it("keeps connections open for further requests", function()
     start()
-    local text = drain(raw("for i in 1 2 3; do printf 'POST /%s HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n\\r\\nab'" ..
-      " $i >&3; done; printf 'GET /4 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), function(one)
+    local script = "for i in 1 2 3; do printf 'POST /%s HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n\\r\\nab'" ..
+      " $i >&3; done; printf 'GET /4 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"
+    local text = drain(raw(script), function(one)
       one:respond(200, {}, "[" .. one.path .. one.body .. "]")
     end)
     for _, part in ipairs { "[/1ab]", "[/2ab]", "[/3ab]", "[/4]" } do
@@ -190,7 +191,8 @@ describe("httpd", function()
 
     it("the body that is not announced", function()
       start { max_body = 1000 }
-      local head = "printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n' >&3; "
+      local head = "printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n" ..
+        "Transfer-Encoding: chunked\\r\\n\\r\\n' >&3; "
       local chunk = "printf '1F4\\r\\n%500s\\r\\n' x >&3; "
       local last = "printf '0\\r\\n\\r\\n' >&3; cat <&3"
       assert.is_truthy(drain(raw(head .. chunk:rep(2) .. last), ok):find("^HTTP/1.1 200"))
@@ -215,7 +217,8 @@ describe("httpd", function()
 
     it("the methods", function()
       start()
-      local text = drain(raw("printf 'BREW / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), ok)
+      local script = "printf 'BREW / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"
+      local text = drain(raw(script), ok)
       assert.is_truthy(text:find("^HTTP/1.1 501"))
       assert.equal(0, #held)
     end)

@@ -47,8 +47,7 @@ static ssize_t read_drip(void *context, uint64_t position, char *buffer, size_t 
     return 0;
   }
   portion->next = now + portion->interval_ms;
-  peer->deadline =
-      portion->next + peer->listener->timeout_ms; /* slow on purpose: each byte counts anew */
+  peer->deadline = portion->next + peer->listener->timeout_ms; /* slow on purpose: each byte counts anew */
   buffer[0] = portion->body[position];
   return 1;
 }
@@ -65,8 +64,7 @@ static struct portion *portion_new(const char *body, size_t length)
   return portion;
 }
 
-static struct MHD_Response *portion_answer(struct portion *portion, size_t block,
-                                           MHD_ContentReaderCallback reader)
+static struct MHD_Response *portion_answer(struct portion *portion, size_t block, MHD_ContentReaderCallback reader)
 {
   struct MHD_Response *answer =
       MHD_create_response_from_callback(portion->length, block, reader, portion, portion_free);
@@ -77,11 +75,9 @@ static struct MHD_Response *portion_answer(struct portion *portion, size_t block
 
 struct MHD_Response *avito_answer_whole(const char *body, size_t length)
 {
-  union {
-    const char *given;
-    void *wanted;
-  } unconst = {body}; /* the library copies, but its parameter is not const */
-  return MHD_create_response_from_buffer(length, unconst.wanted, MHD_RESPMEM_MUST_COPY);
+  void *unconst; /* the library copies, but its parameter is not const */
+  memcpy(&unconst, &body, sizeof unconst);
+  return MHD_create_response_from_buffer(length, unconst, MHD_RESPMEM_MUST_COPY);
 }
 
 struct MHD_Response *avito_answer_cut(const char *body, size_t length, size_t sent)
@@ -93,8 +89,7 @@ struct MHD_Response *avito_answer_cut(const char *body, size_t length, size_t se
   return portion_answer(portion, 4096, read_cut);
 }
 
-struct MHD_Response *avito_answer_drip(struct avito_peer *peer, const char *body, size_t length,
-                                       unsigned interval_ms)
+struct MHD_Response *avito_answer_drip(struct avito_peer *peer, const char *body, size_t length, unsigned interval_ms)
 {
   struct portion *portion = portion_new(body, length);
   if (portion == NULL)

@@ -24,8 +24,7 @@ static struct avito_listener *check_open(lua_State *L)
 
 /* Options */
 
-static lua_Number number_option(lua_State *L, const char *name, lua_Number fallback,
-                                lua_Number least, lua_Number most)
+static lua_Number number_option(lua_State *L, const char *name, lua_Number fallback, lua_Number least, lua_Number most)
 {
   lua_getfield(L, 1, name); /* value */
   lua_Number value = fallback;
@@ -42,8 +41,7 @@ static lua_Number number_option(lua_State *L, const char *name, lua_Number fallb
 
 static void check_option_names(lua_State *L)
 {
-  static const char *const names[] = {"host",     "port",    "max_body",
-                                      "max_head", "timeout", "max_connections"};
+  static const char *const names[] = {"host", "port", "max_body", "max_head", "timeout", "max_connections"};
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     lua_pop(L, 1); /* name */
@@ -78,8 +76,7 @@ static int listen_(lua_State *L)
     return luaL_error(L, "option 'host': string expected, got %s", luaL_typename(L, 2));
   options.host = lua_isnil(L, 2) ? "127.0.0.1" : lua_tostring(L, 2);
 
-  struct avito_listener *listener =
-      avito_newuserdata(L, sizeof *listener); /* options, host, server */
+  struct avito_listener *listener = avito_newuserdata(L, sizeof *listener); /* options, host, server */
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, -2);
   char problem[256];
@@ -166,9 +163,8 @@ static void add_method(lua_State *L, const char *name, lua_CFunction function)
 
 static void server_metatable(lua_State *L)
 {
-  if (!luaL_newmetatable(L, "avito_messenger.httpd.server")) /* metatable */
-    return;
-  lua_newtable(L); /* metatable, methods */
+  luaL_newmetatable(L, "avito_messenger.httpd.server"); /* metatable */
+  lua_newtable(L);                                      /* metatable, methods */
   add_method(L, "port", server_port);
   add_method(L, "fd", server_fd);
   add_method(L, "timeout", server_timeout);
@@ -185,12 +181,15 @@ static void server_metatable(lua_State *L)
   lua_setfield(L, -2, "__metatable");
 }
 
+/* Metatables are filled even where they exist: a first attempt may have run out of memory half way. */
 int luaopen_avito_messenger_httpd(lua_State *L)
 {
   lua_newtable(L);     /* httpd */
   server_metatable(L); /* httpd, metatable */
   lua_pushcclosure(L, listen_, 1);
   lua_setfield(L, -2, "listen");
-  add_method(L, "signals", avito_httpd_signals);
+  avito_signals_metatable(L);
+  lua_pushcclosure(L, avito_httpd_signals, 1);
+  lua_setfield(L, -2, "signals");
   return 1;
 }

@@ -32,8 +32,8 @@ struct avito_peer {
   struct avito_listener *listener;
   struct MHD_Connection *connection;
   struct avito_exchange *exchange; /* the request under way, with one reference; or NULL */
-  int64_t deadline; /* when the connection is cut off unless its request (or answer) is through */
-  int64_t wake;     /* when a dripping answer goes on */
+  int64_t deadline;                /* when the connection is cut off unless its request (or answer) is through */
+  int64_t wake;                    /* when a dripping answer goes on */
   int socket;
   bool suspended;
   char address[INET6_ADDRSTRLEN];
@@ -88,8 +88,8 @@ int64_t avito_httpd_now(void);
 
 /* Starts listening. The listener must not move in memory until it is stopped. On failure fills
  * `problem` and leaves the listener closed. */
-bool avito_listener_start(struct avito_listener *listener,
-                          const struct avito_listener_options *options, char *problem, size_t size);
+bool avito_listener_start(struct avito_listener *listener, const struct avito_listener_options *options, char *problem,
+                          size_t size);
 
 /* Does all work that is due without waiting. */
 void avito_listener_run(struct avito_listener *listener);
@@ -117,8 +117,7 @@ struct MHD_Response *avito_answer_whole(const char *body, size_t length);
 /* Announces `length` bytes, sends `sent` of them and cuts the connection. */
 struct MHD_Response *avito_answer_cut(const char *body, size_t length, size_t sent);
 /* Sends one byte every `interval_ms`. The peer outlives the reading of the answer. */
-struct MHD_Response *avito_answer_drip(struct avito_peer *peer, const char *body, size_t length,
-                                       unsigned interval_ms);
+struct MHD_Response *avito_answer_drip(struct avito_peer *peer, const char *body, size_t length, unsigned interval_ms);
 
 /* request.c */
 
@@ -128,7 +127,11 @@ void avito_request_push(lua_State *L, struct avito_exchange *exchange, int metat
 /* [-0, +1, m] Pushes the metatable of request objects. */
 void avito_request_metatable(lua_State *L);
 
-/* signals.c: [-0, +1, e] Lua: watches signals. */
+/* signals.c */
+
+/* Lua: watches signals; upvalue 1: the metatable of watches. */
 int avito_httpd_signals(lua_State *L);
+/* [-0, +1, m] Pushes that metatable. */
+void avito_signals_metatable(lua_State *L);
 
 #endif

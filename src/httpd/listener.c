@@ -66,8 +66,7 @@ bool avito_exchange_alive(const struct avito_exchange *exchange)
 
 static struct avito_peer *peer_of(struct MHD_Connection *connection)
 {
-  const union MHD_ConnectionInfo *info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
   return info == NULL ? NULL : info->socket_context;
 }
 
@@ -109,8 +108,8 @@ struct head_size {
   size_t count, bytes;
 };
 
-static enum MHD_Result measure_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                      size_t name_size, const char *value, size_t value_size)
+static enum MHD_Result measure_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                      const char *value, size_t value_size)
 {
   (void)kind;
   (void)name;
@@ -131,8 +130,7 @@ static bool method_known(const char *method)
 }
 
 /* The head is whole, no byte of the body was taken. */
-static enum MHD_Result take_head(struct avito_exchange *exchange, struct MHD_Connection *connection,
-                                 const char *method)
+static enum MHD_Result take_head(struct avito_exchange *exchange, struct MHD_Connection *connection, const char *method)
 {
   const struct avito_listener *listener = exchange->peer->listener;
   if (!method_known(method))
@@ -144,8 +142,7 @@ static enum MHD_Result take_head(struct avito_exchange *exchange, struct MHD_Con
   if (size.count > AVITO_HTTPD_HEADERS_MAX || size.bytes > listener->max_head)
     return refuse(connection, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large\n");
 
-  const char *announced =
-      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+  const char *announced = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
   if (announced != NULL && strtoull(announced, NULL, 10) > listener->max_body)
     return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
   return MHD_YES;
@@ -179,9 +176,8 @@ static enum MHD_Result take_body(struct avito_exchange *exchange, const char *da
   return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **request)
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **request)
 {
   (void)context;
   (void)url;
@@ -254,12 +250,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     shutdown(socket, SHUT_RDWR);
     return;
   }
-  const struct sockaddr *address =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-  const void *numeric =
-      address->sa_family == AF_INET6
-          ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
-          : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+  const struct sockaddr *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  const void *numeric = address->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
   inet_ntop(address->sa_family, numeric, peer->address, sizeof peer->address);
   peer->listener = listener;
   peer->connection = connection;
@@ -289,12 +283,10 @@ static void say(char *problem, size_t size, const struct avito_listener_options 
   default:
     break;
   }
-  snprintf(problem, size, "%scannot listen on %s port %u: %s", name, options->host, options->port,
-           strerror(code));
+  snprintf(problem, size, "%scannot listen on %s port %u: %s", name, options->host, options->port, strerror(code));
 }
 
-static int listening_socket(const struct avito_listener_options *options, unsigned *port,
-                            char *problem, size_t size)
+static int listening_socket(const struct avito_listener_options *options, unsigned *port, char *problem, size_t size)
 {
   union {
     struct sockaddr any;
@@ -329,8 +321,8 @@ static int listening_socket(const struct avito_listener_options *options, unsign
   return fd;
 }
 
-bool avito_listener_start(struct avito_listener *listener,
-                          const struct avito_listener_options *options, char *problem, size_t size)
+bool avito_listener_start(struct avito_listener *listener, const struct avito_listener_options *options, char *problem,
+                          size_t size)
 {
   unsigned port = 0;
   int fd = listening_socket(options, &port, problem, size);
@@ -347,12 +339,11 @@ bool avito_listener_start(struct avito_listener *listener,
   size_t pool = options->max_head + 16 * 1024;
   unsigned idle = options->timeout_ms / 1000 + 1;
   listener->daemon = MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener,
-      MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
-      MHD_OPTION_CONNECTION_LIMIT, options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, idle,
-      MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-      listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_STRICT_FOR_CLIENT,
-      1, MHD_OPTION_END);
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, fd,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
+      MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (listener->daemon == NULL) {
     say(problem, size, options, ENOMEM);
     return false;

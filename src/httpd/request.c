@@ -26,8 +26,8 @@ struct head {
   size_t count;
 };
 
-static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size)
+static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                   const char *value, size_t value_size)
 {
   (void)kind;
   struct head *head = context;
@@ -139,8 +139,7 @@ static void add_header(lua_State *L, struct MHD_Response *answer, int name, int 
   const char *name_text = lua_tolstring(L, name, &name_size);
   int type = lua_type(L, value);
   if (type != LUA_TSTRING && type != LUA_TNUMBER)
-    luaL_error(L, "header '%s': string, number or list expected, got %s", name_text,
-               luaL_typename(L, value));
+    luaL_error(L, "header '%s': string, number or list expected, got %s", name_text, luaL_typename(L, value));
   const char *value_text = lua_tolstring(L, value, &value_size);
   if (!is_token(name_text, name_size))
     luaL_error(L, "'%s' is not a header name", name_text);
@@ -192,8 +191,7 @@ static unsigned check_status(lua_State *L, int index)
 }
 
 /* The exchange owns the answer while headers are added, which can raise. */
-static int send_answer(lua_State *L, struct avito_exchange *exchange, unsigned status,
-                       struct MHD_Response *answer)
+static int send_answer(lua_State *L, struct avito_exchange *exchange, unsigned status, struct MHD_Response *answer)
 {
   if (answer == NULL)
     return luaL_error(L, "not enough memory");
@@ -294,15 +292,13 @@ static int request_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"respond", request_respond}, {"cut", request_cut}, {"drip", request_drip},
-    {"close", request_close},     {NULL, NULL},
+    {"respond", request_respond}, {"cut", request_cut}, {"drip", request_drip}, {"close", request_close}, {NULL, NULL},
 };
 
 void avito_request_metatable(lua_State *L)
 {
-  if (!luaL_newmetatable(L, "avito_messenger.httpd.request")) /* metatable */
-    return;
-  lua_newtable(L); /* metatable, methods */
+  luaL_newmetatable(L, "avito_messenger.httpd.request"); /* metatable */
+  lua_newtable(L);                                       /* metatable, methods */
   for (const luaL_Reg *method = methods; method->name != NULL; method++) {
     lua_pushcfunction(L, method->func);
     lua_setfield(L, -2, method->name);

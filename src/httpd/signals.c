@@ -9,7 +9,7 @@
 #include "httpd.h"
 
 struct watch {
-  int fd; /* -1: closed; meaningful when `open` */
+  int fd; /* meaningful while open */
   bool open;
   sigset_t before; /* the mask to put back */
 };
@@ -79,20 +79,7 @@ int avito_httpd_signals(lua_State *L)
     lua_pop(L, 1);
   }
   struct watch *watch = avito_newuserdata(L, sizeof *watch); /* watch */
-  if (luaL_newmetatable(L, "avito_messenger.httpd.signals")) {
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, watch_fd);
-    lua_setfield(L, -2, "fd");
-    lua_pushcfunction(L, watch_caught);
-    lua_setfield(L, -2, "caught");
-    lua_pushcfunction(L, watch_close);
-    lua_setfield(L, -2, "close");
-    lua_pushcfunction(L, watch_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, watch_close);
-    lua_setfield(L, -2, "__close");
-  }
+  lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, -2); /* watch */
   watch->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   if (watch->fd < 0)
@@ -100,4 +87,17 @@ int avito_httpd_signals(lua_State *L)
   sigprocmask(SIG_BLOCK, &set, &watch->before);
   watch->open = true;
   return 1;
+}
+
+void avito_signals_metatable(lua_State *L)
+{
+  static const luaL_Reg methods[] = {{"fd", watch_fd},      {"caught", watch_caught}, {"close", watch_close},
+                                     {"__gc", watch_close}, {"__close", watch_close}, {NULL, NULL}};
+  luaL_newmetatable(L, "avito_messenger.httpd.signals"); /* metatable */
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  for (const luaL_Reg *method = methods; method->name != NULL; method++) {
+    lua_pushcfunction(L, method->func);
+    lua_setfield(L, -2, method->name);
+  }
 }

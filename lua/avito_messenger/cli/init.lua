@@ -8,7 +8,7 @@ local commands = { sandbox = "avito_messenger.cli.sandbox" }
 
 local function version()
   local found, avito = pcall(require, "avito_messenger")
-  return found and avito.VERSION or "unknown"
+  return found and avito._VERSION or "unknown"
 end
 
 --- Runs a command; returns the exit status.

@@ -50,7 +50,8 @@ local function load_world(path)
 end
 
 local function options_of(given)
-  local options = { now = os.time(), seed = given.seed, shapes = given.shapes, latency = given.latency, faults = given.fault }
+  local options = { now = os.time(), seed = given.seed, shapes = given.shapes, latency = given.latency,
+    faults = given.fault }
   if given.lenient then options.strict = false end
   if given["rate-limit"] == "off" then
     options.rate_limit = false
