@@ -57,4 +57,4 @@ clean:
 	rm -rf build
 
 # The tools read these from the environment.
-export SETUP SPEC LUA BUSTED JOBS FUZZ_SECONDS
+export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS

@@ -9,13 +9,13 @@ local function report(on_event, event)
   end
 end
 
-local function request_event(request, response, seconds)
+local function request_event(operation, request, attempt, response, seconds)
   return {
     type = request.purpose == "token" and "refresh" or "request",
-    endpoint = request.endpoint,
+    endpoint = operation:name(),
     purpose = request.purpose,
     method = request.method,
-    attempt = request.attempt,
+    attempt = attempt,
     status = response.status,
     bytes = response.body and #response.body,
     error = response.error,
@@ -58,7 +58,7 @@ function run.operation(operation, driver, store, on_event)
       local now = driver:now()
       operation:feed(now, driver:time(), response)
       if on_event then
-        last = request_event(a, response, now - started)
+        last = request_event(operation, a, b, response, now - started)
         report(on_event, last)
       end
     elseif step == "done" then

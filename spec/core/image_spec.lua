@@ -207,6 +207,19 @@ describe("image_probe", function()
         probe(head .. meta(PITM, "", full("ipma", be(2 ^ 32 - 1, 4) .. ("\0\7\255"):rep(3)))))
     end)
 
+    it("does not look inside a box that is smaller than its own header", function()
+      local body = meta(PITM, ispe(640, 480), ipma { { 7, { 1 } } }):sub(9)
+      assert.same({ "heic", nil, nil, "image/heic" }, probe(ftyp("heic") .. be(4, 4) .. "meta" .. body))
+      assert.same({ "heic", nil, nil, "image/heic" },
+        probe(ftyp("heic") .. be(1, 4) .. "meta" .. be(9, 8) .. body))
+    end)
+
+    it("passes over more properties than can be numbered", function()
+      local properties = ("\0\0\0\8free"):rep(300000) .. ispe(640, 480)
+      local data = ftyp("heic") .. meta(PITM, properties, ipma { { 7, { 1 } } })
+      assert.same({ "heic", 640, 480, "image/heic" }, probe(data))
+    end)
+
     it("costs linear time however its tables refer to each other", function()
       local properties = ("\0\0\0\8free"):rep(32000) .. ispe(640, 480)
       local associations = full("ipma", be(4000, 4) .. ("\0\7\255" .. ("\125\0"):rep(255)):rep(4000), 0, 1)

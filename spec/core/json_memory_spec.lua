@@ -103,17 +103,17 @@ describe("decode without memory", function()
     decode(text)
     -- Two tables, each with a hash part.
     assert.equal(4, alloc.count(decode, text))
-    assert.equal(0, alloc.count(decode, "[1") - alloc.count(decode, "{x"))
   end)
 
   it("gives memory back after an unusually large text", function()
     local decode = fresh_module().decode
+    local text = "[" .. ("[],"):rep(1e6) .. "[]]"
     decode("[]")
     local before = kilobytes()
-    decode("[" .. ("[],"):rep(1e6) .. "[]]")
+    decode(text)
     assert.is_true(kilobytes() - before < 64)
-    decode("[" .. ("[],"):rep(100) .. "[]]")
     assert.same({ 1 }, decode("[1]"))
+    assert.is_true(#text > 3e6) -- alive until here
   end)
 
   it("remembers a bounded number of names", function()

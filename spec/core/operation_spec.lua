@@ -33,7 +33,6 @@ describe("requests", function()
     assert.equal("Bearer dummy-token-0", header(request, "Authorization"))
     assert.is_nil(request.body)
     assert.equal("call", request.purpose)
-    assert.equal("get_chats", request.endpoint)
   end)
 
   it("repeat list keys when asked to", function()

@@ -110,6 +110,24 @@ describe("httpd", function()
     assert.same({ 3, 2, 1 }, order)
   end)
 
+  it("says that an answer waits to be sent", function()
+    start()
+    local curl = require("avito_messenger.curl").multi {}
+    curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
+      max_head_bytes = 10000, purpose = "call" }
+    local work = turn()
+    while #held == 0 do
+      curl:step(0.001)
+      work()
+    end
+    work()
+    local patience = server:timeout()
+    assert.is_true(patience == nil or patience > 0)
+    ok(held[1])
+    assert.equal(0, server:timeout())
+    curl:close()
+  end)
+
   it("drops a connection without an answer", function()
     start()
     local response = request(function(one) one:close() end)
@@ -168,6 +186,29 @@ describe("httpd", function()
     assert.equal("dripping", bodies[slow])
   end)
 
+  it("lets a body drip for longer than a request may take", function()
+    start { timeout = 0.1 }
+    assert.equal("dripping", request(function(one) one:drip(200, {}, "dripping", 0.04) end).body)
+  end)
+
+  it("sleeps between the bytes of a dripping body", function()
+    start()
+    local curl = require("avito_messenger.curl").multi {}
+    curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
+      max_head_bytes = 10000, purpose = "call" }
+    local work = turn(function(one) one:drip(200, {}, "dripping", 3600) end)
+    while #held == 0 do
+      curl:step(0.001)
+      work()
+    end
+    for _ = 1, 20 do
+      curl:step(0.001)
+      work()
+    end
+    assert.is_true(server:timeout() > 1)
+    curl:close()
+  end)
+
   it("keeps connections open for further requests", function()
     start()
     local script = "for i in 1 2 3; do printf 'POST /%s HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n\\r\\nab'" ..
@@ -198,7 +239,7 @@ describe("httpd", function()
       assert.is_truthy(drain(raw(head .. chunk:rep(2) .. last), ok):find("^HTTP/1.1 200"))
       assert.equal(1000, #held[1].body)
       assert.is_truthy(drain(raw(head .. chunk:rep(3) .. last), ok):find("^HTTP/1.1 413"))
-      assert.equal("", drain(raw(head .. chunk:rep(9) .. "cat <&3"), ok))
+      assert.equal("", drain(raw(head .. chunk:rep(9) .. last), ok))
       assert.equal(1, #held)
     end)
 
@@ -282,9 +323,10 @@ describe("httpd", function()
 
     it("header values that would begin a header of their own", function()
       for _, value in ipairs { "a\r\nX: 1", "a\nb", "a\0b", "a\rb" } do
-        assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = value }) end):find("X-A", 1, true))
+        assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = value }) end)
+          :find("header 'X-A': the value holds CR, LF or NUL", 1, true))
       end
-      assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = { "a", "b\n" } }) end):find("X-A", 1, true))
+      assert.is_truthy(answering(function(one) one:respond(200, { ["X-A"] = { "a", "b\n" } }) end):find("LF", 1, true))
       for _, name in ipairs { "X A", "X:", "", "X\r\nY", "Ж" } do
         assert.is_string(answering(function(one) one:respond(200, { [name] = "a" }) end))
       end
@@ -389,6 +431,12 @@ describe("httpd", function()
   it("belongs to the process that opened it", function()
     start()
     local port = server:port()
+    local child = raw("printf 'GET /open HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
+    local work = turn()
+    while #held == 0 do
+      server:wait(0.01)
+      work()
+    end
     local how, code, output = process.fork(function()
       local called, problem = pcall(server.accept, server)
       server:close()
@@ -399,6 +447,8 @@ describe("httpd", function()
     assert.equal(0, code)
     assert.is_truthy(output:find("false.*child"))
     assert.equal(port, server:port())
+    held[1]:respond(200, {}, "still open")
+    assert.is_truthy(drain(child):find("still open", 1, true))
     assert.equal(200, request(ok).status)
   end)
 

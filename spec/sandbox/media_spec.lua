@@ -42,6 +42,11 @@ describe("sandbox images", function()
       for length = 0, 9 do assert.is_nil((images.inspect(make(640, 480):sub(1, length))), format) end
     end
     assert.is_nil((images.inspect("plain text, no image at all")))
+    -- Huffman tables have a marker among the frame headers'; a length of nothing would be walked for ever.
+    local frame = "\255\194" .. be(11, 2) .. "\8" .. be(480, 2) .. be(640, 2)
+    assert.same({ "jpeg", 640, 480 }, { images.inspect("\255\216\255\196" .. be(8, 2) .. "tables" .. frame) })
+    assert.is_nil((images.inspect("\255\216\255\224" .. be(0, 2) .. frame)))
+    assert.is_nil((images.inspect("\255\216\255\224" .. be(1, 2) .. frame:sub(2))))
   end)
 
   describe("uploaded", function()
@@ -84,6 +89,16 @@ describe("sandbox images", function()
         assert.is_string(answer.error.fields.image_id)
       end
       assert.equal(1, #inside.box:sends())
+    end)
+
+    it("cannot be sent by another account", function()
+      local id = upload_id(png(1, 1))
+      local other = inside:grant { client_id = "dummy-client-id-2", client_secret = "dummy-client-secret-2" }.access_token
+      local chat = inside.box.market.account_list[2].chats[1].id
+      local answer, status = inside:api("POST", "/messenger/v1/accounts/100000002/chats/" .. chat .. "/messages/image",
+        { image_id = id }, other)
+      assert.equal(400, status)
+      assert.is_string(answer.error.fields.image_id)
     end)
 
     it("are one of five formats", function()
@@ -132,6 +147,16 @@ describe("multipart", function()
       local parts, problem = multipart.read("multipart/form-data; boundary=B", body)
       assert.is_nil(parts)
       assert.is_string(problem)
+    end
+  end)
+end)
+
+describe("a boundary", function()
+  it("has 70 characters at most (RFC 2046, 5.1.1)", function()
+    for length, fine in pairs { [70] = true, [71] = false } do
+      local mark = ("b"):rep(length)
+      local parts = multipart.read("multipart/form-data; boundary=" .. mark, "--" .. mark .. "--")
+      assert.equal(fine, parts ~= nil)
     end
   end)
 end)

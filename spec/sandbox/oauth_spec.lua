@@ -32,8 +32,8 @@ describe("sandbox oauth", function()
     end)
 
     it("come as a form", function()
-      local response = inside:send { method = "POST", path = "/token", body = "{}", headers = {
-        ["content-type"] = "application/json" } }
+      local response = inside:send { method = "POST", path = "/token", headers = { ["content-type"] = "text/plain" },
+        body = "grant_type=client_credentials&client_id=dummy-client-id&client_secret=dummy-client-secret" }
       assert.equal(400, response.status)
       response = inside:send { method = "POST", path = "/token", body = "grant_type=client_credentials&grant_type=x",
         headers = { ["content-type"] = "application/x-www-form-urlencoded" } }

@@ -173,6 +173,8 @@ describe("sandbox operations", function()
       assert.equal(logged.serial, sent[1].serial)
       assert.is_true(logged.applied)
       assert.equal(answer.id, sent[1].message_id)
+      local kept = inside.box:state().chats[1].messages
+      assert.equal(logged.serial, kept[#kept].request)
       assert.equal(answer.id, inside:api("GET", v(3, "chats/" .. inside:chat().id .. "/messages/")).messages[1].id)
     end)
 

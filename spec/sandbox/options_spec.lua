@@ -32,6 +32,15 @@ describe("sandbox options", function()
     assert.is_truthy(message:find("options_spec.lua:", 1, true))
   end)
 
+  it("of the seed give other chances from the first one on", function()
+    local Random = require "avito_messenger.sandbox.random"
+    for seed = 1, 5 do
+      assert.is_true(Random.new(seed):fraction() > 0.001)
+      assert.equal(Random.new(seed):hex(32), Random.new(seed):hex(32))
+      assert.are_not.equal(Random.new(seed):hex(32), Random.new(seed + 1):hex(32))
+    end
+  end)
+
   describe("of the world", function()
     local ACCOUNT = { user_id = 5, client_id = "a", client_secret = "b" }
 

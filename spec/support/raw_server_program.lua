@@ -241,7 +241,13 @@ end
 
 -- ---- HTTP ----
 
+local TLS_HANDSHAKE = "\22"
+
 local function read_request(c)
+  if c.buffer == "" then c:fill() end
+  if c.buffer:sub(1, 1) == TLS_HANDSHAKE then -- https to a plain server: say nothing
+    coroutine.yield("tick", math.huge)
+  end
   local lines, length = {}, 0
   repeat
     local line = c:line()

@@ -184,6 +184,7 @@ static void start(lua_State *L, int op, struct avito_session *session, const str
     make_invalid(L, op, name, options->invalid);
     return;
   }
+  operation->has_headers = !lua_isnil(L, -1);
   avito_op_set(L, op, AVITO_OP_HEADERS);
   operation->deadline = now + options->timeout;
   operation->retries_left = options->retries;

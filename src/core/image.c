@@ -89,7 +89,7 @@ static void probe_jpeg(struct span file, struct avito_image *image)
       return;
     }
     uint64_t length = big_endian(file, at, 2);
-    if (marker == 0xD9 || marker == 0xDA || length < 2)
+    if (marker == 0xD9 || marker == 0xDA)
       return; /* the end, or a scan: the frame header had to come before it */
     at += (size_t)length;
   }

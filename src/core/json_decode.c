@@ -370,12 +370,11 @@ static void read_limits(lua_State *L, int index, struct avito_json_limits *limit
     int bytes = strcmp(name, "max_bytes") == 0;
     if (!bytes && strcmp(name, "max_depth") != 0)
       luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'", name));
-    lua_Number most = bytes ? (lua_Number)AVITO_JSON_MAX_BYTES : (lua_Number)AVITO_JSON_MAX_DEPTH;
     lua_Number value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (!(value >= 1))
       luaL_argerror(L, index, lua_pushfstring(L, "'%s': number of at least 1 expected", name));
-    if (value > most)
-      value = most;
+    if (value > (lua_Number)AVITO_JSON_MAX_BYTES)
+      value = (lua_Number)AVITO_JSON_MAX_BYTES;
     if (bytes)
       limits->max_bytes = (size_t)value;
     else

@@ -25,6 +25,12 @@ void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot)
   lua_pop(L, 1);                 /* - */
 }
 
+struct avito_session *avito_op_session(lua_State *L, int op)
+{
+  avito_op_get(L, op, AVITO_OP_SESSION); /* session */
+  return lua_touserdata(L, -1);
+}
+
 static struct avito_operation *check(lua_State *L, int index)
 {
   return luaL_checkudata(L, index, AVITO_OPERATION);
@@ -62,87 +68,103 @@ static void make_error(lua_State *L, int op, const char *kind)
 
 static const char *const purpose_names[] = {"call", "token", "self", "download"};
 
-/* Appends the string on top to the list below it. [-1, +0, m] */
-static void append(lua_State *L, int list, int *count)
+/* Pushes the header lines that every request of this kind has: a list shared by all of them, made anew when the access token
+ * changes. [-0, +1, m] */
+static void push_shared_headers(lua_State *L, int session, enum avito_purpose purpose, bool authorized)
 {
-  lua_rawseti(L, list, ++*count);
-}
-
-static void push_headers(lua_State *L, int op, int session, enum avito_purpose purpose, const char *type,
-                         bool authorized)
-{
-  int count = 0;
-  lua_createtable(L, 6, 0); /* headers */
-  int headers = lua_gettop(L);
+  struct avito_session *shared = lua_touserdata(L, session);
+  enum avito_session_slot slot = AVITO_SLOT_PLAIN_HEADERS;
+  if (purpose == AVITO_DOWNLOAD) {
+    slot = AVITO_SLOT_DOWNLOAD_HEADERS;
+  } else if (authorized) {
+    slot = AVITO_SLOT_HEADERS;
+  }
+  avito_session_get(L, session, slot); /* headers */
+  if (!lua_isnil(L, -1) && (slot != AVITO_SLOT_HEADERS || shared->headers_generation == shared->generation)) {
+    return;
+  }
+  lua_pop(L, 1);            /* - */
+  lua_createtable(L, 3, 0); /* headers */
+  lua_pushstring(L, purpose == AVITO_DOWNLOAD ? "Accept: */*" : "Accept: application/json");
+  lua_rawseti(L, -2, 1);
+  avito_session_get(L, session, AVITO_SLOT_USER_AGENT);
+  lua_rawseti(L, -2, 2);
   if (authorized) {
     avito_session_get(L, session, AVITO_SLOT_AUTHORIZATION);
-    append(L, headers, &count);
+    lua_rawseti(L, -2, 3);
+    shared->headers_generation = shared->generation;
   }
-  avito_session_get(L, session, AVITO_SLOT_USER_AGENT);
-  append(L, headers, &count);
-  lua_pushstring(L, purpose == AVITO_DOWNLOAD ? "Accept: */*" : "Accept: application/json");
-  append(L, headers, &count);
+  lua_pushvalue(L, -1);                /* headers headers */
+  avito_session_set(L, session, slot); /* headers */
+}
+
+/* Pushes a copy of the list on top with more lines: the Content-Type, and those of the call. [-1, +1, m] */
+static void add_headers(lua_State *L, int op, const char *type, enum avito_purpose purpose)
+{
+  int shared = lua_gettop(L);
+  int count = (int)lua_rawlen(L, shared);
+  lua_createtable(L, count + 1, 0); /* shared headers */
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, shared, i);
+    lua_rawseti(L, shared + 1, i);
+  }
   if (type != NULL) {
     lua_pushstring(L, type);
-    append(L, headers, &count);
+    lua_rawseti(L, shared + 1, ++count);
   }
   if (purpose == AVITO_CALL) {
-    avito_op_get(L, op, AVITO_OP_HEADERS); /* headers more */
-    if (lua_type(L, -1) == LUA_TTABLE) {
-      int more = (int)lua_rawlen(L, -1);
-      for (int i = 1; i <= more; i++) {
-        lua_rawgeti(L, -1, i);
-        append(L, headers, &count);
-      }
+    avito_op_get(L, op, AVITO_OP_HEADERS); /* shared headers more */
+    int more = lua_type(L, -1) == LUA_TTABLE ? (int)lua_rawlen(L, -1) : 0;
+    for (int i = 1; i <= more; i++) {
+      lua_rawgeti(L, shared + 2, i);
+      lua_rawseti(L, shared + 1, ++count);
     }
-    lua_pop(L, 1); /* headers */
+    lua_pop(L, 1); /* shared headers */
   }
+  lua_remove(L, shared); /* headers */
 }
 
 int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
                   bool authorized, double now)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
-  double left = operation->deadline - now;
   int url = lua_gettop(L) - 1;
-  luaL_checkstack(L, 8, NULL);
+  luaL_checkstack(L, 10, NULL);
   avito_op_get(L, op, AVITO_OP_SESSION); /* url body session */
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);
-  lua_pushliteral(L, "send");                                    /* url body session "send" */
-  lua_createtable(L, 0, 12);                                     /* url body session "send" request */
-  push_headers(L, op, session_index, purpose, type, authorized); /* … request headers */
+  if (purpose == operation->own_purpose) {
+    operation->attempts++;
+  }
+  operation->awaits = AVITO_AWAITS_RESPONSE;
+  operation->sent = purpose;
+  operation->sent_generation = session->generation;
+  lua_pushliteral(L, "send");                                 /* url body session "send" */
+  lua_createtable(L, 0, 7);                                   /* url body session "send" request */
+  push_shared_headers(L, session_index, purpose, authorized); /* … request headers */
+  if (type != NULL || (purpose == AVITO_CALL && operation->has_headers)) {
+    add_headers(L, op, type, purpose);
+  }
   lua_setfield(L, -2, "headers");
   lua_pushstring(L, method);
   lua_setfield(L, -2, "method");
   lua_pushvalue(L, url);
   lua_setfield(L, -2, "url");
-  lua_pushvalue(L, url + 1);
-  lua_setfield(L, -2, "body");
-  lua_pushnumber(L, left);
+  if (!lua_isnil(L, url + 1)) {
+    lua_pushvalue(L, url + 1);
+    lua_setfield(L, -2, "body");
+  }
+  lua_pushnumber(L, operation->deadline - now);
   lua_setfield(L, -2, "timeout");
-  lua_pushnumber(L, fmin(left, AVITO_MAX_CONNECT));
-  lua_setfield(L, -2, "connect_timeout");
   lua_pushinteger(L, purpose == AVITO_DOWNLOAD ? AVITO_MAX_DOWNLOAD : AVITO_MAX_ANSWER);
   lua_setfield(L, -2, "max_bytes");
-  lua_pushinteger(L, AVITO_MAX_HEAD);
-  lua_setfield(L, -2, "max_head_bytes");
   lua_pushstring(L, purpose_names[purpose]);
   lua_setfield(L, -2, "purpose");
-  avito_op_get(L, op, AVITO_OP_NAME);
-  lua_setfield(L, -2, "endpoint");
-  if (purpose == operation->own_purpose) {
-    operation->attempts++;
-  }
+  lua_replace(L, url + 1); /* url request session "send" */
+  lua_replace(L, url);     /* "send" request session */
+  lua_pop(L, 1);           /* "send" request */
   lua_pushinteger(L, operation->attempts);
-  lua_setfield(L, -2, "attempt");
-  lua_insert(L, url);     /* request url body session "send" */
-  lua_insert(L, url);     /* "send" request url body session */
-  lua_settop(L, url + 1); /* "send" request */
-  operation->awaits = AVITO_AWAITS_RESPONSE;
-  operation->sent = purpose;
-  operation->sent_generation = session->generation;
-  return 2;
+  return 3;
 }
 
 /* Pushes the URL, with the user id in its place. [-0, +1, m] */
@@ -197,14 +219,6 @@ static int push_end(lua_State *L, int op, const struct avito_operation *operatio
   return 3;
 }
 
-static bool knows_user(lua_State *L, int session)
-{
-  avito_session_get(L, session, AVITO_SLOT_USER_ID);
-  bool known = !lua_isnil(L, -1);
-  lua_pop(L, 1);
-  return known;
-}
-
 static void fail_late(lua_State *L, int op, struct avito_operation *operation)
 {
   lua_pushstring(L, operation->waits_for_renewal ? "another call was still renewing the access token at the deadline"
@@ -255,7 +269,7 @@ static int op_next(lua_State *L)
   }
   avito_op_get(L, 1, AVITO_OP_SESSION); /* session */
   int session = lua_gettop(L);
-  if (operation->needs_user && !knows_user(L, session)) {
+  if (operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_USER_ID)) {
     return send_self(L, 1, session, now);
   }
   return send_own(L, 1, session, now);
@@ -403,7 +417,8 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
   lua_pushboolean(L, operation->dispatched);
   lua_setfield(L, -2, "dispatched");
   if (operation->sent == AVITO_SELF && response->status == 403) {
-    avito_error_hint(L, "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");
+    avito_error_hint(L,
+                     "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");
   }
   if (token_refused && operation->needs_token) {
     bool newer = shared->generation != operation->sent_generation;
@@ -516,6 +531,14 @@ static int op_cancel(lua_State *L)
   return 0;
 }
 
+/* op:name() -> what errors and events call it */
+static int op_name(lua_State *L)
+{
+  check(L, 1);
+  avito_op_get(L, 1, AVITO_OP_NAME);
+  return 1;
+}
+
 static int op_gc(lua_State *L)
 {
   avito_token_abandon(L, 1);
@@ -532,8 +555,9 @@ static int op_tostring(lua_State *L)
 
 void avito_operation_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed},           {"cancel", op_cancel},
-                                     {"__gc", op_gc},   {"__tostring", op_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed}, {"cancel", op_cancel},
+                                     {"name", op_name}, {"__gc", op_gc},   {"__tostring", op_tostring},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, AVITO_OPERATION); /* metatable */
   luaL_setfuncs(L, methods, 0);
   lua_pushvalue(L, -1);

@@ -4,7 +4,7 @@
  * socket or a random number of its own: `now` is monotonic seconds, `unix` Unix seconds, randomness the session's seed.
  *
  *   op:next(now, unix) ->            then
- *     "send", request                op:feed(now, unix, response)            request and response: see below
+ *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
  *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token")
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
  *                                                                            another process has it, it cannot be had
@@ -17,8 +17,8 @@
  * Between "lock" and "unlock" the operation holds the store's lock: a caller that gives the operation up calls
  * op:cancel() and goes on until "fail".
  *
- * request   { method, url, headers = { "Name: value" … }, body, timeout, connect_timeout, max_bytes, max_head_bytes,
- *             purpose = "call" | "token" | "self" | "download", endpoint, attempt }
+ * request   { method, url, headers = { "Name: value" … }, body, timeout, max_bytes,
+ *             purpose = "call" | "token" | "self" | "download" }; not to be changed: the headers are shared
  * response  { status, head, body } or { error = "network" | "timeout" | "decode" | "cancelled", message, dispatched,
  *             stale }
  */
@@ -80,7 +80,7 @@ struct avito_operation {
   const char *answer_key; /* static, or NULL */
   enum avito_repeat repeat;
   enum avito_purpose own_purpose; /* AVITO_CALL or AVITO_DOWNLOAD */
-  bool needs_token, needs_user;
+  bool needs_token, needs_user, has_headers;
 
   double deadline;
   double wake; /* not before this */
@@ -125,9 +125,11 @@ void avito_call_register(lua_State *L);
 
 void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot); /* [-0, +1, -] */
 void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot); /* [-1, +0, m] */
+/* Pushes the operation's session and returns it. [-0, +1, -] */
+struct avito_session *avito_op_session(lua_State *L, int op);
 
-/* Pushes "send" and a request. The URL and the body (or nil) are the two topmost values; `type` is the Content-Type
- * header line or NULL; `authorized` adds the access token. [-2, +2, m] */
+/* Pushes "send", a request and the number of the attempt: 3. The URL and the body (or nil) are the two topmost values;
+ * `type` is the Content-Type header line or NULL; `authorized` adds the access token. [-2, +3, m] */
 int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
                   bool authorized, double now);
 

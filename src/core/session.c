@@ -28,6 +28,14 @@ void avito_session_set(lua_State *L, int index, enum avito_session_slot slot)
   lua_pop(L, 1);                 /* - */
 }
 
+bool avito_session_has(lua_State *L, int index, enum avito_session_slot slot)
+{
+  avito_session_get(L, index, slot); /* value */
+  bool has = !lua_isnil(L, -1);
+  lua_pop(L, 1); /* - */
+  return has;
+}
+
 /* splitmix64: every 64-bit state is a good one. */
 static uint64_t next_random(struct avito_session *session)
 {
@@ -191,9 +199,7 @@ static void check_credentials(lua_State *L, int session)
                                                   AVITO_SLOT_GIVEN_REFRESH, AVITO_SLOT_ACCESS};
   bool has[5];
   for (int i = 0; i < 5; i++) {
-    avito_session_get(L, session, slots[i]);
-    has[i] = !lua_isnil(L, -1);
-    lua_pop(L, 1);
+    has[i] = avito_session_has(L, session, slots[i]);
   }
   if (has[0] != has[1]) {
     bad_option(L, has[0] ? "client_secret" : "client_id", "is missing: the two go together");

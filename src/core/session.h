@@ -24,8 +24,11 @@ enum avito_session_slot {
   AVITO_SLOT_ACCESS,
   AVITO_SLOT_AUTHORIZATION, /* the header line with the access token */
   AVITO_SLOT_SCOPE,
-  AVITO_SLOT_USER_ID,    /* a decimal string */
-  AVITO_SLOT_USER_AGENT, /* the header line */
+  AVITO_SLOT_USER_ID,       /* a decimal string */
+  AVITO_SLOT_USER_AGENT,    /* the header line */
+  AVITO_SLOT_HEADERS,       /* lists of header lines that requests share: with the access token */
+  AVITO_SLOT_PLAIN_HEADERS, /* without */
+  AVITO_SLOT_DOWNLOAD_HEADERS,
   AVITO_SLOT_TOKENS,     /* the table to save */
   AVITO_SLOT_TOKEN_ERROR /* why the last renewal failed, for those who waited for it */
 };
@@ -40,10 +43,11 @@ struct avito_session {
   bool has_store, has_lock;
 
   bool has_access;
-  double expires;      /* monotonic; HUGE_VAL when not known */
-  double renew;        /* monotonic: from when on to renew ahead */
-  unsigned generation; /* counts the access tokens */
-  bool unsaved;        /* the store does not have the present refresh token yet */
+  double expires;              /* monotonic; HUGE_VAL when not known */
+  double renew;                /* monotonic: from when on to renew ahead */
+  unsigned generation;         /* counts the access tokens */
+  unsigned headers_generation; /* the one AVITO_SLOT_HEADERS was made with */
+  bool unsaved;                /* the store does not have the present refresh token yet */
   bool code_spent, given_refresh_spent;
 
   const void *renewing;  /* the operation that renews the token, compared only */
@@ -64,6 +68,7 @@ struct avito_session *avito_session_check(lua_State *L, int index);
 /* Pushes a slot of the session at `index` / sets it from the top. [-0, +1, -] / [-1, +0, m] */
 void avito_session_get(lua_State *L, int index, enum avito_session_slot slot);
 void avito_session_set(lua_State *L, int index, enum avito_session_slot slot);
+bool avito_session_has(lua_State *L, int index, enum avito_session_slot slot);
 
 /* A number in [0, 1); the next of a sequence the seed decides. */
 double avito_session_random(struct avito_session *session);

@@ -5,87 +5,21 @@
  */
 #include <math.h>
 
+#include "grant.h"
 #include "http_head.h"
 #include "json_decode.h"
 #include "limits.h"
 #include "operation.h"
-#include "text.h"
-
-#define AUTHORIZE_AGAIN "the seller must authorize again: send them to avito.authorize_url{…} and pass the new code"
 
 static struct avito_operation *operation_at(lua_State *L, int op)
 {
   return lua_touserdata(L, op);
 }
 
-/* Pushes the session of the operation and returns it. [-0, +1, -] */
-static struct avito_session *push_session(lua_State *L, int op)
-{
-  avito_op_get(L, op, AVITO_OP_SESSION); /* session */
-  return lua_touserdata(L, -1);
-}
-
-static bool has_slot(lua_State *L, int session, enum avito_session_slot slot)
-{
-  avito_session_get(L, session, slot); /* value */
-  bool has = !lua_isnil(L, -1);
-  lua_pop(L, 1); /* - */
-  return has;
-}
-
-/* ---- which grant ---- */
-
-/* The way to ask for a token that is to be tried next. A program's own account needs no more than its credentials; another
- * seller's account is reached through a refresh token or a code only, never through the credentials alone. */
-static enum avito_grant next_grant(lua_State *L, const struct avito_session *session, int index)
-{
-  if (!has_slot(L, index, AVITO_SLOT_CLIENT_ID)) {
-    return AVITO_GRANT_NONE;
-  }
-  if (has_slot(L, index, AVITO_SLOT_REFRESH)) {
-    return AVITO_GRANT_REFRESH;
-  }
-  bool given = has_slot(L, index, AVITO_SLOT_GIVEN_REFRESH);
-  bool code = has_slot(L, index, AVITO_SLOT_CODE);
-  if (given && !session->given_refresh_spent) {
-    return AVITO_GRANT_GIVEN_REFRESH;
-  }
-  if (code && !session->code_spent) {
-    return AVITO_GRANT_CODE;
-  }
-  return given || code ? AVITO_GRANT_NONE : AVITO_GRANT_CLIENT;
-}
-
-/* The server will not take this grant again. */
-static void spend_grant(lua_State *L, struct avito_session *session, int index, enum avito_grant grant)
-{
-  switch (grant) {
-  case AVITO_GRANT_REFRESH: {
-    avito_session_get(L, index, AVITO_SLOT_REFRESH);
-    avito_session_get(L, index, AVITO_SLOT_GIVEN_REFRESH);
-    if (lua_rawequal(L, -1, -2)) {
-      session->given_refresh_spent = true;
-    }
-    lua_pop(L, 2);
-    lua_pushnil(L);
-    avito_session_set(L, index, AVITO_SLOT_REFRESH);
-    break;
-  }
-  case AVITO_GRANT_GIVEN_REFRESH:
-    session->given_refresh_spent = true;
-    break;
-  case AVITO_GRANT_CODE:
-    session->code_spent = true;
-    break;
-  default:
-    break;
-  }
-}
-
 bool avito_token_renewable(lua_State *L, int op)
 {
-  struct avito_session *session = push_session(L, op); /* session */
-  bool renewable = session->has_store || next_grant(L, session, lua_gettop(L)) != AVITO_GRANT_NONE;
+  struct avito_session *session = avito_op_session(L, op); /* session */
+  bool renewable = session->has_store || avito_grant_next(L, session, lua_gettop(L)) != AVITO_GRANT_NONE;
   lua_pop(L, 1); /* - */
   return renewable;
 }
@@ -108,7 +42,7 @@ static void end_renewal(struct avito_operation *operation, struct avito_session 
 
 void avito_token_abandon(lua_State *L, int op)
 {
-  struct avito_session *session = push_session(L, op); /* session */
+  struct avito_session *session = avito_op_session(L, op); /* session */
   if (session != NULL) {
     end_renewal(operation_at(L, op), session);
   }
@@ -120,7 +54,7 @@ void avito_token_abandon(lua_State *L, int op)
 static bool fail_renewal(lua_State *L, int op, double now)
 {
   struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = push_session(L, op); /* err session */
+  struct avito_session *session = avito_op_session(L, op); /* err session */
   int index = lua_gettop(L);
   end_renewal(operation, session);
   if (avito_session_usable(session, now) && !session->unsaved) {
@@ -147,179 +81,17 @@ static void auth_error(lua_State *L, int op, const char *hint)
   }
 }
 
-/* ---- the request ---- */
-
-static void add_field(lua_State *L, struct avito_buffer *body, int session, const char *name,
-                      enum avito_session_slot slot)
-{
-  size_t length;
-  avito_session_get(L, session, slot); /* value */
-  const char *value = lua_tolstring(L, -1, &length);
-  if (body->length > 0) {
-    avito_buffer_add_char(L, body, '&');
-  }
-  avito_buffer_add_string(L, body, name);
-  avito_buffer_add_char(L, body, '=');
-  avito_percent_encode(L, body, value, length, "");
-  lua_pop(L, 1); /* - */
-}
-
-static int send_request(lua_State *L, int op, double now)
-{
-  struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = push_session(L, op); /* session */
-  int index = lua_gettop(L);
-  struct avito_buffer *body = &session->body;
-  avito_buffer_reset(L, body);
-  avito_buffer_add_string(L, body, "grant_type=");
-  switch (operation->grant) {
-  case AVITO_GRANT_CLIENT:
-    avito_buffer_add_string(L, body, "client_credentials");
-    break;
-  case AVITO_GRANT_CODE:
-    avito_buffer_add_string(L, body, "authorization_code");
-    add_field(L, body, index, "code", AVITO_SLOT_CODE);
-    break;
-  default:
-    avito_buffer_add_string(L, body, "refresh_token");
-    add_field(L, body, index, "refresh_token",
-              operation->grant == AVITO_GRANT_REFRESH ? AVITO_SLOT_REFRESH : AVITO_SLOT_GIVEN_REFRESH);
-    break;
-  }
-  add_field(L, body, index, "client_id", AVITO_SLOT_CLIENT_ID);
-  add_field(L, body, index, "client_secret", AVITO_SLOT_CLIENT_SECRET);
-  avito_session_get(L, index, AVITO_SLOT_BASE_URL); /* session base */
-  lua_pushliteral(L, "/token");
-  lua_concat(L, 2);           /* session url */
-  avito_buffer_push(L, body); /* session url body */
-  avito_buffer_reset(L, body);
-  lua_remove(L, index); /* url body */
-  return avito_op_send(L, op, "POST", AVITO_TOKEN, "Content-Type: application/x-www-form-urlencoded", false, now);
-}
-
-/* ---- the answer ---- */
-
-/* Reads a positive number, or the decimal string of one. */
-static double positive(lua_State *L, int index)
-{
-  double value = lua_tonumber(L, index);
-  return value > 0 && value < 1e12 ? value : -1;
-}
-
-/* Pushes the member when it can stand in a header, else nil. [-0, +1, m] */
-static bool push_token(lua_State *L, int object, const char *member)
-{
-  size_t length;
-  lua_getfield(L, object, member); /* value */
-  const char *value = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-  if (value != NULL && length > 0 && length <= AVITO_MAX_TOKEN && !avito_has_control(value, length)) {
-    return true;
-  }
-  lua_pop(L, 1);
-  lua_pushnil(L); /* nil */
-  return false;
-}
-
-/* Takes the tokens of the answer on top. False when there is no access token in it. [-1, +0, m] */
-static bool take_answer(lua_State *L, int op, int session_index, double now, double unix_now)
-{
-  int answer = lua_gettop(L);
-  struct avito_session *session = lua_touserdata(L, session_index);
-  struct avito_operation *operation = operation_at(L, op);
-  if (!push_token(L, answer, "access_token")) { /* answer access */
-    lua_pop(L, 2);
-    return false;
-  }
-  lua_getfield(L, answer, "expires_in"); /* answer access lifetime */
-  double lifetime = positive(L, -1);
-  lua_pop(L, 1);            /* answer access */
-  lua_createtable(L, 0, 4); /* answer access tokens */
-  lua_pushvalue(L, -2);
-  lua_setfield(L, -2, "access_token");
-  if (lifetime > 0) {
-    lua_pushnumber(L, floor(unix_now + lifetime));
-    lua_setfield(L, -2, "expires_at");
-  }
-  if (operation->grant == AVITO_GRANT_CODE) {
-    session->code_spent = true;
-  }
-  if (push_token(L, answer, "refresh_token")) { /* answer access tokens refresh */
-    lua_pushvalue(L, -1);
-    avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
-  } else {
-    lua_pop(L, 1); /* not rotated: the one that was used stays */
-    if (operation->grant == AVITO_GRANT_GIVEN_REFRESH) {
-      avito_session_get(L, session_index, AVITO_SLOT_GIVEN_REFRESH);
-      avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
-    }
-    avito_session_get(L, session_index, AVITO_SLOT_REFRESH);
-  }
-  session->unsaved = session->has_store && !lua_isnil(L, -1);
-  lua_setfield(L, -2, "refresh_token"); /* answer access tokens */
-  if (push_token(L, answer, "scope")) { /* answer access tokens scope */
-    lua_pushvalue(L, -1);
-    avito_session_set(L, session_index, AVITO_SLOT_SCOPE);
-  } else {
-    lua_pop(L, 1);
-    avito_session_get(L, session_index, AVITO_SLOT_SCOPE);
-  }
-  lua_setfield(L, -2, "scope");                              /* answer access tokens */
-  avito_session_set(L, session_index, AVITO_SLOT_TOKENS);    /* answer access */
-  avito_session_set_access(L, session_index, now, lifetime); /* answer */
-  lua_pop(L, 1);
-  return true;
-}
-
-/* After an answer that grants nothing, error on top: is there another grant to try? */
-static bool try_next_grant(lua_State *L, int op, int session_index)
-{
-  struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = lua_touserdata(L, session_index);
-  enum avito_grant refused = operation->grant;
-  if (refused == AVITO_GRANT_CLIENT) {
-    return false;
-  }
-  spend_grant(L, session, session_index, refused);
-  operation->grant = next_grant(L, session, session_index);
-  return operation->grant != AVITO_GRANT_NONE;
-}
-
-/* Pushes the error that an answer without a token stands for, as it is to be seen by the program: without the body, which
- * may hold what nobody is to see. [-0, +1, m] */
-static void answer_error(lua_State *L, int op, int decoder, const struct avito_response *response, double retry_after)
-{
-  avito_op_get(L, op, AVITO_OP_NAME);                                              /* name */
-  avito_error_from_answer(L, decoder, response, lua_tostring(L, -1), retry_after); /* name err */
-  lua_remove(L, -2);                                                               /* err */
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "dispatched"); /* the call's own request has not left */
-  lua_pushnil(L);
-  lua_setfield(L, -2, "body");
-}
-
-/* Does the answer say that the grant is refused for good? The error is on top; anything but a refusal may pass. */
-static bool refuses_grant(lua_State *L, const struct avito_response *response)
-{
-  if (response->status >= 200 && response->status < 300) {
-    lua_getfield(L, -1, "code"); /* {"error":…} with a good status */
-    bool refused = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    return refused;
-  }
-  return response->status >= 400 && response->status < 500 && response->status != 408 && response->status != 429;
-}
-
 bool avito_token_answered(lua_State *L, int op, const struct avito_response *response, double now, double unix_now)
 {
   static const struct avito_json_limits limits = {AVITO_MAX_TOKEN * 4, AVITO_MAX_DEPTH};
   struct avito_json_error ignored;
   struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = push_session(L, op); /* session */
+  struct avito_session *session = avito_op_session(L, op); /* session */
   int index = lua_gettop(L);
   avito_session_get(L, index, AVITO_SLOT_DECODER); /* session decoder */
   bool good = response->status >= 200 && response->status < 300;
   if (good && avito_json_decode(L, index + 1, response->body, response->body_length, &limits, &ignored)) {
-    if (lua_type(L, -1) == LUA_TTABLE && take_answer(L, op, index, now, unix_now)) { /* session decoder */
+    if (lua_type(L, -1) == LUA_TTABLE && avito_grant_take(L, op, index, now, unix_now)) { /* session decoder */
       if (session->has_store) {
         operation->renewal = AVITO_RENEWAL_SAVE;
       } else {
@@ -331,9 +103,9 @@ bool avito_token_answered(lua_State *L, int op, const struct avito_response *res
     lua_settop(L, index + 1); /* session decoder */
   }
   double retry_after = avito_retry_after(response->head, response->head_length, unix_now);
-  answer_error(L, op, index + 1, response, retry_after); /* session decoder err */
-  lua_replace(L, index + 1);                             /* session err */
-  if (!refuses_grant(L, response)) {
+  avito_grant_error(L, op, index + 1, response, retry_after); /* session decoder err */
+  lua_replace(L, index + 1);                                  /* session err */
+  if (!avito_grant_refuses(L, response)) {
     if (good) {
       lua_pushliteral(L, "decode");
       lua_setfield(L, index + 1, "kind");
@@ -346,8 +118,9 @@ bool avito_token_answered(lua_State *L, int op, const struct avito_response *res
   if (response->status != 402) { /* whatever else it is called, the credentials were not accepted */
     lua_pushliteral(L, "auth");
     lua_setfield(L, index + 1, "kind");
-    avito_error_hint(L, operation->grant == AVITO_GRANT_CLIENT ? "check client_id and client_secret" : AUTHORIZE_AGAIN);
-    if (try_next_grant(L, op, index)) {
+    avito_error_hint(L, operation->grant == AVITO_GRANT_CLIENT ? "check client_id and client_secret"
+                                                               : AVITO_AUTHORIZE_AGAIN);
+    if (avito_grant_refused(L, op, index)) {
       lua_settop(L, index - 1);
       return true;
     }
@@ -392,17 +165,17 @@ bool avito_token_locked(lua_State *L, int op, int value, double now)
 static void take_stored(lua_State *L, int session_index, int tokens, double now, double unix_now)
 {
   struct avito_session *session = lua_touserdata(L, session_index);
-  if (push_token(L, tokens, "refresh_token")) { /* refresh */
+  if (avito_push_token(L, tokens, "refresh_token")) { /* refresh */
     avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
   } else {
     lua_pop(L, 1);
   }
-  if (push_token(L, tokens, "scope")) {
+  if (avito_push_token(L, tokens, "scope")) {
     avito_session_set(L, session_index, AVITO_SLOT_SCOPE);
   } else {
     lua_pop(L, 1);
   }
-  if (!push_token(L, tokens, "access_token")) { /* nil */
+  if (!avito_push_token(L, tokens, "access_token")) { /* nil */
     lua_pop(L, 1);
     return;
   }
@@ -431,7 +204,7 @@ bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix
     auth_error(L, op, NULL);
     return fail_renewal(L, op, now);
   }
-  struct avito_session *session = push_session(L, op); /* session */
+  struct avito_session *session = avito_op_session(L, op); /* session */
   int index = lua_gettop(L);
   if (lua_type(L, value) == LUA_TTABLE) {
     take_stored(L, index, value, now, unix_now);
@@ -449,8 +222,8 @@ bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix
 bool avito_token_saved(lua_State *L, int op, int value, double now)
 {
   struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = push_session(L, op); /* session */
-  lua_pop(L, 1);                                       /* - */
+  struct avito_session *session = avito_op_session(L, op); /* session */
+  lua_pop(L, 1);                                           /* - */
   if (lua_toboolean(L, value)) {
     session->unsaved = false;
   } else if (session->unsaved) { /* a refresh token that exists nowhere else */
@@ -540,19 +313,19 @@ static enum avito_token_step renewal_step(lua_State *L, int op, int session_inde
     break;
   }
   if (operation->grant == AVITO_GRANT_NONE) {
-    operation->grant = next_grant(L, session, session_index);
+    operation->grant = avito_grant_next(L, session, session_index);
   }
   if (operation->grant == AVITO_GRANT_NONE) {
-    if (has_slot(L, session_index, AVITO_SLOT_CLIENT_ID)) {
+    if (avito_session_has(L, session_index, AVITO_SLOT_CLIENT_ID)) {
       lua_pushliteral(L, "neither the refresh token nor the code is accepted any more");
-      auth_error(L, op, AUTHORIZE_AGAIN);
+      auth_error(L, op, AVITO_AUTHORIZE_AGAIN);
     } else {
       lua_pushliteral(L, "the access token is no longer accepted");
       auth_error(L, op, "pass a new access_token, or client_id and client_secret so that it is renewed by itself");
     }
     return fail_renewal(L, op, now) ? AVITO_TOKEN_READY : AVITO_TOKEN_FAILED;
   }
-  *pushed = send_request(L, op, now);
+  *pushed = avito_grant_send(L, op, now);
   return AVITO_TOKEN_PUSHED;
 }
 
@@ -561,13 +334,13 @@ enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pu
   struct avito_operation *operation = operation_at(L, op);
   enum avito_token_step step = AVITO_TOKEN_READY;
   luaL_checkstack(L, 12, NULL);
-  struct avito_session *session = push_session(L, op); /* session */
+  struct avito_session *session = avito_op_session(L, op); /* session */
   int index = lua_gettop(L);
   if (operation->renewal != AVITO_RENEWAL_NONE) {
     step = renewal_step(L, op, index, now, pushed);
   } else if (wants_token(session, now)) {
     bool pointless = avito_session_usable(session, now) && !session->unsaved && !session->has_store &&
-                     next_grant(L, session, index) == AVITO_GRANT_NONE;
+                     avito_grant_next(L, session, index) == AVITO_GRANT_NONE;
     if (!pointless && !joins_other(L, operation, session, index, now, &step, pushed)) {
       begin_renewal(operation, session);
       step = renewal_step(L, op, index, now, pushed);

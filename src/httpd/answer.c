@@ -36,8 +36,6 @@ static ssize_t read_drip(void *context, uint64_t position, char *buffer, size_t 
   struct avito_peer *peer = portion->peer;
   if (position >= portion->length || room == 0)
     return MHD_CONTENT_READER_END_OF_STREAM;
-  if (peer->exchange == NULL || peer->exchange->dropped)
-    return MHD_CONTENT_READER_END_WITH_ERROR;
   int64_t now = avito_httpd_now();
   if (now < portion->next) {
     /* Returning 0 alone would be asked again at once, for ever. */

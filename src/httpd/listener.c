@@ -201,7 +201,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   }
   if (exchange->phase == AVITO_ARRIVING) {
     exchange->phase = AVITO_READY;
-    exchange->peer->deadline = 0; /* from here on it is the program that takes its time */
     exchange->peer->suspended = true;
     MHD_suspend_connection(connection);
   }
@@ -359,6 +358,7 @@ void avito_listener_run(struct avito_listener *listener)
   for (; peer != &listener->peers; peer = peer->next) {
     if (peer->wake != 0 && now >= peer->wake)
       resume(peer);
+    /* A suspended connection is waiting for the program, which may take its time. */
     /* Shut down, not closed: the descriptor stays libmicrohttpd's, which now reads the end of the
      * stream. */
     if (peer->deadline != 0 && now >= peer->deadline && !peer->suspended) {

@@ -270,7 +270,8 @@ end
 ---@param now? number Unix seconds
 ---@return avito.sandbox.Response? response of the request that waited for this probe
 function Sandbox:delivered(id, result, now)
-  return webhooks.delivered(self, id, result, self:see(now))
+  local time = self:see(now)
+  return at_caller(webhooks.delivered, self, id, result, time)
 end
 
 --- Everything the sandbox knows, as plain tables.
