@@ -42,7 +42,7 @@ describe("sandbox images", function()
       for length = 0, 9 do assert.is_nil((images.inspect(make(640, 480):sub(1, length))), format) end
     end
     assert.is_nil((images.inspect("plain text, no image at all")))
-    -- Huffman tables have a marker among the frame headers'; a length of nothing would be walked for ever.
+    -- Huffman tables have a marker among the frame headers'; a length below 2 points into itself.
     local frame = "\255\194" .. be(11, 2) .. "\8" .. be(480, 2) .. be(640, 2)
     assert.same({ "jpeg", 640, 480 }, { images.inspect("\255\216\255\196" .. be(8, 2) .. "tables" .. frame) })
     assert.is_nil((images.inspect("\255\216\255\224" .. be(0, 2) .. frame)))

@@ -168,6 +168,16 @@ describe("a served sandbox", function()
       assert.equal("delivered", running:control("GET", "deliveries").deliveries[1].state)
     end)
 
+    it("delivers again in its own time, with nobody asking", function()
+      subscribe()
+      answer = 500
+      running:control("POST", "say", { chat_id = chat_id, text = "да" })
+      wait_for(2)
+      answer = 200
+      wait_for(3)
+      assert.equal(got[2].body, got[3].body)
+    end)
+
     it("refuses one that does not answer 200, or does not answer", function()
       answer = 404
       assert.equal(400, subscribe().status)
@@ -287,6 +297,21 @@ describe("a served sandbox", function()
       assert.is_truthy(problem:find("loopback", 1, true))
     end
     assert.has_error(function() box:serve { prot = 1 } end)
+  end)
+
+  it("survives a bug of its own", function()
+    local box, child = require("avito_messenger.sandbox").new(), nil
+    box.handle = function() error("a bug") end
+    assert.is_true(box:serve { port = 0, on_ready = function(where)
+      child = support.spawn { "-e", ([[
+        local support = require "support.sandbox"
+        for _ = 1, 2 do
+          local response = support.request { url = "%s/sandbox/clock" }
+          print(response.status, response.body:find("a bug", 1, true) ~= nil)
+        end]]):format(where.url) }
+    end, stop = function() return (child:wait(0.001)) end })
+    assert.equal("500\ttrue\n500\ttrue\n", child:read_all())
+    child:close()
   end)
 
   it("is served from Lua until it is told to stop", function()

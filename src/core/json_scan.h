@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The longest text. Every count below it fits in the int that sizes a Lua table. */
-#define AVITO_JSON_MAX_BYTES ((size_t)0x7fffffff)
+/* The longest text. Every count and offset of it fits in an int. */
+#define AVITO_JSON_MAX_BYTES ((size_t)0x7ffffffe)
 
 struct avito_json_error {
   const char *message; /* static */

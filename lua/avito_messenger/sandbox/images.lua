@@ -51,7 +51,7 @@ local function jpeg(data)
       return be(data, at + 6, 2), be(data, at + 4, 2)
     end
     local length = be(data, at + 1, 2)
-    if not length or length < 2 then return nil end
+    if not length then return nil end
     at = at + 1 + length
   end
 end
