@@ -6,6 +6,7 @@ read_globals = {
   "jit",
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
+  package = { fields = { "searchpath" } },
 }
 max_line_length = 132
 include_files = {

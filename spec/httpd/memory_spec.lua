@@ -2,7 +2,6 @@ local alloc = require "spec_support.alloc"
 local curl = require "avito_messenger.curl"
 local httpd = require "avito_messenger.httpd"
 
-
 -- Under the sanitizer a block that nobody owns when Lua runs out of memory is a leak.
 describe("httpd without memory", function()
   local server

@@ -62,7 +62,7 @@ bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct a
   size_t name_length = 0;
   const char *data = lua_tolstring(L, data_index, &length);
   const char *name = lua_tolstring(L, data_index + 1, &name_length);
-  struct avito_image image;
+  struct avito_image image = {AVITO_IMAGE_UNKNOWN, 0, 0};
   if (name != NULL && avito_has_control(name, name_length)) {
     avito_refuse(L, r, p,
                  "has a filename with a control character (NUL, CR, LF or the like)"); /* data filename message */

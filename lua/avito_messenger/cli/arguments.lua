@@ -1,5 +1,5 @@
 --- Command line options: `--name value`, `--name=value`, `--flag`.
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local arguments = {}
 

@@ -1,6 +1,6 @@
 --- The command line: `avito-messenger COMMAND …`.
 local help = require "avito_messenger.cli.help"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local cli = {}
 

@@ -1,7 +1,7 @@
 --- What messages of each type hold. A message is described shortly, as somebody writes it by hand
 --- (`{ type = "link", url = "…" }`), and gets the API's `content`.
 local codec = require "avito_messenger.sandbox.codec"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local content = {}
 

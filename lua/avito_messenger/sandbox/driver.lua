@@ -1,6 +1,6 @@
 --- The driver interface of a client, over a sandbox in the same process. Time is virtual: sleeping and
 --- waiting move a clock, so that a day of chats takes milliseconds.
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 ---@class avito.sandbox.Driver
 local Driver = {}

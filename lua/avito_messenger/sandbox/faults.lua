@@ -3,7 +3,7 @@ local limits = require "avito_messenger.sandbox.limits"
 local options = require "avito_messenger.sandbox.options"
 local reply = require "avito_messenger.sandbox.reply"
 local routes = require "avito_messenger.sandbox.routes"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local faults = {}
 

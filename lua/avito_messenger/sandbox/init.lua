@@ -12,7 +12,7 @@ local options = require "avito_messenger.sandbox.options"
 local Random = require "avito_messenger.sandbox.random"
 local sha256 = require "avito_messenger.sandbox.sha256"
 local webhooks = require "avito_messenger.sandbox.webhooks"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 local world = require "avito_messenger.sandbox.world"
 
 ---@class avito.sandbox.Request

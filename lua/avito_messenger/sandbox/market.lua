@@ -1,6 +1,6 @@
 --- What the marketplace knows: accounts, items, buyers, chats and messages. Time is handed in.
 local content = require "avito_messenger.sandbox.content"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 ---@class avito.sandbox.Market
 local Market = {}

@@ -1,5 +1,5 @@
 --- The options of a sandbox: their defaults, and what each may be.
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local options = {}
 

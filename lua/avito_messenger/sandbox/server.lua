@@ -1,7 +1,7 @@
 --- A sandbox behind real HTTP, on loopback: the listener and the webhook deliveries in one loop, so that
 --- neither waits for the other.
 local codec = require "avito_messenger.sandbox.codec"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local server = {}
 

@@ -1,6 +1,6 @@
 --- The marketplace a sandbox begins with: two sellers of used phones, and their chats.
 local Market = require "avito_messenger.sandbox.market"
-local words = require "avito_messenger.sandbox.words"
+local words = require "avito_messenger.words"
 
 local world = {}
 

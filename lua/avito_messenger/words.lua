@@ -1,21 +1,9 @@
 --- Names that somebody typed: whether they are known, and which known one was probably meant.
+local core = require "avito_messenger.core"
+
 local words = {}
 
--- Levenshtein's distance, on bytes: option names are ASCII.
-local function distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal, row[j] = row[j], best
-    end
-  end
-  return row[#b]
-end
+local FAR = 32
 
 --- The known word nearest to `word`, or nil when none is near.
 ---@param word string
@@ -24,7 +12,7 @@ end
 function words.nearest(word, known)
   local best, least
   for _, candidate in ipairs(known) do
-    local d = distance(word:lower(), candidate:lower())
+    local d = core.distance(word:lower(), candidate:lower(), FAR)
     if not least or d < least then best, least = candidate, d end
   end
   if least and least <= math.max(2, math.floor(#word / 3)) then return best end
