@@ -4,6 +4,7 @@ std = "min"
 read_globals = {
   "unpack",
   "jit",
+  "newproxy",
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
   package = { fields = { "searchpath" } },

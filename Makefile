@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh Debian 12; `make help` tells the rest.
 
-.PHONY: help demo test lint check bench fuzz build install clean
+.PHONY: help demo test lint check bench fuzz build reference install clean
 .DEFAULT_GOAL := help
 
 # Which Lua `make install` installs for.
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench     the figures: ratios against plain libcurl and lua-cjson'
 	@echo 'make fuzz      the fuzz harnesses, FUZZ_SECONDS=30 each'
 	@echo 'make build     only build, in build/lua5.4 and build/luajit'
+	@echo 'make reference write what is derived from src/core/endpoints.def: docs/reference.md and the editor types'
 	@echo 'make install   luarocks make; LUA=luajit for LuaJIT, TREE=dir for another tree'
 	@echo 'make clean     remove build/'
 	@echo
@@ -48,6 +49,11 @@ build:
 	@tools/setup build
 	@tools/build lua5.4
 	@tools/build luajit
+
+reference:
+	@tools/setup build
+	@tools/build lua5.4
+	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='build/lua5.4/?.so;;' lua5.4 tools/reference.lua write
 
 install:
 	@tools/setup build

@@ -1,6 +1,4 @@
---- Writes what is derived from the rows of endpoints.def:
----   lua tools/reference.lua markdown > docs/reference.md
----   lua tools/reference.lua types > lua/avito_messenger/types.lua
+--- What is derived from the rows of endpoints.def: docs/reference.md and lua/avito_messenger/types.lua.
 --- `make reference` writes both; a spec fails when they are not current.
 local core = require "avito_messenger.core"
 
@@ -153,8 +151,14 @@ function reference.markdown()
   return table.concat(out, "\n") .. "\n"
 end
 
-if arg and arg[0] and arg[0]:find("reference%.lua$") and reference[arg[1]] then
-  io.write(reference[arg[1]]())
+reference.files = { ["docs/reference.md"] = reference.markdown, ["lua/avito_messenger/types.lua"] = reference.types }
+
+if arg and arg[1] == "write" then
+  for path, text in pairs(reference.files) do
+    local file = assert(io.open(path, "wb"))
+    assert(file:write(text()))
+    assert(file:close())
+  end
 end
 
 return reference

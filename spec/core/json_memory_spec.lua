@@ -158,24 +158,31 @@ describe("decode within a decode", function()
       parts[i] = ('{"id":%d,"text":"\\u0416 %d"}'):format(i, i)
     end
     local text = "[" .. table.concat(parts, ",") .. "]"
-    local runs = 0
+    local decoding, runs = false, 0
     local function finalizer()
-      runs = runs + 1
-      local inner = core.decode('[{"id":"inner","text":"\\u0401"},{"other":[1,2,3]}]')
-      assert(inner[1].id == "inner" and inner[1].text == "Ё" and inner[2].other[3] == 3)
+      if decoding then
+        runs = runs + 1
+        local inner = core.decode('[{"id":"inner","text":"\\u0401"},{"other":[1,2,3]}]')
+        assert(inner[1].id == "inner" and inner[1].text == "Ё" and inner[2].other[3] == 3)
+      end
     end
     collectgarbage()
     local pause = collectgarbage("setpause", 1)
     local speed = collectgarbage("setstepmul", 1000)
-    for _ = 1, 20 do
-      for _ = 1, 10 do
+    for _ = 1, 200 do
+      for _ = 1, 20 do
         with_finalizer(finalizer)
       end
+      decoding = true
       local list = core.decode(text)
+      decoding = false
       for i = 1, 3000 do
         if list[i].id ~= i or list[i].text ~= "Ж " .. i then
           error("element " .. i .. " is wrong")
         end
+      end
+      if runs > 50 then
+        break
       end
     end
     collectgarbage("setpause", pause)

@@ -77,7 +77,7 @@ describe("a call without memory", function()
       end
       local expected = call()
       assert.truthy(expected == "done" or expected == "fail")
-      local n, fired = 0, nil
+      local n, fired = 0
       repeat
         n = n + 1
         local ok, result

@@ -9,29 +9,38 @@
  */
 #include "module.h"
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "global.h"
 #include "transfer.h"
 
-#define TYPE            "avito_messenger.curl.multi"
-#define FIRST_SLOTS     ((size_t)16)
-#define MAX_DESCRIPTORS ((size_t)1 << 16)
+#define TYPE          "avito_messenger.curl.multi"
+#define NS_PER_SECOND 1e9
+#define MS_PER_SECOND 1000.0
+#define FIRST_SLOTS   ((size_t)16)
 
-enum slot_state { SLOT_IDLE, SLOT_RUNNING, SLOT_DONE };
+enum slot_state { SLOT_IDLE, SLOT_QUEUED, SLOT_RUNNING, SLOT_DONE };
 
 struct slot {
   struct avito_transfer transfer;
   enum slot_state state;
   size_t index;
   uint32_t uses;
-  struct slot *next; /* in the list of its state: idle or done */
+  double deadline;   /* of a queued exchange, on the monotonic clock */
+  struct slot *next; /* in the list of its state: idle, queued or done */
+};
+
+/* First in, first out. */
+struct queue {
+  struct slot *first;
+  struct slot **end;
 };
 
 struct multi {
@@ -43,11 +52,11 @@ struct multi {
   size_t capacity;
   struct slot *idle; /* last in, first out: the warmest first */
   size_t idle_open;  /* of them hold an easy handle */
-  struct slot *done; /* first in, first out */
-  struct slot **done_end;
-  struct curl_waitfd *asked; /* scratch of a step: what libcurl waits for */
-  struct pollfd *seen;       /* and what came of it */
-  size_t descriptor_capacity;
+  size_t limit;      /* exchanges that may run at once; 0: any number */
+  size_t running;
+  struct queue queued; /* those that wait for the limit */
+  struct queue done;   /* those whose response was not fetched */
+  struct avito_descriptors descriptors;
   bool busy; /* inside step: a finalizer may run Lua code */
   bool closing;
 };
@@ -88,8 +97,7 @@ static void release(struct multi *multi)
   if (own && multi->handle)
     (void)curl_multi_cleanup(multi->handle);
   free(multi->slots);
-  free(multi->asked);
-  free(multi->seen);
+  avito_descriptors_free(&multi->descriptors);
   avito_transport_free(&multi->transport);
   memset(multi, 0, sizeof *multi);
 }
@@ -111,12 +119,29 @@ static void make_idle(struct multi *multi, struct slot *slot)
   multi->idle = slot;
 }
 
-static void make_done(struct multi *multi, struct slot *slot)
+static void append(struct queue *queue, struct slot *slot)
 {
-  slot->state = SLOT_DONE;
   slot->next = NULL;
-  *multi->done_end = slot;
-  multi->done_end = &slot->next;
+  *queue->end = slot;
+  queue->end = &slot->next;
+}
+
+static void take(struct queue *queue, struct slot *slot)
+{
+  struct slot **link = &queue->first;
+
+  while (*link != slot)
+    link = &(*link)->next;
+  *link = slot->next;
+  if (queue->end == &slot->next)
+    queue->end = link;
+}
+
+static void make_done(struct multi *multi, struct slot *slot, CURLcode code)
+{
+  avito_transfer_end(&slot->transfer, code);
+  slot->state = SLOT_DONE;
+  append(&multi->done, slot);
 }
 
 static bool grow_slots(struct multi *multi)
@@ -219,7 +244,9 @@ int avito_multi_new(lua_State *L)
   }
   multi = avito_newuserdata(L, sizeof *multi); /* options multi */
   multi->pid = getpid();
-  multi->done_end = &multi->done;
+  multi->queued.end = &multi->queued.first;
+  multi->done.end = &multi->done.first;
+  multi->limit = (size_t)connections;
   luaL_setmetatable(L, TYPE);
   lua_newtable(L);
   avito_setowned(L, -2);
@@ -228,17 +255,66 @@ int avito_multi_new(lua_State *L)
   if (!multi->handle)
     return luaL_error(L, "libcurl could not make a multi handle");
   (void)curl_multi_setopt(multi->handle, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-  if (connections > 0) {
-    (void)curl_multi_setopt(multi->handle, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+  if (connections > 0)
     (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)connections);
-  }
   return 1;
+}
+
+/* ---- the limit: over HTTP/1.1 an exchange is a connection. libcurl's own CURLMOPT_MAX_TOTAL_CONNECTIONS
+ * leaves some of those that wait for ever (seen with 7.88), so they wait here. ---- */
+
+static double now(void)
+{
+  struct timespec time = {0, 0};
+
+  (void)clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_SECOND;
+}
+
+static bool is_full(const struct multi *multi)
+{
+  return multi->limit > 0 && multi->running >= multi->limit;
+}
+
+static bool run(struct multi *multi, struct slot *slot)
+{
+  if (curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK)
+    return false;
+  slot->state = SLOT_RUNNING;
+  multi->running++;
+  return true;
+}
+
+/* Starts what may start and ends what has waited its whole time. Returns the milliseconds until the next of
+ * them has, at most `most`. */
+static int serve_queue(struct multi *multi, int most)
+{
+  double moment = multi->queued.first ? now() : 0;
+  struct slot *slot = multi->queued.first;
+
+  while (slot) {
+    struct slot *next = slot->next;
+    double left = slot->deadline - moment;
+    if (left <= 0) {
+      take(&multi->queued, slot);
+      make_done(multi, slot, CURLE_OPERATION_TIMEDOUT);
+    } else if (!is_full(multi)) {
+      take(&multi->queued, slot);
+      if (!avito_transfer_limit(&slot->transfer, avito_milliseconds(left)) || !run(multi, slot))
+        make_done(multi, slot, CURLE_OUT_OF_MEMORY);
+    } else if (avito_milliseconds(left) < most) {
+      most = (int)avito_milliseconds(left);
+    }
+    slot = next;
+  }
+  return most;
 }
 
 /* No Lua code runs in here, unless an error is raised: then the slot is still idle. */
 static void start(lua_State *L, struct multi *multi, struct slot *slot, const struct avito_request *request)
 {
   bool accepted;
+  bool waits;
 
   if (!slot->transfer.easy) {
     if (!avito_transfer_open(&slot->transfer, &multi->transport))
@@ -246,14 +322,18 @@ static void start(lua_State *L, struct multi *multi, struct slot *slot, const st
     multi->idle_open++;
   }
   accepted = avito_transfer_begin(L, &slot->transfer, request);
-  if (accepted && curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK)
+  waits = accepted && (is_full(multi) || multi->queued.first);
+  if (accepted && !waits && !run(multi, slot))
     luaL_error(L, "libcurl could not add a transfer");
   multi->idle = slot->next;
   multi->idle_open--;
-  slot->next = NULL;
-  slot->state = SLOT_RUNNING;
-  if (!accepted)
-    make_done(multi, slot); /* the next step says why */
+  if (waits) {
+    slot->deadline = now() + (double)request->timeout_ms / MS_PER_SECOND;
+    slot->state = SLOT_QUEUED;
+    append(&multi->queued, slot);
+  } else if (!accepted) {
+    make_done(multi, slot, CURLE_OK); /* the next step says why */
+  }
 }
 
 /* multi:add(request) -> id */
@@ -279,17 +359,6 @@ static int multi_add(lua_State *L)
   return 1;
 }
 
-static void take_from_done(struct multi *multi, struct slot *slot)
-{
-  struct slot **link = &multi->done;
-
-  while (*link != slot)
-    link = &(*link)->next;
-  *link = slot->next;
-  if (multi->done_end == &slot->next)
-    multi->done_end = link;
-}
-
 /* multi:cancel(id) -> may the server have seen it? nil when there is no such transfer any more */
 static int multi_cancel(lua_State *L)
 {
@@ -303,10 +372,11 @@ static int multi_cancel(lua_State *L)
   lua_pushboolean(L, avito_transfer_dispatched(&slot->transfer));
   if (slot->state == SLOT_RUNNING) {
     (void)curl_multi_remove_handle(multi->handle, slot->transfer.easy);
-    avito_transfer_end(&slot->transfer, CURLE_ABORTED_BY_CALLBACK);
+    multi->running--;
   } else {
-    take_from_done(multi, slot);
+    take(slot->state == SLOT_QUEUED ? &multi->queued : &multi->done, slot);
   }
+  avito_transfer_end(&slot->transfer, CURLE_ABORTED_BY_CALLBACK);
   make_idle(multi, slot);
   avito_getowned(L, 1); /* ... dispatched owned */
   forget_body(L, lua_gettop(L), slot);
@@ -331,8 +401,8 @@ static void collect(struct multi *multi)
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
     (void)curl_multi_remove_handle(multi->handle, easy);
     slot = (struct slot *)(void *)owner; /* a slot begins with its transfer */
-    avito_transfer_end(&slot->transfer, code);
-    make_done(multi, slot);
+    multi->running--;
+    make_done(multi, slot, code);
   }
 }
 
@@ -342,7 +412,7 @@ static void push_done(lua_State *L, struct multi *multi)
   int position = 1;
 
   lua_newtable(L); /* finished */
-  for (struct slot *slot = multi->done; slot; slot = slot->next) {
+  for (struct slot *slot = multi->done.first; slot; slot = slot->next) {
     lua_createtable(L, 0, 2); /* finished item */
     lua_pushinteger(L, (lua_Integer)number_of(slot));
     lua_setfield(L, -2, "id");
@@ -354,10 +424,10 @@ static void push_done(lua_State *L, struct multi *multi)
 
 static void forget_done(lua_State *L, struct multi *multi, int owned)
 {
-  struct slot *slot = multi->done;
+  struct slot *slot = multi->done.first;
 
-  multi->done = NULL;
-  multi->done_end = &multi->done;
+  multi->done.first = NULL;
+  multi->done.end = &multi->done.first;
   while (slot) {
     struct slot *next = slot->next;
     make_idle(multi, slot);
@@ -370,22 +440,22 @@ static void forget_done(lua_State *L, struct multi *multi, int owned)
 static int step_protected(lua_State *L)
 {
   struct multi *multi = lua_touserdata(L, 1);
-  int milliseconds = (int)lua_tointeger(L, 2);
+  struct avito_descriptors *descriptors = &multi->descriptors;
+  int milliseconds;
   int running;
-  size_t count = read_descriptors(L, multi, 3);
-  CURLMcode code = curl_multi_poll(multi->handle, multi->asked, (unsigned)count, multi->done ? 0 : milliseconds, NULL);
+  CURLMcode code;
 
+  avito_descriptors_read(L, descriptors, 3);
+  milliseconds = serve_queue(multi, (int)lua_tointeger(L, 2));
+  code = curl_multi_poll(multi->handle, descriptors->asked, (unsigned)descriptors->count,
+                         multi->done.first ? 0 : milliseconds, NULL);
   if (code == CURLM_OK)
     code = curl_multi_perform(multi->handle, &running);
   collect(multi);
   if (code != CURLM_OK)
     return luaL_error(L, "libcurl: %s", curl_multi_strerror(code));
-  if (count > 0) {
-    /* libcurl reports no hang-up: a step would return at once for ever and never say why */
-    if (poll(multi->seen, (nfds_t)count, 0) < 0)
-      count = 0;
-    report_descriptors(L, multi, count, 3);
-  }
+  (void)serve_queue(multi, 0);
+  avito_descriptors_report(L, descriptors, 3);
   avito_getowned(L, 1); /* ... owned */
   push_done(L, multi);  /* ... owned finished */
   forget_done(L, multi, lua_gettop(L) - 1);

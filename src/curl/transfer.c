@@ -355,16 +355,25 @@ static bool set_method(CURL *easy, const struct avito_request *request)
   return true;
 }
 
+bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds)
+{
+  CURL *easy = transfer->easy;
+
+  if (transfer->limit_ms != milliseconds)
+    SET(CURLOPT_TIMEOUT_MS, milliseconds);
+  transfer->limit_ms = milliseconds;
+  return true;
+}
+
 static bool set_exchange(struct avito_transfer *transfer, const struct avito_request *request)
 {
   CURL *easy = transfer->easy;
 
   SET(CURLOPT_URL, request->url);
   SET(CURLOPT_HTTPHEADER, transfer->headers);
-  if (transfer->timeout_ms != request->timeout_ms) {
-    SET(CURLOPT_TIMEOUT_MS, request->timeout_ms);
-    transfer->timeout_ms = request->timeout_ms;
-  }
+  if (!avito_transfer_limit(transfer, request->timeout_ms))
+    return false;
+  transfer->timeout_ms = request->timeout_ms;
   if (transfer->connect_timeout_ms != request->connect_timeout_ms) {
     SET(CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
     transfer->connect_timeout_ms = request->connect_timeout_ms;

@@ -42,6 +42,7 @@ struct avito_transfer {
   size_t max_head;
   size_t max_body;
   long timeout_ms;
+  long limit_ms; /* what libcurl was told: less, when the exchange had to wait for its start */
   long connect_timeout_ms;
   bool plain; /* http, so to loopback only */
   bool direct;
@@ -79,6 +80,9 @@ bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_tra
  * says why.
  * [-0, +0, m|v] */
 bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request);
+
+/* Leaves the exchange that was begun only `milliseconds` of its time. False for want of memory. */
+bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds);
 
 /* Records how the exchange ended and lets go of the request's body. */
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code);
