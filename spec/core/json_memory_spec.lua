@@ -158,12 +158,12 @@ describe("decode within a decode", function()
       parts[i] = ('{"id":%d,"text":"\\u0416 %d"}'):format(i, i)
     end
     local text = "[" .. table.concat(parts, ",") .. "]"
+    local inner = "[" .. ("true,"):rep(19999) .. "true]" -- more tokens than the outer text has
     local decoding, runs = false, 0
     local function finalizer()
       if decoding then
         runs = runs + 1
-        local inner = core.decode('[{"id":"inner","text":"\\u0401"},{"other":[1,2,3]}]')
-        assert(inner[1].id == "inner" and inner[1].text == "Ё" and inner[2].other[3] == 3)
+        assert(#core.decode(inner) == 20000)
       end
     end
     collectgarbage()

@@ -85,18 +85,54 @@ describe("curl.multi", function()
     assert.equal(6, #seen)
   end)
 
-  it("opens no more connections than it may", function()
-    multi:close()
-    multi = curl.multi { max_connections = 2 }
-    for _ = 1, 10 do multi:add(server:request "/ok") end
-    local found, distinct, count = collect(10), {}, 0
-    for _, response in pairs(found) do assert.equal("ok", response.body) end
-    for _, line in ipairs(server:requests()) do
-      local connection = line:match "^%d+"
-      count = count + (distinct[connection] and 0 or 1)
-      distinct[connection] = true
-    end
-    assert.is_true(count <= 2)
+  describe("with a limit", function()
+    before_each(function()
+      multi:close()
+      multi = curl.multi { proxy = "", max_connections = 2 }
+    end)
+
+    it("has no more exchanges under way, and forgets none that waits", function()
+      for _ = 1, 6 do multi:add(server:request "/hold") end
+      for _ = 1, 3 do
+        until_seen(2)
+        multi:step(0.01)
+        assert.equal(0, #server:requests())
+        server:tell "release"
+        for _, response in pairs(collect(2)) do assert.equal("held", response.body) end
+      end
+    end)
+
+    it("runs any number of them in few connections", function()
+      for _ = 1, 100 do multi:add(server:request "/ok") end
+      local distinct, count = {}, 0
+      for _, response in pairs(collect(100)) do assert.equal("ok", response.body) end
+      for _, line in ipairs(server:requests()) do
+        local connection = line:match "^%d+"
+        count = count + (distinct[connection] and 0 or 1)
+        distinct[connection] = true
+      end
+      assert.equal(2, count)
+    end)
+
+    it("counts the wait as part of an exchange's time", function()
+      for _ = 1, 2 do multi:add(server:request "/hold") end
+      until_seen(2)
+      local late = multi:add(server:request("/ok", { timeout = 0.05 }))
+      assert.same({ error = "timeout", dispatched = false,
+        message = ("no connection to 127.0.0.1:%d within 0.05 s"):format(server.port) }, collect(1)[late])
+      assert.equal(0, #server:requests())
+      server:tell "release"
+      collect(2)
+    end)
+
+    it("can cancel what waits", function()
+      for _ = 1, 2 do multi:add(server:request "/hold") end
+      until_seen(2)
+      local first, second = multi:add(server:request "/ok"), multi:add(server:request "/echo")
+      assert.is_false(multi:cancel(first))
+      server:tell "release"
+      assert.matches("^GET /echo", collect(3)[second].body)
+    end)
   end)
 
   it("tells of a refused address at the next step, without waiting", function()

@@ -5,7 +5,6 @@
  * end: a finalizer that decodes in between finds none and makes its own. */
 #include "json_decode.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 

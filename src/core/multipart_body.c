@@ -26,7 +26,8 @@ static bool check_image(lua_State *L, struct avito_request *r, const struct avit
   }
   *image = avito_image_probe((const unsigned char *)data, length);
   if (image->format == AVITO_IMAGE_UNKNOWN) {
-    return avito_refuse(L, r, p, "is not a JPEG, PNG, GIF, BMP or HEIC (told by its first bytes)");
+    return avito_refuse(L, r, p, "is not a JPEG, PNG, GIF, BMP or HEIC but, by its first bytes, %s",
+                        avito_image_guess((const unsigned char *)data, length));
   }
   if (image->width != 0 && image->height > AVITO_MAX_IMAGE_PIXELS / image->width) {
     return avito_refuse(L, r, p, "is %llu by %llu pixels; at most 75 megapixels are allowed",

@@ -189,7 +189,6 @@ void avito_transfer_failure(const struct avito_transfer *transfer, struct avito_
 {
   bool retried; /* libcurl wanted to repeat the request, and may have failed to connect again */
   char host[NAME_SIZE];
-  char *url = NULL;
 
   memset(failure, 0, sizeof *failure);
   failure->kind = network;
@@ -198,8 +197,7 @@ void avito_transfer_failure(const struct avito_transfer *transfer, struct avito_
     return;
   }
   failure->dispatched = avito_transfer_dispatched(transfer);
-  curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
-  avito_address_name(url ? url : "", host, sizeof host);
+  avito_address_name(transfer->url.data, host, sizeof host);
   if (say_bound(transfer, host, failure))
     return;
   retried = transfer->starts > 1 || (transfer->starts == 1 && transfer->reused && transfer->connected);

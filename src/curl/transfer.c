@@ -395,7 +395,7 @@ bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const s
   transfer->refusal = avito_address_refusal(request->url, &transfer->plain);
   if (transfer->refusal)
     return false;
-  if (!set_exchange(transfer, request))
+  if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !set_exchange(transfer, request))
     luaL_error(L, "libcurl could not take the request");
   return true;
 }
@@ -451,6 +451,7 @@ void avito_transfer_rest(struct avito_transfer *transfer)
 {
   clear(&transfer->head, AVITO_KEPT_CAPACITY);
   clear(&transfer->body, AVITO_KEPT_CAPACITY);
+  clear(&transfer->url, AVITO_KEPT_CAPACITY);
   transfer->refusal = NULL;
   transfer->head_seen = 0;
   transfer->head_lines = 0;
@@ -472,6 +473,7 @@ void avito_transfer_abandon(struct avito_transfer *transfer)
   curl_slist_free_all(transfer->headers);
   free(transfer->head.data);
   free(transfer->body.data);
+  free(transfer->url.data);
   memset(transfer, 0, sizeof *transfer);
 }
 

@@ -38,6 +38,8 @@ struct avito_transfer {
   struct avito_bytes head;    /* the final response's head; heads of 1xx answers are dropped */
   struct avito_bytes body;    /* after content decoding */
 
+  struct avito_bytes url; /* of the request, terminated: a transfer that never starts has a name too */
+
   /* what the present request allows */
   size_t max_head;
   size_t max_body;
