@@ -17,5 +17,5 @@ include_files = {
 
 files["spec/**/*.lua"] = { std = "+busted" }
 files["lua/avito_messenger/types.lua"] = { ignore = { "212", "241" } } -- declarations for editors, without bodies
-files["*.rockspec"] = { std = "+rockspec" }
+files["*.rockspec"] = { std = "+rockspec", globals = { "package" } }
 files[".luacheckrc"] = { std = "+luacheckrc" }

@@ -115,14 +115,24 @@ describe("curl.multi", function()
     end)
 
     it("counts the wait as part of an exchange's time", function()
-      for _ = 1, 2 do multi:add(server:request "/hold") end
+      for _ = 1, 2 do multi:add(server:request("/hold", { timeout = 1 })) end
       until_seen(2)
       local late = multi:add(server:request("/ok", { timeout = 0.05 }))
-      assert.same({ error = "timeout", dispatched = false,
-        message = ("no connection to 127.0.0.1:%d within 0.05 s"):format(server.port) }, collect(1)[late])
+      assert.same({ [late] = { error = "timeout", dispatched = false,
+        message = ("no connection to 127.0.0.1:%d within 0.05 s"):format(server.port) } }, collect(1))
       assert.equal(0, #server:requests())
-      server:tell "release"
+    end)
+
+    it("serves first who came first", function()
+      local running = { multi:add(server:request "/hold"), multi:add(server:request "/hold") }
+      until_seen(2)
+      multi:add(server:request "/ok")
+      assert.is_true(multi:cancel(running[1]))
+      multi:add(server:request "/echo")
       collect(2)
+      local seen = server:requests()
+      assert.matches("GET /ok", seen[1])
+      assert.matches("GET /echo", seen[2])
     end)
 
     it("can cancel what waits", function()
