@@ -24,7 +24,7 @@ static inline void avito_getowned(lua_State *L, int index);
 
 #if LUA_VERSION_NUM < 502
 
-#define LUA_OK 0
+#define LUA_OK     0
 #define lua_rawlen lua_objlen
 
 static inline int lua_absindex(lua_State *L, int index)
