@@ -31,6 +31,24 @@ describe("curl.easy", function()
     assert.equal(("%s GET /ok 0\n%s POST /ok 1\n%s GET /ok 0"):format(first, first, first), seen)
   end)
 
+  it("sends each request's own headers, whatever the last one's were", function()
+    local function sent(fields)
+      local head = perform("/echo", fields).body
+      return head:match("X%-A: (%d)"), head:find("Content-Type", 1, true) ~= nil, head:find("X-B", 1, true) ~= nil
+    end
+    local one, two = { "X-A: 1" }, { "X-A: 1", "X-B: 1" }
+    local post = { method = "POST", body = "{}", headers = one }
+    for _ = 1, 2 do
+      assert.same({ "1", false, false }, { sent { headers = one } })
+      assert.same({ "1", false, false }, { sent(post) })
+      assert.same({ "1", false, true }, { sent { headers = two } })
+      assert.same({ "2", false, false }, { sent { headers = { "X-A: 2" } } })
+      assert.same({ "1", true, false }, { sent { method = "POST", headers = { "X-A: 1", "Content-Type: a/b" } } })
+      assert.same({ nil, false, false }, { sent {} })
+      assert.has_error(function() sent { headers = { "X-A: 1", "X-B: \r\n" } } end)
+    end
+  end)
+
   it("sends what it was given, and nothing by itself that costs or lies", function()
     local head = perform("/echo?a=b%20c", {
       method = "POST", body = "{}", headers = { "Authorization: Bearer dummy", "X-Empty: ", "Content-Type: a/b" },

@@ -10,6 +10,8 @@
 
 #include <curl/curl.h>
 
+#include "trust.h"
+
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "libcurl 7.87.0 or newer is needed (CURLOPT_QUICK_EXIT)"
 #endif
@@ -18,6 +20,7 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *trouble;
+static const char *trusted;
 
 /* lua_close unloads C modules. A resolver thread that was given up on still runs in libcurl then,
  * so its code must stay mapped until the process ends. */
@@ -41,6 +44,7 @@ static void set_up(void)
     return;
   }
   pin_libcurl();
+  trusted = avito_trust_directory();
   version = curl_version_info(CURLVERSION_NOW);
   if (version->version_num < OLDEST_VERSION)
     trouble = "libcurl 7.87.0 or newer is needed";
@@ -54,4 +58,9 @@ const char *avito_curl_ready(void)
 {
   (void)pthread_once(&once, set_up);
   return trouble;
+}
+
+const char *avito_curl_trusted(void)
+{
+  return trusted;
 }

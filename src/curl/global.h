@@ -6,4 +6,7 @@
  * threads. */
 const char *avito_curl_ready(void);
 
+/* After avito_curl_ready: the hashed directory of certificates to trust by default, or NULL (see trust.h). */
+const char *avito_curl_trusted(void);
+
 #endif

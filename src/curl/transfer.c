@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "failure.h"
+#include "global.h"
 
 #define FIRST_CAPACITY ((size_t)1024)
 #define CLIENT_HEADER  512 /* bytes of a header line that is rewritten for libcurl */
@@ -211,6 +212,19 @@ static bool set_connection(CURL *easy)
   return true;
 }
 
+/* A directory of certificates beside the bundle switches libcurl's cache of the bundle off: every new
+ * connection would parse all of it again, 26 ms of CPU. A TLS library without directories says no. */
+static bool set_bundle(CURL *easy, const char *ca_file)
+{
+  if (ca_file) {
+    SET(CURLOPT_CAINFO, ca_file);
+    SET(CURLOPT_PROXY_CAINFO, ca_file);
+  }
+  (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  return true;
+}
+
 static bool set_trust(CURL *easy, const char *ca_file)
 {
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -218,15 +232,12 @@ static bool set_trust(CURL *easy, const char *ca_file)
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
-  if (ca_file) {
-    SET(CURLOPT_CAINFO, ca_file);
-    SET(CURLOPT_PROXY_CAINFO, ca_file);
-  }
-  /* A directory of certificates beside the bundle switches libcurl's cache of the bundle off: every
-   * new connection would parse all of it again, 26 ms of CPU. A TLS library without directories
-   * says no. */
-  (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  if (ca_file || !avito_curl_trusted())
+    return set_bundle(easy, ca_file);
+  SET(CURLOPT_CAINFO, NULL);
+  SET(CURLOPT_CAPATH, avito_curl_trusted());
+  SET(CURLOPT_PROXY_CAINFO, NULL);
+  SET(CURLOPT_PROXY_CAPATH, avito_curl_trusted());
   return true;
 }
 
@@ -317,27 +328,51 @@ static bool read_header(lua_State *L, struct avito_transfer *transfer, int posit
   return add_header(transfer, line);
 }
 
+/* Were the same lines checked and made into a list for the last request? They mostly were. */
+static bool same_headers(lua_State *L, const struct avito_transfer *transfer, const struct avito_request *request,
+                         int count, bool sends_body)
+{
+  const struct curl_slist *node = transfer->headers;
+  bool same = transfer->header_lines == count && transfer->headers_of_body == sends_body;
+
+  for (int i = 1; i <= count && same; i++) {
+    size_t length = 0;
+    lua_rawgeti(L, request->headers, i); /* ... line */
+    const char *line = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "";
+    same = strlen(node->data) == length && memcmp(node->data, line, length) == 0;
+    node = node->next;
+    lua_pop(L, 1); /* ... */
+  }
+  return same;
+}
+
 /* The list is the transfer's from its first node on, so that an error may be raised at any line. */
 static void set_headers(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request)
 {
   bool content_type = false;
   bool enough = true;
+  bool sends_body = request->body || strcmp(request->method, "GET") != 0;
   int count = lua_istable(L, request->headers) ? (int)lua_rawlen(L, request->headers) : 0;
 
+  if (same_headers(L, transfer, request, count, sends_body))
+    return;
   curl_slist_free_all(transfer->headers);
   transfer->headers = NULL;
+  transfer->header_lines = -1; /* of no use again until it is whole */
   for (int i = 1; i <= count && enough; i++) {
     lua_rawgeti(L, request->headers, i); /* ... line */
     enough = read_header(L, transfer, i, &content_type);
     lua_pop(L, 1); /* ... */
   }
-  if (request->body || strcmp(request->method, "GET") != 0) {
+  if (sends_body) {
     enough = enough && add_header(transfer, "Expect:"); /* waiting for 100 costs a second */
     if (!content_type)                                  /* else libcurl claims a form */
       enough = enough && add_header(transfer, "Content-Type:");
   }
   if (!enough)
     luaL_error(L, "not enough memory");
+  transfer->header_lines = count;
+  transfer->headers_of_body = sends_body;
 }
 
 static bool set_method(CURL *easy, const struct avito_request *request)

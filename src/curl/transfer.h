@@ -35,6 +35,8 @@ struct avito_bytes {
 struct avito_transfer {
   CURL *easy;
   struct curl_slist *headers; /* libcurl reads it during the transfer and frees nothing of it */
+  int header_lines;           /* how many lines of the request it was made of; -1: it is not whole */
+  bool headers_of_body;       /* was it made for a request with a body? */
   struct avito_bytes head;    /* the final response's head; heads of 1xx answers are dropped */
   struct avito_bytes body;    /* after content decoding */
 
