@@ -43,15 +43,16 @@ local function closed(endpoint)
   return nil, errors.new("cancelled", endpoint, "the client is closed")
 end
 
-local function finish(self, operation)
-  return run.operation(operation, self.driver, self.token_store, self.on_event)
+local function finish(self, operation, now)
+  return run.operation(operation, now, self.driver, self.token_store, self.on_event)
 end
 
 for _, row in ipairs(core.endpoints()) do
   local name = row.name
   methods[name] = function(self, ...)
     if self.closed then return closed(name) end
-    return finish(self, self.session:operation(name, self.driver:now(), ...))
+    local now = self.driver:now()
+    return finish(self, self.session:operation(name, now, ...), now)
   end
 end
 
@@ -77,7 +78,8 @@ function methods:upload_image(image, call_options)
     image, message = read_image(image)
     if not image then return nil, errors.new("invalid", "upload_image", message) end
   end
-  return finish(self, self.session:operation("upload_image", self.driver:now(), image, call_options))
+  local now = self.driver:now()
+  return finish(self, self.session:operation("upload_image", now, image, call_options), now)
 end
 
 --- Saves the bytes whole or not at all.
@@ -109,7 +111,7 @@ function methods:download_voice(voice_id, path, call_options)
   if self.closed then return closed("download_voice") end
   local started = self.driver:now()
   local operation = self.session:operation("get_voice_files", started, { voice_id }, call_options)
-  local urls, err = finish(self, operation)
+  local urls, err = finish(self, operation, started)
   if not urls then return nil, err end
   local url = urls[voice_id]
   if type(url) ~= "string" then
@@ -117,10 +119,11 @@ function methods:download_voice(voice_id, path, call_options)
   end
   -- One deadline covers both requests.
   local timeout = call_options and call_options.timeout or self.timeout
-  local left = math.max(timeout - (self.driver:now() - started), 0.001)
+  local now = self.driver:now()
+  local left = math.max(timeout - (now - started), 0.001)
   local retries = call_options and call_options.retries
   local data
-  data, err = finish(self, self.session:download(url, self.driver:now(), { timeout = left, retries = retries }))
+  data, err = finish(self, self.session:download(url, now, { timeout = left, retries = retries }), now)
   if not data then return nil, err end
   local ok, message = write_file(path, data)
   if not ok then return nil, errors.new("invalid", "download_voice", message) end
@@ -173,8 +176,8 @@ function methods:request(method, path, request, call_options)
     content_type = "application/x-www-form-urlencoded"
     body = encode_query("request: form", request.form, 2)
   end
-  local operation = self.session:request(method, self.driver:now(), path, query, body, content_type, call_options)
-  return finish(self, operation)
+  local now = self.driver:now()
+  return finish(self, self.session:request(method, now, path, query, body, content_type, call_options), now)
 end
 
 --- An iterator over all chats that match. Raises the error of a page that fails.

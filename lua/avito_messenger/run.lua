@@ -43,19 +43,20 @@ end
 
 --- Carries out the operation and returns its value and meta, or nil and the error.
 ---@param operation table
+---@param now number the driver's monotonic time
 ---@param driver table
 ---@param store? avito_messenger.TokenStore
 ---@param on_event? fun(event: avito_messenger.Event)
 ---@return any value
 ---@return any meta_or_error
-function run.operation(operation, driver, store, on_event)
+function run.operation(operation, now, driver, store, on_event)
   local last, lock, message -- the last request, for events; the store's lock while it is held
   while true do
-    local step, a, b = operation:next(driver:now())
+    local step, a, b = operation:next(now)
     if step == "send" then
-      local started = on_event and driver:now()
+      local started = now
       local response = driver:perform(a)
-      local now = driver:now()
+      now = driver:now()
       operation:feed(now, driver:time(), response)
       if on_event then
         last = request_event(operation, a, b, response, now - started)
@@ -73,17 +74,22 @@ function run.operation(operation, driver, store, on_event)
         })
       end
       driver:sleep(a)
-    elseif step == "lock" then
-      lock, message = ask(store.lock)
-      operation:feed(driver:now(), driver:time(), lock and true or lock, message)
-    elseif step == "unlock" then
-      if lock then ask(lock.unlock, lock) end
-      lock = nil
-      operation:feed(driver:now(), driver:time())
-    elseif step == "load" then
-      operation:feed(driver:now(), driver:time(), ask(store.load))
+      now = driver:now()
     else
-      operation:feed(driver:now(), driver:time(), save(store, a, on_event))
+      local value
+      if step == "lock" then
+        lock, message = ask(store.lock)
+        value = lock and true or lock
+      elseif step == "unlock" then
+        if lock then ask(lock.unlock, lock) end
+        lock = nil
+      elseif step == "load" then
+        value, message = ask(store.load)
+      else
+        value, message = save(store, a, on_event)
+      end
+      now = driver:now()
+      operation:feed(now, driver:time(), value, message)
     end
   end
 end

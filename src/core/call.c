@@ -8,18 +8,17 @@
 #include "text.h"
 #include "url.h"
 
-/* Pushes an operation that shares the session at stack index 1, with its name (static or anchored elsewhere). [-0, +1, m] */
+/* Pushes an operation that shares the session at stack index 1, with its name (static or anchored elsewhere). For methods of
+ * sessions, whose second upvalue is the metatable of operations. [-0, +1, m] */
 static struct avito_operation *push_operation(lua_State *L, const char *name)
 {
-  struct avito_operation *operation = avito_newuserdata(L, sizeof *operation); /* op */
-  lua_createtable(L, AVITO_OP_META, 0);
-  avito_setowned(L, -2);
-  luaL_getmetatable(L, AVITO_OPERATION);
-  lua_setmetatable(L, -2);
+  struct avito_operation *operation = avito_newobject(L, sizeof *operation, AVITO_OP_GUARD); /* op */
+  lua_pushvalue(L, lua_upvalueindex(2));                                                     /* op metatable */
+  lua_setmetatable(L, -2);                                                                   /* op */
   lua_pushvalue(L, 1);
-  avito_op_set(L, lua_gettop(L) - 1, AVITO_OP_SESSION);
+  avito_op_set(L, -2, AVITO_OP_SESSION);
   lua_pushstring(L, name);
-  avito_op_set(L, lua_gettop(L) - 1, AVITO_OP_NAME);
+  avito_op_set(L, -2, AVITO_OP_NAME);
   return operation;
 }
 
@@ -459,8 +458,10 @@ void avito_call_register(lua_State *L)
 {
   static const luaL_Reg methods[] = {
       {"operation", session_operation}, {"request", session_request}, {"download", session_download}, {NULL, NULL}};
-  luaL_getmetatable(L, AVITO_SESSION);
-  luaL_setfuncs(L, methods, 0);
+  luaL_getmetatable(L, AVITO_SESSION); /* session's */
+  lua_pushvalue(L, -1);
+  luaL_getmetatable(L, AVITO_OPERATION); /* session's session's operation's */
+  luaL_setfuncs(L, methods, 2);
   lua_pop(L, 1);
   avito_newuserdata(L, sizeof(struct avito_buffer)); /* buffer */
   lua_createtable(L, 0, 1);

@@ -12,17 +12,12 @@
 
 void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot)
 {
-  avito_getowned(L, op);         /* slots */
-  lua_rawgeti(L, -1, (int)slot); /* slots value */
-  lua_remove(L, -2);             /* value */
+  avito_getslot(L, op, (int)slot);
 }
 
 void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot)
 {
-  avito_getowned(L, op);         /* value slots */
-  lua_insert(L, -2);             /* slots value */
-  lua_rawseti(L, -2, (int)slot); /* slots */
-  lua_pop(L, 1);                 /* - */
+  avito_setslot(L, op, (int)slot);
 }
 
 struct avito_session *avito_op_session(lua_State *L, int op)
@@ -33,7 +28,7 @@ struct avito_session *avito_op_session(lua_State *L, int op)
 
 static struct avito_operation *check(lua_State *L, int index)
 {
-  return luaL_checkudata(L, index, AVITO_OPERATION);
+  return avito_checkself(L, index, AVITO_OPERATION);
 }
 
 /* ---- its end ---- */
@@ -539,12 +534,6 @@ static int op_name(lua_State *L)
   return 1;
 }
 
-static int op_gc(lua_State *L)
-{
-  avito_token_abandon(L, 1);
-  return 0;
-}
-
 static int op_tostring(lua_State *L)
 {
   check(L, 1);
@@ -555,12 +544,13 @@ static int op_tostring(lua_State *L)
 
 void avito_operation_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed}, {"cancel", op_cancel},
-                                     {"name", op_name}, {"__gc", op_gc},   {"__tostring", op_tostring},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed},           {"cancel", op_cancel},
+                                     {"name", op_name}, {"__tostring", op_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_OPERATION); /* metatable */
-  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, methods, 1);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1); /* - */
+  avito_token_register(L);
 }

@@ -41,7 +41,8 @@ enum avito_operation_slot {
   AVITO_OP_TYPE,    /* the Content-Type header line, or nil */
   AVITO_OP_HEADERS, /* a list of more header lines, or nil */
   AVITO_OP_VALUE,   /* the result, or the error */
-  AVITO_OP_META
+  AVITO_OP_META,
+  AVITO_OP_GUARD /* ends its renewal when the operation is collected */
 };
 
 enum avito_purpose { AVITO_CALL, AVITO_TOKEN, AVITO_SELF, AVITO_DOWNLOAD };
@@ -95,6 +96,7 @@ struct avito_operation {
   unsigned sent_generation; /* the access token it carries */
 
   enum avito_renewal renewal;
+  unsigned long renewal_number; /* which of the session's renewals it is */
   enum avito_grant grant;
   bool locked;
   bool waits_for_renewal;
@@ -136,6 +138,8 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
 /* May the failed request be made again? Then the operation waits, true is returned and the error on top is popped;
  * else it stays. `retry_after` negative when not given; `at_once` skips the backoff. [-(0|1), +0, m] */
 bool avito_op_retry(lua_State *L, int op, double retry_after, bool at_once, double now);
+
+void avito_token_register(lua_State *L); /* [-0, +0, m] */
 
 /* token.c: brings the session to a usable access token, one operation for all. PUSHED: *pushed values, the step;
  * FAILED: an error. [-0, +n, m] */

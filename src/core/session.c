@@ -10,22 +10,17 @@
 
 struct avito_session *avito_session_check(lua_State *L, int index)
 {
-  return luaL_checkudata(L, index, AVITO_SESSION);
+  return avito_checkself(L, index, AVITO_SESSION);
 }
 
 void avito_session_get(lua_State *L, int index, enum avito_session_slot slot)
 {
-  avito_getowned(L, index);      /* slots */
-  lua_rawgeti(L, -1, (int)slot); /* slots value */
-  lua_remove(L, -2);             /* value */
+  avito_getslot(L, index, (int)slot);
 }
 
 void avito_session_set(lua_State *L, int index, enum avito_session_slot slot)
 {
-  avito_getowned(L, index);      /* value slots */
-  lua_insert(L, -2);             /* slots value */
-  lua_rawseti(L, -2, (int)slot); /* slots */
-  lua_pop(L, 1);                 /* - */
+  avito_setslot(L, index, (int)slot);
 }
 
 bool avito_session_has(lua_State *L, int index, enum avito_session_slot slot)
@@ -64,7 +59,7 @@ void avito_session_boundary(struct avito_session *session, char boundary[33])
 
 void avito_session_set_access(lua_State *L, int index, double now, double lifetime)
 {
-  struct avito_session *session = avito_session_check(L, index);
+  struct avito_session *session = lua_touserdata(L, index);
   index = lua_absindex(L, index);
   lua_pushliteral(L, "Authorization: Bearer ");          /* token prefix */
   lua_pushvalue(L, -2);                                  /* token prefix token */
@@ -229,9 +224,7 @@ int avito_session_new(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  struct avito_session *session = avito_newuserdata(L, sizeof *session); /* options session */
-  lua_createtable(L, AVITO_SLOT_TOKEN_ERROR, 0);
-  avito_setowned(L, 2);
+  struct avito_session *session = avito_newobject(L, sizeof *session, AVITO_SLOT_TOKEN_ERROR); /* options session */
   luaL_getmetatable(L, AVITO_SESSION);
   lua_setmetatable(L, 2);
   avito_json_new(L);
@@ -305,7 +298,8 @@ void avito_session_register(lua_State *L)
   static const luaL_Reg methods[] = {
       {"user_id", session_user_id}, {"__gc", session_gc}, {"__tostring", session_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
-  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, methods, 1);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1); /* - */

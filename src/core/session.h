@@ -50,8 +50,9 @@ struct avito_session {
   bool unsaved;                /* the store does not have the present refresh token yet */
   bool code_spent, given_refresh_spent;
 
-  const void *renewing;  /* the operation that renews the token, compared only */
-  double renewing_until; /* after this it is taken for dead */
+  unsigned long renewals; /* counts the renewals begun */
+  unsigned long renewing; /* the number of the one under way, or 0 */
+  double renewing_until;  /* after this it is taken for dead */
   unsigned renewals_failed;
 };
 
@@ -62,7 +63,7 @@ struct avito_session {
 int avito_session_new(lua_State *L);
 void avito_session_register(lua_State *L);
 
-/* The session at that index; raises when it is something else. */
+/* The session at that index; raises when it is something else. For methods, whose first upvalue is its metatable. */
 struct avito_session *avito_session_check(lua_State *L, int index);
 
 /* Pushes a slot of the session at `index` / sets it from the top. [-0, +1, -] / [-1, +0, m] */

@@ -11,6 +11,8 @@
 #include "limits.h"
 #include "operation.h"
 
+#define GUARD "avito_messenger.renewal"
+
 static struct avito_operation *operation_at(lua_State *L, int op)
 {
   return lua_touserdata(L, op);
@@ -35,8 +37,8 @@ static void end_renewal(struct avito_operation *operation, struct avito_session 
 {
   operation->renewal = AVITO_RENEWAL_NONE;
   operation->waits_for_renewal = false;
-  if (session->renewing == operation) {
-    session->renewing = NULL;
+  if (session->renewing == operation->renewal_number) {
+    session->renewing = 0;
   }
 }
 
@@ -254,7 +256,7 @@ static bool joins_other(lua_State *L, struct avito_operation *operation, const s
     *step = AVITO_TOKEN_FAILED;
     return true;
   }
-  if (session->renewing == NULL || session->renewing == operation || now >= session->renewing_until) {
+  if (session->renewing == 0 || now >= session->renewing_until) {
     return false;
   }
   if (avito_session_usable(session, now) && !session->unsaved) { /* it renews ahead of time: nothing to wait for */
@@ -270,9 +272,37 @@ static bool joins_other(lua_State *L, struct avito_operation *operation, const s
   return true;
 }
 
-static void begin_renewal(struct avito_operation *operation, struct avito_session *session)
+/* An operation that nobody carries on is collected some time; its renewal ends with it, so that others need not wait for
+ * its deadline. [-0, +0, m] */
+static void guard_renewal(lua_State *L, int op, int session_index, unsigned long number)
 {
-  session->renewing = operation;
+  unsigned long *guarded = avito_newobject(L, sizeof *guarded, 1); /* guard */
+  *guarded = number;
+  lua_pushvalue(L, session_index);
+  avito_setslot(L, -2, 1);
+  luaL_getmetatable(L, GUARD);
+  lua_setmetatable(L, -2);
+  avito_op_set(L, op, AVITO_OP_GUARD); /* - */
+}
+
+static int guard_gc(lua_State *L)
+{
+  const unsigned long *guarded = luaL_checkudata(L, 1, GUARD);
+  avito_getslot(L, 1, 1); /* guard session */
+  struct avito_session *session = lua_touserdata(L, -1);
+  if (session->renewing == *guarded) {
+    session->renewing = 0;
+  }
+  return 0;
+}
+
+static void begin_renewal(lua_State *L, int op, int session_index)
+{
+  struct avito_operation *operation = operation_at(L, op);
+  struct avito_session *session = lua_touserdata(L, session_index);
+  guard_renewal(L, op, session_index, session->renewals + 1);
+  operation->renewal_number = ++session->renewals;
+  session->renewing = operation->renewal_number;
   session->renewing_until = operation->deadline + 1;
   operation->waits_for_renewal = false;
   operation->grant = AVITO_GRANT_NONE;
@@ -342,10 +372,18 @@ enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pu
     bool pointless = avito_session_usable(session, now) && !session->unsaved && !session->has_store &&
                      avito_grant_next(L, session, index) == AVITO_GRANT_NONE;
     if (!pointless && !joins_other(L, operation, session, index, now, &step, pushed)) {
-      begin_renewal(operation, session);
+      begin_renewal(L, op, index);
       step = renewal_step(L, op, index, now, pushed);
     }
   }
   lua_remove(L, index); /* what was pushed */
   return step;
+}
+
+void avito_token_register(lua_State *L)
+{
+  luaL_newmetatable(L, GUARD); /* metatable */
+  lua_pushcfunction(L, guard_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1); /* - */
 }

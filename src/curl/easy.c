@@ -21,7 +21,7 @@ struct easy {
 
 static struct easy *check(lua_State *L)
 {
-  return luaL_checkudata(L, 1, TYPE);
+  return avito_checkself(L, 1, TYPE);
 }
 
 static void release(struct easy *easy)
@@ -66,10 +66,14 @@ static void check_usable(lua_State *L, const struct easy *easy)
 {
   if (!easy->transfer.easy)
     luaL_error(L, "this handle is closed");
-  if (easy->pid != getpid())
-    luaL_error(L, "this handle belongs to the parent process: make a new one after fork");
   if (easy->busy)
     luaL_error(L, "this handle is in use");
+}
+
+static void check_process(lua_State *L, const struct easy *easy)
+{
+  if (easy->pid != getpid())
+    luaL_error(L, "this handle belongs to the parent process: make a new one after fork");
 }
 
 /* handle:perform(request) -> response */
@@ -81,6 +85,7 @@ static int easy_perform(lua_State *L)
 
   lua_settop(L, 2);
   check_usable(L, easy);
+  check_process(L, easy);
   avito_request_read(L, 2, &request); /* easy table method url body headers */
   lua_pushcfunction(L, push_response);
   lua_pushvalue(L, 1);   /* ... push_response easy */
@@ -123,9 +128,11 @@ void avito_easy_register(lua_State *L)
       {"__gc", easy_close}, {"__close", easy_close}, {"__tostring", easy_tostring}, {NULL, NULL}};
 
   luaL_newmetatable(L, TYPE); /* meta */
-  luaL_setfuncs(L, events, 0);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, events, 1);
   lua_newtable(L);
-  luaL_setfuncs(L, methods, 0); /* meta methods */
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, methods, 1); /* meta methods */
   lua_setfield(L, -2, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable"); /* nobody calls __gc on a handle in use */

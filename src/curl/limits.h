@@ -6,6 +6,10 @@
 #define AVITO_DEFAULT_MAX_BODY ((size_t)32 * 1024 * 1024)
 #define AVITO_DEFAULT_MAX_HEAD ((size_t)64 * 1024)
 
+/* Milliseconds until a connection must stand, when a request names none and its timeout is longer: one host that does not
+ * answer leaves time for another attempt. */
+#define AVITO_CONNECT_MS 5000L
+
 /* Lines of all heads and trailers of one answer: ten thousand tiny headers fit in few bytes, but
  * cost whoever reads them. */
 #define AVITO_MAX_HEAD_LINES 1000

@@ -138,12 +138,17 @@ static const char *read_url(lua_State *L, int index)
   return url;
 }
 
+static long default_connect(long timeout_ms)
+{
+  return timeout_ms < AVITO_CONNECT_MS ? timeout_ms : AVITO_CONNECT_MS;
+}
+
 void avito_request_read(lua_State *L, int index, struct avito_request *request)
 {
   luaL_checktype(L, index, LUA_TTABLE);
   luaL_checkstack(L, LUA_MINSTACK, "a request");
   request->timeout_ms = read_seconds(L, index, "timeout", 0);
-  request->connect_timeout_ms = read_seconds(L, index, "connect_timeout", request->timeout_ms);
+  request->connect_timeout_ms = read_seconds(L, index, "connect_timeout", default_connect(request->timeout_ms));
   request->max_body = read_bytes(L, index, "max_bytes", AVITO_DEFAULT_MAX_BODY);
   request->max_head = read_bytes(L, index, "max_head_bytes", AVITO_DEFAULT_MAX_HEAD);
   request->method = read_method(L, index); /* ... method */

@@ -1,6 +1,6 @@
 --- The blocking driver: performs one request at a time on a kept-alive libcurl handle.
---
--- A driver moves bytes and waits; every decision is the core's (see DESIGN: one core, several drivers).
+---
+--- A driver moves bytes and waits; every decision is the core's.
 local curl = require "avito_messenger.curl"
 
 ---@class avito.Driver
@@ -16,7 +16,7 @@ local curl = require "avito_messenger.curl"
 ---@field headers string[] "Name: value"
 ---@field body? string
 ---@field timeout number seconds for the whole attempt
----@field connect_timeout? number seconds until the connection stands
+---@field connect_timeout? number seconds until the connection stands; 5, or the timeout, when absent
 ---@field max_bytes? integer cap of the body, content encoding undone
 ---@field max_head_bytes? integer cap of all header bytes
 
@@ -35,15 +35,11 @@ Driver.__index = Driver
 
 --- A clock that never goes back.
 ---@return number seconds
-function Driver:now() -- luacheck: no self
-  return curl.now()
-end
+Driver.now = curl.now
 
 --- The wall clock.
 ---@return number seconds since 1970-01-01 UTC
-function Driver:time() -- luacheck: no self
-  return curl.time()
-end
+Driver.time = curl.time
 
 --- Waits. A signal wakes the C call early, so that Ctrl-C works; the rest is waited after it.
 ---@param seconds number
