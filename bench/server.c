@@ -3,7 +3,7 @@
  *
  *   server        prints its port, then serves until it is killed
  *
- * GET anything: one chat, as the contract's example. POST /token: a token. It reads only as much of
+ * GET anything: one chat, as the contract's example. POST …/messages: the message sent; …/read: ok; else a token. It reads only as much of
  * a request as it must: the end of its head and Content-Length.
  */
 #include <arpa/inet.h>
@@ -30,6 +30,8 @@ struct client {
 #include "answers.h"
 
 static char chat_answer[2048];
+static char sent_answer[1024];
+static char read_answer[512];
 static char token_answer[512];
 
 static void make_answer(char *out, size_t size, const char *body)
@@ -60,6 +62,25 @@ static size_t request_length(const struct client *c)
   return length <= c->length ? length : 0;
 }
 
+/* Does the path of the request end like this? */
+static bool asks_for(const struct client *c, const char *end)
+{
+  const char *target = strchr(c->data, ' ');
+  size_t length = target != NULL ? strcspn(target + 1, " ") : 0;
+  return length >= strlen(end) && strncmp(target + 1 + length - strlen(end), end, strlen(end)) == 0;
+}
+
+static const char *answer_to(const struct client *c)
+{
+  if (strncmp(c->data, "GET ", 4) == 0) {
+    return chat_answer;
+  }
+  if (asks_for(c, "/messages")) {
+    return sent_answer;
+  }
+  return asks_for(c, "/read") ? read_answer : token_answer;
+}
+
 /* False: the connection is to be closed. */
 static bool serve(int fd, struct client *c)
 {
@@ -71,7 +92,7 @@ static bool serve(int fd, struct client *c)
   c->data[c->length] = '\0';
   size_t length;
   while ((length = request_length(c)) > 0) {
-    const char *answer = strncmp(c->data, "POST /token", 11) == 0 ? token_answer : chat_answer;
+    const char *answer = answer_to(c);
     size_t size = strlen(answer);
     if (send(fd, answer, size, MSG_NOSIGNAL) != (ssize_t)size) {
       return false;
@@ -89,6 +110,8 @@ int main(void)
   nfds_t count = 1;
 
   make_answer(chat_answer, sizeof chat_answer, BENCH_CHAT);
+  make_answer(sent_answer, sizeof sent_answer, BENCH_SENT);
+  make_answer(read_answer, sizeof read_answer, "{\"ok\":true}");
   make_answer(token_answer, sizeof token_answer, BENCH_TOKEN);
 
   struct sockaddr_in address = {.sin_family = AF_INET};

@@ -31,6 +31,33 @@ describe("curl.easy", function()
     assert.equal(("%s GET /ok 0\n%s POST /ok 1\n%s GET /ok 0"):format(first, first, first), seen)
   end)
 
+  it("asks for each request's own path and query, to the letter, whatever the last ones were", function()
+    local long = "/ok?" .. ("x"):rep(1100)
+    local paths = { "/ok", "/ok?a=1&b=%D1%8B", "/ok?a=2", "/ok", "/%D1%8b/..", "/a/../ok", "/ok?", "/ok?x=%2F", long, "/ok#no",
+      "/" .. ("y"):rep(1100), "/ok?q=/a?b" }
+    local expected = {}
+    for _ = 1, 2 do
+      for _, path in ipairs(paths) do
+        perform(path)
+        expected[#expected + 1] = "GET " .. (path:gsub("#.*", "")) .. " 0"
+      end
+    end
+    local seen = {}
+    for i, line in ipairs(server:requests()) do seen[i] = line:gsub("^%d+ ", "") end
+    assert.same(expected, seen)
+  end)
+
+  it("goes to each request's own host", function()
+    local other = raw_server.start()
+    for _ = 1, 2 do
+      perform "/ok"
+      handle:perform(other:request "/ok")
+    end
+    assert.equal(2, #server:requests())
+    assert.equal(2, #other:requests())
+    other:stop()
+  end)
+
   it("sends each request's own headers, whatever the last one's were", function()
     local function sent(fields)
       local head = perform("/echo", fields).body

@@ -403,7 +403,7 @@ static bool set_exchange(struct avito_transfer *transfer, const struct avito_req
 {
   CURL *easy = transfer->easy;
 
-  SET(CURLOPT_URL, request->url);
+  SET(CURLOPT_CURLU, transfer->target.parts);
   SET(CURLOPT_HTTPHEADER, transfer->headers);
   if (!avito_transfer_limit(transfer, request->timeout_ms))
     return false;
@@ -427,6 +427,8 @@ bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const s
   transfer->max_body = request->max_body;
   transfer->max_head = request->max_head;
   transfer->refusal = avito_address_refusal(request->url, &transfer->plain);
+  if (!transfer->refusal)
+    transfer->refusal = avito_target_set(&transfer->target, request->url);
   if (transfer->refusal)
     return false;
   if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !set_exchange(transfer, request))
@@ -508,6 +510,7 @@ void avito_transfer_abandon(struct avito_transfer *transfer)
   free(transfer->head.data);
   free(transfer->body.data);
   free(transfer->url.data);
+  avito_target_free(&transfer->target);
   memset(transfer, 0, sizeof *transfer);
 }
 

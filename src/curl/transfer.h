@@ -18,6 +18,7 @@
 
 #include "limits.h"
 #include "request.h"
+#include "target.h"
 
 /* Options of a transport. The strings are malloc'd copies owned by the transport; NULL when not
  * given. `proxy` may hold a password: it is never part of a message. */
@@ -40,6 +41,7 @@ struct avito_transfer {
   struct avito_bytes head;    /* the final response's head; heads of 1xx answers are dropped */
   struct avito_bytes body;    /* after content decoding */
 
+  struct avito_target target;
   struct avito_bytes url; /* of the request, terminated: a transfer that never starts has a name too */
 
   /* what the present request allows */
