@@ -229,7 +229,9 @@ static void keep_request(lua_State *L, int op, struct avito_session *session, co
   }
   avito_buffer_push(L, &session->body);
   avito_op_set(L, op, AVITO_OP_BODY);
-  if (strcmp(content_type, "multipart/form-data") == 0) {
+  if (strcmp(content_type, "application/json") == 0) {
+    lua_pushliteral(L, "Content-Type: application/json");
+  } else if (boundary[0] != '\0') {
     lua_pushfstring(L, "Content-Type: %s; boundary=%s", content_type, boundary);
   } else {
     lua_pushfstring(L, "Content-Type: %s", content_type);

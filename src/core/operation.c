@@ -63,31 +63,44 @@ static void make_error(lua_State *L, int op, const char *kind)
 
 static const char *const purpose_names[] = {"call", "token", "self", "download"};
 
+#define JSON_TYPE "Content-Type: application/json"
+
 /* Pushes the header lines that every request of this kind has: a list shared by all of them, made anew when the access token
  * changes. [-0, +1, m] */
-static void push_shared_headers(lua_State *L, int session, enum avito_purpose purpose, bool authorized)
+static void push_shared_headers(lua_State *L, int session, enum avito_purpose purpose, bool authorized, bool json)
 {
   struct avito_session *shared = lua_touserdata(L, session);
-  enum avito_session_slot slot = AVITO_SLOT_PLAIN_HEADERS;
-  if (purpose == AVITO_DOWNLOAD) {
-    slot = AVITO_SLOT_DOWNLOAD_HEADERS;
-  } else if (authorized) {
-    slot = AVITO_SLOT_HEADERS;
+  enum avito_session_slot slot = purpose == AVITO_DOWNLOAD ? AVITO_SLOT_DOWNLOAD_HEADERS : AVITO_SLOT_PLAIN_HEADERS;
+  if (authorized) {
+    slot = json ? AVITO_SLOT_JSON_HEADERS : AVITO_SLOT_HEADERS;
+    if (shared->headers_generation != shared->generation) {
+      lua_pushnil(L);
+      avito_session_set(L, session, AVITO_SLOT_JSON_HEADERS);
+      lua_pushnil(L);
+      avito_session_set(L, session, AVITO_SLOT_HEADERS);
+      shared->headers_generation = shared->generation;
+    }
   }
   avito_session_get(L, session, slot); /* headers */
-  if (!lua_isnil(L, -1) && (slot != AVITO_SLOT_HEADERS || shared->headers_generation == shared->generation)) {
+  if (!lua_isnil(L, -1)) {
     return;
   }
   lua_pop(L, 1);            /* - */
   lua_createtable(L, 3, 0); /* headers */
-  lua_pushstring(L, purpose == AVITO_DOWNLOAD ? "Accept: */*" : "Accept: application/json");
-  lua_rawseti(L, -2, 1);
-  avito_session_get(L, session, AVITO_SLOT_USER_AGENT);
-  lua_rawseti(L, -2, 2);
+  int count = 0;
   if (authorized) {
     avito_session_get(L, session, AVITO_SLOT_AUTHORIZATION);
-    lua_rawseti(L, -2, 3);
-    shared->headers_generation = shared->generation;
+    lua_rawseti(L, -2, ++count);
+  }
+  avito_session_get(L, session, AVITO_SLOT_USER_AGENT);
+  lua_rawseti(L, -2, ++count);
+  if (purpose == AVITO_DOWNLOAD) { /* a body that stops early in its gzip would not be noticed */
+    lua_pushliteral(L, "Accept-Encoding: identity");
+    lua_rawseti(L, -2, ++count);
+  }
+  if (json) {
+    lua_pushliteral(L, JSON_TYPE);
+    lua_rawseti(L, -2, ++count);
   }
   lua_pushvalue(L, -1);                /* headers headers */
   avito_session_set(L, session, slot); /* headers */
@@ -123,6 +136,7 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
                   bool authorized, double now)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
+  bool json = authorized && type != NULL && strcmp(type, JSON_TYPE) == 0;
   int url = lua_gettop(L) - 1;
   luaL_checkstack(L, 10, NULL);
   avito_op_get(L, op, AVITO_OP_SESSION); /* url body session */
@@ -134,11 +148,11 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   operation->awaits = AVITO_AWAITS_RESPONSE;
   operation->sent = purpose;
   operation->sent_generation = session->generation;
-  lua_pushliteral(L, "send");                                 /* url body session "send" */
-  lua_createtable(L, 0, 7);                                   /* url body session "send" request */
-  push_shared_headers(L, session_index, purpose, authorized); /* … request headers */
-  if (type != NULL || (purpose == AVITO_CALL && operation->has_headers)) {
-    add_headers(L, op, type, purpose);
+  lua_pushliteral(L, "send");                                       /* url body session "send" */
+  lua_createtable(L, 0, 7);                                         /* url body session "send" request */
+  push_shared_headers(L, session_index, purpose, authorized, json); /* … request headers */
+  if ((type != NULL && !json) || (purpose == AVITO_CALL && operation->has_headers)) {
+    add_headers(L, op, json ? NULL : type, purpose);
   }
   lua_setfield(L, -2, "headers");
   lua_pushstring(L, method);

@@ -27,6 +27,7 @@ enum avito_session_slot {
   AVITO_SLOT_USER_ID,       /* a decimal string */
   AVITO_SLOT_USER_AGENT,    /* the header line */
   AVITO_SLOT_HEADERS,       /* lists of header lines that requests share: with the access token */
+  AVITO_SLOT_JSON_HEADERS,  /* with that and a JSON body */
   AVITO_SLOT_PLAIN_HEADERS, /* without */
   AVITO_SLOT_DOWNLOAD_HEADERS,
   AVITO_SLOT_TOKENS,     /* the table to save */

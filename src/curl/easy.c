@@ -2,8 +2,7 @@
 #include "module.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
-#include <unistd.h>
+#include <stdint.h>
 
 #include "global.h"
 #include "transfer.h"
@@ -14,7 +13,7 @@
 struct easy {
   struct avito_transfer transfer;
   struct avito_transport transport;
-  pid_t pid;
+  uint64_t epoch;
   bool busy;    /* a response is being pushed: a finalizer may run Lua code */
   bool closing; /* close was called meanwhile */
 };
@@ -26,7 +25,7 @@ static struct easy *check(lua_State *L)
 
 static void release(struct easy *easy)
 {
-  if (easy->pid == getpid())
+  if (easy->epoch == avito_process_epoch())
     avito_transfer_close(&easy->transfer);
   else
     avito_transfer_abandon(&easy->transfer);
@@ -45,7 +44,7 @@ int avito_easy_new(lua_State *L)
   lua_settop(L, 1);
   avito_check_options(L, 1, names);
   easy = avito_newuserdata(L, sizeof *easy); /* options easy */
-  easy->pid = getpid();
+  easy->epoch = avito_process_epoch();
   luaL_setmetatable(L, TYPE);
   avito_transport_read(L, 1, &easy->transport);
   if (!avito_transfer_open(&easy->transfer, &easy->transport))
@@ -72,7 +71,7 @@ static void check_usable(lua_State *L, const struct easy *easy)
 
 static void check_process(lua_State *L, const struct easy *easy)
 {
-  if (easy->pid != getpid())
+  if (easy->epoch != avito_process_epoch())
     luaL_error(L, "this handle belongs to the parent process: make a new one after fork");
 }
 

@@ -46,7 +46,7 @@ struct queue {
 struct multi {
   CURLM *handle;
   struct avito_transport transport;
-  pid_t pid;
+  uint64_t epoch;
   struct slot **slots; /* count made of capacity */
   size_t count;
   size_t capacity;
@@ -72,7 +72,7 @@ static struct multi *check_usable(lua_State *L)
 
   if (!multi->handle)
     luaL_error(L, "this multi is closed");
-  if (multi->pid != getpid())
+  if (multi->epoch != avito_process_epoch())
     luaL_error(L, "this multi belongs to the parent process: make a new one after fork");
   if (multi->busy)
     luaL_error(L, "this multi is in use");
@@ -81,7 +81,7 @@ static struct multi *check_usable(lua_State *L)
 
 static void release(struct multi *multi)
 {
-  bool own = multi->pid == getpid();
+  bool own = multi->epoch == avito_process_epoch();
 
   for (size_t i = 0; i < multi->count; i++) {
     struct slot *slot = multi->slots[i];
@@ -243,7 +243,7 @@ int avito_multi_new(lua_State *L)
     lua_pop(L, 1); /* options */
   }
   multi = avito_newuserdata(L, sizeof *multi); /* options multi */
-  multi->pid = getpid();
+  multi->epoch = avito_process_epoch();
   multi->queued.end = &multi->queued.first;
   multi->done.end = &multi->done.first;
   multi->limit = (size_t)connections;
