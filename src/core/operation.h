@@ -123,7 +123,7 @@ void avito_operation_register(lua_State *L);
  * refused gives an operation that fails with an error of kind "invalid" before anything is sent. */
 void avito_call_register(lua_State *L);
 
-/* ---- within the operation: operation.c and token.c ---- */
+/* ---- within the operation: operation.c, send.c and token.c ---- */
 
 void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot); /* [-0, +1, -] */
 void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot); /* [-1, +0, m] */
@@ -134,6 +134,11 @@ struct avito_session *avito_op_session(lua_State *L, int op);
  * `type` is the Content-Type header line or NULL; `authorized` adds the access token. [-2, +3, m] */
 int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
                   bool authorized, double now);
+
+/* send.c: pushes the step that makes the operation's own request / that looks the account up. `session` is the index of its
+ * session. [-0, +3, m] */
+int avito_op_send_own(lua_State *L, int op, int session, double now);
+int avito_op_send_self(lua_State *L, int op, int session, double now);
 
 /* May the failed request be made again? Then the operation waits, true is returned and the error on top is popped;
  * else it stays. `retry_after` negative when not given; `at_once` skips the backoff. [-(0|1), +0, m] */
