@@ -185,6 +185,11 @@ function behaviours.early(c)
   c:answer("ok", "X-Final: 1\r\n")
 end
 
+-- JSON
+function behaviours.deep(c) c:answer(("["):rep(1000000)) end
+function behaviours.bad_utf8(c) c:answer('{"id":"\255\254"}') end
+function behaviours.infinite(c) c:answer('{"id":1e999}') end
+
 -- encodings
 function behaviours.gzip(c) c:answer(hello, "Content-Encoding: gzip\r\n") end
 function behaviours.bomb(c)
