@@ -1,5 +1,6 @@
 -- One measured process of bench/run.lua. BENCH_URL names the server, BENCH_CA a file of certificates.
---   client.lua get_chat|send_message|mark_chat_as_read COUNT WARM-UP    prints the microseconds of CPU (user and system) of one call
+--   client.lua get_chat|send_message|mark_chat_as_read COUNT WARM-UP    prints the microseconds of
+--                                    CPU (user and system) of one call
 --   client.lua once                  makes one call
 --   client.lua refused               makes one call that must fail on the server's certificate, and prints the
 --                                    milliseconds of CPU since the process began
