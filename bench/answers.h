@@ -14,7 +14,7 @@
   "\"users\":[{\"id\":100000001,\"name\":\"seller\"},{\"id\":200000002,\"name\":\"buyer\"}]}"
 
 #define BENCH_SENT                                                                                                     \
-  "{\"content\":{\"text\":\"Yes, it is.\"},\"created\":1700000700,\"direction\":\"out\",\"id\":"                          \
+  "{\"content\":{\"text\":\"Yes, it is.\"},\"created\":1700000700,\"direction\":\"out\",\"id\":"                       \
   "\"bdcc5bac2d00345f1cc66fa657e5f7bb\",\"type\":\"text\"}"
 
 #define BENCH_TOKEN "{\"access_token\":\"dummy-access-token\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"

@@ -109,12 +109,14 @@ describe("names", function()
   it("that are near are suggested", function()
     assert.equal("limit", words.nearest("limt", { "offset", "limit" }))
     assert.equal("limit", words.nearest("LIMIT", { "offset", "limit" }))
+    assert.equal("limit", words.nearest("limxx", { "limit" }))
+    assert.is_nil(words.nearest("lixxx", { "limit" }))
     assert.equal("first", words.nearest("firts", { "first", "fires" }))
     assert.is_nil(words.nearest("abc", { "xyz" }))
     assert.is_nil(words.nearest("x", {}))
     assert.truthy(words.unknown("a", { "xyz", "uvw" }, "option"):find("(known: xyz, uvw)", 1, true))
     assert.truthy(words.unknown(5, { "xyz" }, "option"):find("unknown option '5'", 1, true))
-    assert.same({ "a", "b", "c" }, words.names { c = 1, a = 1, b = 1 })
+    assert.equal("a b c d e f g h", table.concat(words.names { c = 1, a = 1, g = 1, b = 1, h = 1, e = 1, d = 1, f = 1 }, " "))
   end)
 
   it("are checked", function()
@@ -169,6 +171,13 @@ describe("client:request", function()
       assert.truthy(raised(function() return (client:request("POST", "/x",
         { json = value })) end):find("json cannot be written", 1, true))
     end
+  end)
+
+  it("carries the token, and renews it", function()
+    local client, driver = with_credentials { TOKEN, answer(401), TOKEN, answer(200, "") }
+    assert(client:request("POST", "/x"))
+    assert.equal("Bearer dummy-token-1", script.header(driver.requests[2], "Authorization"))
+    assert.equal(4, #driver.requests)
   end)
 
   it("repeats only a GET", function()
@@ -347,6 +356,29 @@ describe("what a program's own functions raise", function()
     assert.equal("save returned nothing", events.token_store.message)
     client = with_credentials({ TOKEN, answer(200, CHAT) }, { token_store = store })
     assert(client:get_chat("c"))
+  end)
+end)
+
+describe("time", function()
+  it("that a token store takes is part of the call's", function()
+    local driver
+    local store = { save = function() return true end }
+    function store.load() driver.clock = driver.clock + 4 end
+    local client
+    client, driver = with_credentials({ TOKEN, answer(200, CHAT) }, { token_store = store })
+    assert(client:get_chat("c"))
+    assert.is_true(driver.requests[1].timeout <= 6)
+  end)
+end)
+
+describe("closing a client twice", function()
+  it("closes its driver once", function()
+    local count, driver = 0, script.driver {}
+    driver.close = function() count = count + 1 end
+    local client = avito.client { access_token = "dummy", io = { new = function() return driver end } }
+    client:close()
+    client:close()
+    assert.equal(1, count)
   end)
 end)
 

@@ -127,7 +127,7 @@ describe("an address", function()
       "http://127.0.0",
     "http://127.0.0.", "http://127.0.0.1.", "http://127.0.0.1.1", "http://127..0.1", "http://127.0.0.a", "http://127.0.0.1234",
     "http://127.0.0-1", "http://128.0.0.1", "http://12.0.0.1", "http://0127.0.0.1", "http://127", "http://a.0.0.1",
-    "http://1270.0.1", "http://[127.0.0.1]", "http:// 127.0.0.1", "" } do
+    "http://1270.0.1", "http://127.0.0.0001", "https://a/ b", "https://a/ы", "http://[127.0.0.1]", "http:// 127.0.0.1", "" } do
     it(("may not be %q"):format(url), function() assert.is_false(base_url(url)) end)
   end
 
@@ -136,6 +136,20 @@ describe("an address", function()
       assert.is_false(base_url(url), url)
     end
     assert.is_true(base_url "http://127.0.250.199")
+  end)
+
+  it("that the API has given out is looked at in the same way", function()
+    local shared = core.session { base_url = "https://a", access_token = "dummy", seed = "x" }
+    for _, url in ipairs { "https://a/\r\nX: y", "https://a/\0", "https://a/\127", "https://a/ b", "http://a/",
+      "file:///etc/passwd", "//a" } do
+      local step, err = shared:download(url, 0):next(0)
+      assert.equal("fail", step, url)
+      assert.truthy(err.fields.url)
+    end
+    local step, request = shared:download("https://a/v?x=1", 0):next(0)
+    assert.equal("send", step)
+    assert.equal("identity", header(request, "Accept-Encoding"))
+    assert.is_nil(header(request, "Authorization"))
   end)
 
   it("loses the slashes at its end, and keeps its path", function()
@@ -443,69 +457,5 @@ describe("core.session", function()
     assert.has_error(function() getmetatable(op).__tostring(shared) end)
     assert.equal("avito_messenger.operation (get_chat)", tostring(op))
     assert.has_error(function() shared:operation("get_chatz", 0) end)
-  end)
-end)
-
-describe("a private file", function()
-  local path
-
-  before_each(function()
-    path = os.tmpname()
-    os.remove(path)
-  end)
-
-  after_each(function()
-    os.remove(path)
-    os.remove(path .. ".target")
-  end)
-
-  it("is not locked through a link", function()
-    os.execute(("ln -s %s.target %s"):format(path, path))
-    local lock, message = core.lock_file(path)
-    assert.is_nil(lock)
-    assert.truthy(message:find(path, 1, true))
-    assert.is_nil((io.open(path .. ".target")))
-  end)
-
-  it("of any length is written whole", function()
-    for _, length in ipairs { 0, 1, 1000000 } do
-      assert.is_true(core.write_private(path, ("x"):rep(length)))
-      local file = assert(io.open(path, "rb"))
-      assert.equal(length, #file:read "*a")
-      file:close()
-    end
-  end)
-
-  it("leaves nothing behind where it cannot take its place", function()
-    os.execute("mkdir " .. path)
-    local ok, message = core.write_private(path, "x")
-    local found = io.popen("ls -d " .. path .. "*"):read "*a"
-    os.execute("rmdir " .. path)
-    assert.is_nil(ok)
-    assert.truthy(message:find(path, 1, true))
-    assert.equal(path .. "\n", found)
-  end)
-
-  it("may have no directory in its name", function()
-    local name = "avito-guards-" .. path:match("[^/]*$")
-    assert.is_true(core.write_private(name, "x"))
-    assert.is_true(os.remove(name))
-  end)
-
-  it("is unlocked by the collector, and only once by hand", function()
-    local lock = core.lock_file(path)
-    assert.is_userdata(lock)
-    assert.is_false(core.lock_file(path))
-    lock = nil -- luacheck: ignore
-    collectgarbage()
-    collectgarbage()
-    lock = core.lock_file(path)
-    assert.is_userdata(lock)
-    lock:unlock()
-    local second = core.lock_file(path)
-    lock:unlock()
-    assert.is_false(core.lock_file(path))
-    second:unlock()
-    assert.has_error(function() lock.unlock(io.stdout) end)
   end)
 end)
