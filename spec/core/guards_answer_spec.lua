@@ -187,6 +187,18 @@ describe("the retry quota", function()
     for _ = 1, 1000 do client:get_chat("c") end
     assert.is_true(#driver.requests > 1030, #driver.requests .. " requests")
   end)
+
+  it("does not grow with answers that ask for less", function()
+    local client, driver = make(function() return answer(429) end)
+    for _ = 1, 1000 do client:get_chat("c") end
+    assert.is_true(#driver.requests < 1100, #driver.requests .. " requests")
+  end)
+
+  it("lets a single retry be one", function()
+    local client, driver = make({ answer(503), answer(503) }, { retries = 1 })
+    assert.is_nil((client:get_chat("c")))
+    assert.equal(2, #driver.requests)
+  end)
 end)
 
 describe("an answer", function()
@@ -276,6 +288,7 @@ describe("an error", function()
     assert.equal(1, #driver.requests)
     assert.equal("forbidden", of(403, '{"message":"no token for you"}').kind)
     assert.equal("auth", of(403, '{"message":"the Access Token is bad"}').kind)
+    assert.truthy(of(403, '{"message":"the Access Token is bad"}').hint:find("access_token"))
     assert.equal("invalid", of(400, '{"message":"the access token is bad"}').kind)
   end)
 
@@ -339,6 +352,11 @@ describe("a good answer", function()
     assert.equal("decode", err.kind)
   end)
 
+  it("is read as JSON whatever it is called, where JSON was promised", function()
+    local chat = outcome(answer(200, CHAT, { ["Content-Type"] = "text/plain" }), "get_chat", "c")
+    assert.same({ id = "c1" }, chat)
+  end)
+
   it("may have its list bare, in an object, or with a meta that is none", function()
     for _, body in ipairs { '[{"id":"a"}]', ' \t\r\n[{"id":"a"}]', '{"chats":[{"id":"a"}]}', '{"chats":[{"id":"a"}],"meta":5}' } do
       local chats, meta = outcome(answer(200, body), "get_chats")
@@ -359,6 +377,7 @@ describe("looking the account up", function()
       local client, driver = make({ answer(200, body) }, { user_id = false })
       local _, err = client:send_message("c", "x")
       assert.equal("decode", err.kind, body)
+      assert.truthy(body ~= "{}" or err.hint:find("user_id"))
       assert.is_false(err.dispatched)
       assert.equal(1, #driver.requests)
     end

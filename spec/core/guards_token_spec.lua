@@ -201,6 +201,43 @@ describe("a store", function()
     tokens.lock = nil
   end)
 
+  it("that has not got a new refresh token yet is waited for while another process has its lock", function()
+    local full, busy = true, 0
+    local tokens = store { save = function() return not full or nil, "disk full" end, lock = function()
+      busy = busy - 1
+      return busy < 0 and { unlock = function() end }
+    end }
+    local client, driver = with_credentials({ TOKEN, answer(200, CHAT) }, { token_store = tokens,
+      refresh_token = "dummy-refresh-0" })
+    assert.is_nil((client:get_chat("c")))
+    full, busy, tokens.calls = false, 2, {}
+    assert(client:get_chat("c"))
+    assert.same({ "lock", "lock", "lock", "save" }, tokens.calls)
+    assert.equal(2, #driver.waits)
+  end)
+
+  it("gives its lock back before anything is sent, also where it had no newer token", function()
+    local tokens = store { load = function() return { access_token = "dummy-stored", expires_at = 1700001000 + 100 } end }
+    local client, driver = make(function()
+      tokens.calls[#tokens.calls + 1] = "send"
+      return #tokens.calls == 1 and answer(401) or answer(200, CHAT)
+    end, { token_store = tokens })
+    assert(client:get_chat("c"))
+    assert.same({ "send", "lock", "load", "unlock", "send" }, tokens.calls)
+    tokens.calls = { "again" }
+    driver.clock = driver.clock + 95
+    assert(client:get_chat("c"))
+    assert.same({ "again", "lock", "load", "unlock", "send" }, tokens.calls)
+  end)
+
+  it("keeps the scope where the server does not repeat it", function()
+    local saved
+    local tokens = store { load = function() return { refresh_token = "dummy-old", scope = "messenger:read" } end,
+      save = function(new) saved = new return true end }
+    assert(with_credentials({ TOKEN, answer(200, CHAT) }, { token_store = tokens }):get_chat("c"))
+    assert.equal("messenger:read", saved.scope)
+  end)
+
   it("without a lock gets it once more too", function()
     local full = true
     local tokens = store { save = function() return not full or nil, "disk full" end }
@@ -245,6 +282,30 @@ describe("calls that share a session", function()
     assert.equal("token", again.purpose)
   end)
 
+  it("wait for a renewal however often the collector runs", function()
+    local shared = session()
+    local first = shared:operation("get_chat", 0, "a")
+    assert.equal("send", (first:next(0)))
+    for _ = 1, 3 do
+      collectgarbage()
+      assert.equal("wait", (shared:operation("get_chat", 0, "b"):next(0)))
+    end
+    first:feed(0, 0, TOKEN)
+    assert.equal("send", (first:next(0)))
+  end)
+
+  it("wait for a renewal though one before it failed", function()
+    local shared = session()
+    local first = shared:operation("get_chat", 0, "a")
+    first:next(0)
+    first:feed(0, 0, answer(401))
+    assert.equal("fail", (first:next(0)))
+    assert.equal("send", (shared:operation("get_chat", 0, "b"):next(0)))
+    local third = shared:operation("get_chat", 0, "c")
+    assert.equal("wait", (third:next(0)))
+    assert.equal("wait", (third:next(0.02)))
+  end)
+
   it("have waits that no other session has", function()
     local function wait(seed)
       local op = session { access_token = "dummy", seed = seed }:operation("get_chat", 0, "a")
@@ -283,6 +344,13 @@ describe("a grant", function()
     assert.equal(1, #driver.requests)
   end)
 
+  it("is chosen anew for each renewal, also within one call", function()
+    local client, driver = with_credentials({ TOKEN, EXPIRED, TOKEN, answer(200, CHAT) }, { code = "dummy-code" })
+    assert(client:get_chat("c"))
+    assert.truthy(driver.requests[1].body:find("grant_type=authorization_code&", 1, true))
+    assert.truthy(driver.requests[3].body:find("grant_type=refresh_token&refresh_token=dummy-refresh-1&", 1, true))
+  end)
+
   it("that was refused gives way to the code", function()
     local client, driver = with_credentials({ answer(400, '{"error":"invalid_grant"}'), TOKEN, answer(200, CHAT) },
       { refresh_token = "dummy-refresh", code = "dummy-code" })
@@ -307,6 +375,20 @@ describe("a grant", function()
       assert.is_nil((client:get_chat("c")))
       assert(client:get_chat("c"))
       assert.truthy(driver.requests[2].body:find("refresh_token=dummy-refresh&", 1, true))
+    end
+  end)
+
+  it("that was refused in any of the ways servers do it is not shown again", function()
+    for _, refusal in ipairs { answer(400, ""), answer(401, "{}"), answer(200, '{"error":{"code":5}}'),
+      answer(403, '{"error":"invalid_grant"}') } do
+      for _, given in ipairs { { refresh_token = "dummy-refresh" }, { code = "dummy-code" } } do
+        local client, driver = with_credentials({ refusal }, given)
+        for _ = 1, 2 do
+          local _, err = client:get_chat("c")
+          assert.equal("auth", err.kind)
+        end
+        assert.equal(1, #driver.requests)
+      end
     end
   end)
 
