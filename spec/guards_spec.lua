@@ -165,9 +165,10 @@ describe("client:request", function()
     local client, driver = make { answer(200, "") }
     assert(client:request("POST", "/x", { json = false }))
     assert.equal("false", driver.requests[1].body)
-    local once = {}
+    local once, twice = {}, {}
     once.a = once
-    for _, value in ipairs { once } do
+    twice.a, twice.b = twice, twice
+    for _, value in ipairs { once, twice } do
       assert.truthy(raised(function() return (client:request("POST", "/x",
         { json = value })) end):find("json cannot be written", 1, true))
     end

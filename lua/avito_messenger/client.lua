@@ -44,7 +44,7 @@ local function closed(endpoint)
 end
 
 local function finish(self, operation, now)
-  return run.operation(operation, now, self.driver, self.token_store, self.on_event)
+  return run.operation(operation, now, self)
 end
 
 for _, row in ipairs(core.endpoints()) do
@@ -108,6 +108,9 @@ function methods:download_voice(voice_id, path, call_options)
   if type(path) ~= "string" then
     error(("download_voice: path must be a string, got %s"):format(type(path)), 2)
   end
+  if type(voice_id) ~= "string" then
+    error(("download_voice: voice_id must be a string, got %s"):format(type(voice_id)), 2)
+  end
   if self.closed then return closed("download_voice") end
   local started = self.driver:now()
   local operation = self.session:operation("get_voice_files", started, { voice_id }, call_options)
@@ -130,7 +133,16 @@ function methods:download_voice(voice_id, path, call_options)
   return true
 end
 
+local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local REQUEST_OPTIONS = { query = "table", json = "table|string|number|boolean", form = "table" }
+
+--- A number as its digits: an id must not arrive as 1e+15. Nil for what is none.
+local function digits(number)
+  if number ~= number or number - number ~= 0 then return nil end
+  if number % 1 == 0 and number >= -2 ^ 63 and number < 2 ^ 63 then return ("%d"):format(number) end
+  local short = ("%.14g"):format(number)
+  return tonumber(short) == number and short or ("%.17g"):format(number)
+end
 
 --- { name = value | list of values } as an encoded query, names in order.
 local function encode_query(where, values, level)
@@ -148,7 +160,9 @@ local function encode_query(where, values, level)
         error(("%s.%s must be a string, a number, a boolean or a list of them, got %s"):format(where, name, kind),
           level + 1)
       end
-      pairs_list[#pairs_list + 1] = { name, tostring(one) }
+      local text = kind == "number" and digits(one) or kind ~= "number" and tostring(one)
+      if not text then error(("%s.%s is %s, which is no number"):format(where, name, tostring(one)), level + 1) end
+      pairs_list[#pairs_list + 1] = { name, text }
     end
   end
   return core.encode_query(pairs_list)
@@ -163,6 +177,10 @@ end
 ---@return avito_messenger.Error?
 function methods:request(method, path, request, call_options)
   if self.closed then return closed("request") end
+  if not METHODS[method] then
+    error(("request: method must be GET, POST, PUT, PATCH or DELETE, got %s"):format(tostring(method)), 2)
+  end
+  if type(path) ~= "string" then error(("request: path must be a string, got %s"):format(type(path)), 2) end
   request = request or {}
   options.check("request", request, REQUEST_OPTIONS, 2)
   local query = request.query and encode_query("request: query", request.query, 2)

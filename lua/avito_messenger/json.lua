@@ -7,6 +7,7 @@ local core = require "avito_messenger.core"
 
 local json = {}
 
+local MAX_DEPTH = 64
 local encoder
 -- Stand for what lua-cjson 2.1.0 cannot write, an empty array and a number of more than 14 digits, and are replaced in its
 -- output. They cannot come from outside: they hold an address of this process.
@@ -23,21 +24,22 @@ local function cjson()
     encoder = library.new()
     encoder.encode_invalid_numbers(false)
     encoder.encode_sparse_array(false)
-    encoder.encode_max_depth(64)
+    encoder.encode_max_depth(MAX_DEPTH)
   end
   return encoder
 end
 
---- The value with every number that would lose digits replaced. Deeper than the encoder goes there is nothing to keep.
+--- The value with every number that would lose digits replaced.
 local function exact(value, depth)
   if type(value) == "number" then
     if value ~= value or value - value ~= 0 then return value end -- refused by the encoder
     if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then
-      return math.abs(value) < 1e14 and value or NUMBER .. ("%d"):format(value)
+      return value > -1e14 and value < 1e14 and value or NUMBER .. ("%d"):format(value)
     end
     return tonumber(("%.14g"):format(value)) == value and value or NUMBER .. ("%.17g"):format(value)
   end
-  if type(value) ~= "table" or depth > 64 then return value end
+  if type(value) ~= "table" then return value end
+  if depth > MAX_DEPTH then error(("it nests deeper than %d, or holds itself"):format(MAX_DEPTH), 0) end
   local copy = {}
   for key, member in pairs(value) do copy[key] = exact(member, depth + 1) end
   return copy
@@ -63,7 +65,8 @@ end
 ---@return string? text
 ---@return string? message why the value has no JSON form
 function json.encode(value)
-  local ok, text = pcall(cjson().encode, exact(value, 1))
+  local encode = cjson().encode
+  local ok, text = pcall(function() return encode(exact(value, 1)) end)
   if not ok then return nil, tostring(text) end
   text = text:gsub("\\/", "/") -- lua-cjson escapes slashes; it need not
   return (text:gsub('"' .. EMPTY .. '"', "[]"):gsub('"' .. NUMBER .. '([^"]+)"', "%1"))

@@ -31,7 +31,8 @@ local function advance(self)
   end
   local fresh = {}
   for _, element in ipairs(list) do
-    local id = element.id
+    local id
+    if type(element) == "table" then id = element.id end
     if id == nil or not self.seen[id] then
       if id ~= nil then self.seen[id] = true end
       fresh[#fresh + 1] = element

@@ -1,11 +1,17 @@
 --- Carrying an operation out: the core says what to do next, the driver does it. The same for every driver.
 local run = {}
 
+--- Whatever was raised, as text: also what cannot say what it is.
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "a " .. type(problem)
+end
+
 --- A handler that raises must not make a message that was sent look like one that was not.
 local function report(on_event, event)
   local ok, problem = pcall(on_event, event)
   if not ok then
-    io.stderr:write("avito_messenger: on_event raised: ", tostring(problem), "\n")
+    io.stderr:write("avito_messenger: on_event raised: ", text_of(problem), "\n")
   end
 end
 
@@ -20,7 +26,7 @@ local function request_event(operation, request, attempt, response, seconds)
     bytes = response.body and #response.body,
     error = response.error,
     message = response.message,
-    dispatched = response.error == nil or response.dispatched,
+    dispatched = response.error == nil or response.dispatched ~= false,
     seconds = seconds,
   }
 end
@@ -28,7 +34,7 @@ end
 --- Calls a function of the token store; what it raises is a reason like another.
 local function ask(fn, ...)
   local ok, value, message = pcall(fn, ...)
-  if not ok then return nil, tostring(value) end
+  if not ok then return nil, text_of(value) end
   return value, message
 end
 
@@ -41,17 +47,11 @@ local function save(store, tokens, on_event)
   return ok, message
 end
 
---- Carries out the operation and returns its value and meta, or nil and the error.
----@param operation table
----@param now number the driver's monotonic time
----@param driver table
----@param store? avito_messenger.TokenStore
----@param on_event? fun(event: avito_messenger.Event)
----@return any value
----@return any meta_or_error
-function run.operation(operation, now, driver, store, on_event)
-  local last, lock, message -- the last request, for events; the store's lock while it is held
+local function steps(operation, now, client, held)
+  local driver, store, on_event = client.driver, client.token_store, client.on_event
+  local last -- the last request, for events
   while true do
+    if client.closed then operation:cancel("the client is closed") end
     local step, a, b = operation:next(now)
     if step == "send" then
       local started = now
@@ -76,13 +76,13 @@ function run.operation(operation, now, driver, store, on_event)
       driver:sleep(a)
       now = driver:now()
     else
-      local value
+      local value, message
       if step == "lock" then
-        lock, message = ask(store.lock)
-        value = lock and true or lock
+        held.lock, message = ask(store.lock)
+        value = held.lock and true or held.lock
       elseif step == "unlock" then
-        if lock then ask(lock.unlock, lock) end
-        lock = nil
+        if held.lock then ask(held.lock.unlock, held.lock) end
+        held.lock = nil
       elseif step == "load" then
         value, message = ask(store.load)
       else
@@ -92,6 +92,22 @@ function run.operation(operation, now, driver, store, on_event)
       operation:feed(now, driver:time(), value, message)
     end
   end
+end
+
+--- Carries out the operation and returns its value and meta, or nil and the error.
+---@param operation table
+---@param now number the driver's monotonic time
+---@param client { driver: table, token_store?: avito_messenger.TokenStore, on_event?: function, closed?: boolean }
+---@return any value
+---@return any meta_or_error
+function run.operation(operation, now, client)
+  local held = client.token_store and {} -- the store's lock
+  local ok, value, more = pcall(steps, operation, now, client, held)
+  if ok then return value, more end
+  -- An interrupt, or a driver that raised: neither the lock nor the renewal may wait for the collector.
+  operation:cancel()
+  if held and held.lock then ask(held.lock.unlock, held.lock) end
+  error(value, 0)
 end
 
 ---@class avito_messenger.Event

@@ -94,6 +94,14 @@ describe("a call that goes wrong", function()
       assert.is_nil((err.message .. (err.body or "")):find("canary", 1, true))
     end
   end)
+
+  it("as a download with options that are refused is an error like another", function()
+    for _, options in ipairs { { timeout = 0 }, { retries = 11 }, { user_id = 0 }, { headers = { A = "\n" } } } do
+      local step, err = session():download("https://cdn.example/v", 0, options):next(0)
+      assert.equal("fail", step)
+      assert.equal("invalid", err.kind)
+    end
+  end)
 end)
 
 describe("a request", function()

@@ -378,6 +378,14 @@ describe("a grant", function()
     end
   end)
 
+  it("that the server itself gave is not shown when it repeats it", function()
+    local client = with_credentials({ answer(200, '{"access_token":"dummy-token-1","refresh_token":"canary-refresh"}'), EXPIRED,
+      answer(400, '{"error":"invalid_grant","error_description":"canary-refresh is spent"}') }, { code = "dummy-code" })
+    local _, err = client:get_chat("c")
+    assert.equal("invalid_grant", err.code)
+    assert.is_nil(tostring(err):find("canary", 1, true))
+  end)
+
   it("that was refused in any of the ways servers do it is not shown again", function()
     for _, refusal in ipairs { answer(400, ""), answer(401, "{}"), answer(200, '{"error":{"code":5}}'),
       answer(403, '{"error":"invalid_grant"}') } do

@@ -379,7 +379,7 @@ describe("calls at the same time", function()
     for i = 1, 100 do
       local step, err = others[i]:next(0.1)
       assert.equal("fail", step)
-      assert.equal(failed, err)
+      assert.same(failed, err)
     end
     assert.equal("send", (shared:operation("get_chat", 1, "c"):next(1))) -- a later call tries again
   end)

@@ -40,17 +40,35 @@ static bool says_not_ok(lua_State *L, int object)
   return not_ok;
 }
 
-/* A null member is left out by the decoder; servers write null for an empty list. Is the member named at all? */
-static bool names_member(const struct avito_response *response, const char *key)
+/* A null member is left out by the decoder; servers write null for an empty list. Is the member there, and null? */
+static bool names_null(const struct avito_response *response, const char *key)
 {
   size_t length = strlen(key);
   const char *at = response->body;
   const char *end = at + response->body_length;
   while ((at = memchr(at, '"', (size_t)(end - at))) != NULL && (size_t)(end - ++at) > length) {
     if (memcmp(at, key, length) == 0 && at[length] == '"') {
-      return true;
+      const char *colon = at + length + 1;
+      colon += strspn(colon, " \t\r\n");
+      if (*colon == ':' && strncmp(colon + 1 + strspn(colon + 1, " \t\r\n"), "null", 4) == 0) {
+        return true;
+      }
     }
   }
+  return false;
+}
+
+/* Is the value on top a table without keys by name? */
+static bool is_list(lua_State *L)
+{
+  if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) > 0) {
+    return lua_type(L, -1) == LUA_TTABLE;
+  }
+  lua_pushnil(L);
+  if (lua_next(L, -2) == 0) {
+    return true;
+  }
+  lua_pop(L, 2);
   return false;
 }
 
@@ -58,7 +76,7 @@ static bool read_list(lua_State *L, const struct avito_response *response, const
 {
   int answer = lua_gettop(L);
   lua_getfield(L, answer, key); /* answer list */
-  if (lua_type(L, -1) == LUA_TTABLE) {
+  if (is_list(L)) {
     lua_getfield(L, answer, "meta"); /* answer list meta */
     if (lua_type(L, -1) != LUA_TTABLE) {
       lua_pop(L, 1);
@@ -73,7 +91,7 @@ static bool read_list(lua_State *L, const struct avito_response *response, const
     return true;
   }
   lua_pop(L, 1); /* - */
-  if (names_member(response, key)) {
+  if (names_null(response, key)) {
     lua_newtable(L);
     lua_newtable(L); /* list meta */
     return true;
@@ -158,7 +176,7 @@ bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *r
     lua_remove(L, -2);               /* map */
     if (lua_type(L, -1) != LUA_TTABLE) {
       lua_pop(L, 1); /* - */
-      if (!names_member(response, answer_key)) {
+      if (!names_null(response, answer_key)) {
         lua_pushfstring(L, "the answer is not what was expected: no object \"%s\"", answer_key);
         return unreadable(L, response, name);
       }

@@ -70,6 +70,13 @@ bool avito_to_integer(lua_State *L, int index, int64_t *value)
   return true;
 }
 
+void avito_push_member(lua_State *L, int index, const char *name)
+{
+  index = lua_absindex(L, index);
+  lua_pushstring(L, name); /* name */
+  lua_rawget(L, index);    /* value */
+}
+
 void avito_push_id(lua_State *L, int64_t id)
 {
   char digits[24];

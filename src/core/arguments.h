@@ -17,6 +17,10 @@ int avito_misuse(lua_State *L, const char *where, const char *format, ...) __att
  * False for anything else and for what does not fit. [-0, +0, -] */
 bool avito_to_integer(lua_State *L, int index, int64_t *value);
 
+/* Pushes a member of a table as it is, without metamethods: one that made another call would change the request that is
+ * being made. [-0, +1, m] */
+void avito_push_member(lua_State *L, int index, const char *name);
+
 /* Pushes the decimal string of an id. [-0, +1, m] */
 void avito_push_id(lua_State *L, int64_t id);
 

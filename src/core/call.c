@@ -149,7 +149,7 @@ static bool read_call_options(lua_State *L, const char *where, int index, struct
     lua_pop(L, 1); /* key */
   }
   if (headers) {
-    lua_getfield(L, index, "headers"); /* headers */
+    avito_push_member(L, index, "headers"); /* headers */
     return read_headers(L, where, options);
   }
   lua_pushnil(L); /* nil */
@@ -207,27 +207,25 @@ static bool has_account(const struct avito_endpoint *endpoint)
   return false;
 }
 
-static void begin_url(lua_State *L, struct avito_session *session)
+static void add_base_url(lua_State *L, struct avito_buffer *url)
 {
   size_t length;
-  avito_buffer_reset(L, &session->url);
-  avito_buffer_reset(L, &session->body);
   avito_session_get(L, 1, AVITO_SLOT_BASE_URL); /* base */
   const char *base = lua_tolstring(L, -1, &length);
-  avito_buffer_add(L, &session->url, base, length);
+  avito_buffer_add(L, url, base, length);
   lua_pop(L, 1); /* - */
 }
 
-/* Stores the URL and the body the scratch buffers hold. [-0, +0, m] */
-static void keep_request(lua_State *L, int op, struct avito_session *session, const char *content_type,
-                         const char *boundary)
+/* Stores the URL. [-0, +0, m] */
+static void keep_url(lua_State *L, int op, const struct avito_buffer *url)
 {
-  avito_buffer_push(L, &session->url);
+  avito_buffer_push(L, url);
   avito_op_set(L, op, AVITO_OP_URL);
-  if (content_type == NULL) {
-    return;
-  }
-  avito_buffer_push(L, &session->body);
+}
+
+/* Stores the body on top and its type. [-1, +0, m] */
+static void keep_body(lua_State *L, int op, const char *content_type, const char *boundary)
+{
   avito_op_set(L, op, AVITO_OP_BODY);
   if (strcmp(content_type, "application/json") == 0) {
     lua_pushliteral(L, "Content-Type: application/json");
@@ -237,7 +235,6 @@ static void keep_request(lua_State *L, int op, struct avito_session *session, co
     lua_pushfstring(L, "Content-Type: %s", content_type);
   }
   avito_op_set(L, op, AVITO_OP_TYPE);
-  avito_buffer_reset(L, &session->body); /* an image need not be held twice */
 }
 
 /* session:operation(name, now, …arguments…, call_options) -> operation */
@@ -256,11 +253,7 @@ static int session_operation(lua_State *L)
     avito_session_boundary(session, boundary);
   }
   struct call_options options = default_options(session);
-  struct avito_request request = {.endpoint = endpoint,
-                                  .url = &session->url,
-                                  .body = &session->body,
-                                  .boundary = boundary,
-                                  .repeat_keys = session->repeat_keys};
+  struct avito_request request = {.endpoint = endpoint, .boundary = boundary, .repeat_keys = session->repeat_keys};
   int given = lua_gettop(L);
   int last = avito_request_arity(endpoint) + 4; /* the index of the call options */
   if (given > last) {
@@ -287,15 +280,24 @@ static int session_operation(lua_State *L)
   operation->own_purpose = AVITO_CALL;
   operation->needs_token = true;
   operation->needs_user = has_account(endpoint) && request.user_id == NULL;
-  begin_url(L, session);
-  if (!avito_request_build(L, &request, 4)) { /* lines op message */
+  struct avito_scratch *scratch = avito_scratch_take(L, 1); /* lines op scratch */
+  request.url = &scratch->url;
+  request.body = &scratch->body;
+  add_base_url(L, request.url);
+  if (!avito_request_build(L, &request, 4)) { /* lines op scratch message */
     make_invalid(L, op, endpoint->name, request.invalid);
-    lua_settop(L, op);
-    return 1;
+    fine = false;
+  } else if (fine) {
+    keep_url(L, op, request.url);
+    if (request.content_type != NULL) {
+      avito_buffer_push(L, request.body);
+      keep_body(L, op, request.content_type, boundary);
+    }
   }
-  lua_settop(L, op);
-  if (fine) {
-    keep_request(L, op, session, request.content_type, boundary);
+  lua_settop(L, op + 1);
+  avito_scratch_give(L, 1); /* lines op */
+  if (operation->end != AVITO_RUNNING) {
+    return 1;
   }
   lua_pushvalue(L, lines); /* lines op lines */
   start(L, op, session, &options, endpoint->name, now);
@@ -348,8 +350,7 @@ static int session_request(lua_State *L)
   struct call_options options = default_options(session);
   lua_pushfstring(L, "%s %s", method, path); /* name */
   const char *name = lua_tostring(L, -1);
-  bool fine = read_call_options(L, "request", 8, &options); /* name lines */
-  (void)fine;
+  read_call_options(L, "request", 8, &options);                /* name lines */
   struct avito_operation *operation = push_operation(L, name); /* name lines op */
   int op = lua_gettop(L);
   operation->method = method;
@@ -363,21 +364,26 @@ static int session_request(lua_State *L)
     make_invalid(L, op, name, "path");
     return 1;
   }
-  begin_url(L, session);
-  avito_buffer_add(L, &session->url, path, length);
+  struct avito_buffer *url = &avito_scratch_take(L, 1)->url; /* name lines op scratch */
+  add_base_url(L, url);
+  avito_buffer_add(L, url, path, length);
   const char *query = luaL_optlstring(L, 5, "", &length);
   if (length > 0) {
-    avito_buffer_add_char(L, &session->url, '?');
-    avito_buffer_add(L, &session->url, query, length);
+    avito_buffer_add_char(L, url, '?');
+    avito_buffer_add(L, url, query, length);
   }
-  const char *body = luaL_optlstring(L, 6, "", &length);
-  avito_buffer_add(L, &session->body, body, length);
-  if (session->url.length > AVITO_MAX_URL) {
-    lua_pushfstring(L, "the URL has %d bytes; at most %d are allowed", (int)session->url.length, AVITO_MAX_URL);
+  size_t url_length = url->length;
+  keep_url(L, op, url);
+  avito_scratch_give(L, 1); /* name lines op */
+  if (url_length > AVITO_MAX_URL) {
+    lua_pushfstring(L, "the URL has %d bytes; at most %d are allowed", (int)url_length, AVITO_MAX_URL);
     make_invalid(L, op, name, "query");
     return 1;
   }
-  keep_request(L, op, session, content_type, "");
+  if (content_type != NULL) {
+    lua_pushvalue(L, 6);
+    keep_body(L, op, content_type, "");
+  }
   lua_pushvalue(L, op - 1); /* name lines op lines */
   start(L, op, session, &options, name, now);
   return 1;
@@ -393,8 +399,9 @@ static int session_download(lua_State *L)
   double now = luaL_checknumber(L, 3);
   struct call_options options = default_options(session);
   lua_settop(L, 4);
-  read_call_options(L, "download", 4, &options);                     /* lines */
+  read_call_options(L, "download", 4, &options);                     /* …, lines or a message */
   struct avito_operation *operation = push_operation(L, "download"); /* lines op */
+  int op = lua_gettop(L);
   operation->method = "GET";
   operation->answer = AVITO_ANSWER_BYTES;
   operation->repeat = AVITO_SAFE;
@@ -402,13 +409,13 @@ static int session_download(lua_State *L)
   const char *problem = avito_url_problem(url, length);
   if (problem != NULL || length > AVITO_MAX_URL) {
     lua_pushfstring(L, "the download address %s", problem != NULL ? problem : "is too long");
-    make_invalid(L, 6, "download", "url");
+    make_invalid(L, op, "download", "url");
     return 1;
   }
   lua_pushvalue(L, 2);
-  avito_op_set(L, 6, AVITO_OP_URL);
-  lua_pushvalue(L, 5); /* lines op lines */
-  start(L, 6, session, &options, "download", now);
+  avito_op_set(L, op, AVITO_OP_URL);
+  lua_pushvalue(L, op - 1); /* lines op lines */
+  start(L, op, session, &options, "download", now);
   return 1;
 }
 

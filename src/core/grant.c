@@ -76,10 +76,9 @@ static void add_field(lua_State *L, struct avito_buffer *body, int session, cons
 int avito_grant_send(lua_State *L, int op, double now)
 {
   struct avito_operation *operation = operation_at(L, op);
-  struct avito_session *session = avito_op_session(L, op); /* session */
+  avito_op_session(L, op); /* session */
   int index = lua_gettop(L);
-  struct avito_buffer *body = &session->body;
-  avito_buffer_reset(L, body);
+  struct avito_buffer *body = &avito_scratch_take(L, index)->body; /* session scratch */
   avito_buffer_add_string(L, body, "grant_type=");
   switch (operation->grant) {
   case AVITO_GRANT_CLIENT:
@@ -97,12 +96,14 @@ int avito_grant_send(lua_State *L, int op, double now)
   }
   add_field(L, body, index, "client_id", AVITO_SLOT_CLIENT_ID);
   add_field(L, body, index, "client_secret", AVITO_SLOT_CLIENT_SECRET);
-  avito_session_get(L, index, AVITO_SLOT_BASE_URL); /* session base */
+  avito_session_get(L, index, AVITO_SLOT_BASE_URL); /* session scratch base */
   lua_pushliteral(L, "/token");
-  lua_concat(L, 2);           /* session url */
-  avito_buffer_push(L, body); /* session url body */
-  avito_buffer_reset(L, body);
-  lua_remove(L, index); /* url body */
+  lua_concat(L, 2);           /* session scratch url */
+  avito_buffer_push(L, body); /* session scratch url body */
+  lua_pushvalue(L, index + 1);
+  avito_scratch_give(L, index);
+  lua_remove(L, index + 1); /* session url body */
+  lua_remove(L, index);     /* url body */
   return avito_op_send(L, op, "POST", AVITO_TOKEN, "Content-Type: application/x-www-form-urlencoded", false, now);
 }
 
@@ -161,7 +162,7 @@ bool avito_grant_take(lua_State *L, int op, int session_index, double now, doubl
     }
     avito_session_get(L, session_index, AVITO_SLOT_REFRESH);
   }
-  session->unsaved = session->has_store && !lua_isnil(L, -1);
+  bool unsaved = session->has_store && !lua_isnil(L, -1);
   lua_setfield(L, -2, "refresh_token");       /* answer access tokens */
   if (avito_push_token(L, answer, "scope")) { /* answer access tokens scope */
     lua_pushvalue(L, -1);
@@ -172,18 +173,31 @@ bool avito_grant_take(lua_State *L, int op, int session_index, double now, doubl
   }
   lua_setfield(L, -2, "scope");                              /* answer access tokens */
   avito_session_set(L, session_index, AVITO_SLOT_TOKENS);    /* answer access */
+  session->unsaved = unsaved;                                /* only now: before, there was nothing new to save */
   avito_session_set_access(L, session_index, now, lifetime); /* answer */
   lua_pop(L, 1);
   return true;
 }
 
+/* Is it about the grant that it is refused, or about something else in between, such as a filter at the edge? */
+static bool names_grant(lua_State *L, const struct avito_response *response)
+{
+  if (response->status < 300 || response->status == 400 || response->status == 401) {
+    return true;
+  }
+  lua_getfield(L, -1, "code");
+  bool named = lua_type(L, -1) == LUA_TSTRING;
+  lua_pop(L, 1);
+  return named;
+}
+
 /* After an answer that grants nothing, error on top: is there another grant to try? */
-bool avito_grant_refused(lua_State *L, int op, int session_index)
+bool avito_grant_refused(lua_State *L, int op, int session_index, const struct avito_response *response)
 {
   struct avito_operation *operation = operation_at(L, op);
   struct avito_session *session = lua_touserdata(L, session_index);
   enum avito_grant refused = operation->grant;
-  if (refused == AVITO_GRANT_CLIENT) {
+  if (refused == AVITO_GRANT_CLIENT || !names_grant(L, response)) {
     return false;
   }
   spend_grant(L, session, session_index, refused);
@@ -198,10 +212,9 @@ void avito_grant_error(lua_State *L, int op, int decoder, const struct avito_res
   avito_op_get(L, op, AVITO_OP_NAME);                                              /* name */
   avito_error_from_answer(L, decoder, response, lua_tostring(L, -1), retry_after); /* name err */
   lua_remove(L, -2);                                                               /* err */
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "dispatched"); /* the call's own request has not left */
   lua_pushnil(L);
   lua_setfield(L, -2, "body");
+  avito_op_hide_secrets(L, op, lua_gettop(L)); /* before the grant is spent and forgotten */
 }
 
 /* Does the answer say that the grant is refused for good? The error is on top; anything but a refusal may pass. */

@@ -26,8 +26,8 @@ void avito_grant_error(lua_State *L, int op, int decoder, const struct avito_res
 /* Does the answer, whose error is on top, refuse the grant for good? Anything but a refusal may pass. [-0, +0, m] */
 bool avito_grant_refuses(lua_State *L, const struct avito_response *response);
 
-/* The grant was refused: it is not shown again. Is there another to try? [-0, +0, m] */
-bool avito_grant_refused(lua_State *L, int op, int session);
+/* The answer, whose error is on top, refuses the grant: it is not shown again. Is there another to try? [-0, +0, m] */
+bool avito_grant_refused(lua_State *L, int op, int session, const struct avito_response *response);
 
 /* Pushes a member of a table when it is a string that can stand in a header: true; else nil. [-0, +1, m] */
 bool avito_push_token(lua_State *L, int object, const char *member);

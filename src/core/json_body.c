@@ -91,11 +91,11 @@ static void push_field(lua_State *L, struct avito_request *r, const struct avito
 {
   const char *dot = strchr(field->wire, '.');
   if (dot == NULL) {
-    lua_getfield(L, index, field->wire); /* value */
+    avito_push_member(L, index, field->wire); /* value */
     return;
   }
   lua_pushlstring(L, field->wire, (size_t)(dot - field->wire)); /* outer name */
-  lua_gettable(L, index);                                       /* outer */
+  lua_rawget(L, index);                                         /* outer */
   if (lua_isnil(L, -1)) {
     return; /* nil */
   }
@@ -103,8 +103,8 @@ static void push_field(lua_State *L, struct avito_request *r, const struct avito
     avito_misuse(L, r->endpoint->name, "%s.%.*s must be a table, got %s", p->name, (int)(dot - field->wire),
                  field->wire, luaL_typename(L, -1));
   }
-  lua_getfield(L, -1, dot + 1); /* outer value */
-  lua_remove(L, -2);            /* value */
+  avito_push_member(L, -1, dot + 1); /* outer value */
+  lua_remove(L, -2);                 /* value */
 }
 
 /* Raises for a key of the table at `index` that no field names; `outer` is the segment the table stands under. */

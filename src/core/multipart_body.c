@@ -50,8 +50,8 @@ bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct a
     }
     lua_pop(L, 1); /* key */
   }
-  lua_getfield(L, index, "data");     /* data */
-  lua_getfield(L, index, "filename"); /* data filename */
+  avito_push_member(L, index, "data");     /* data */
+  avito_push_member(L, index, "filename"); /* data filename */
   int data_index = lua_gettop(L) - 1;
   if (lua_type(L, data_index) != LUA_TSTRING) {
     avito_misuse(L, r->endpoint->name, "image.data must be a string, got %s", luaL_typename(L, data_index));

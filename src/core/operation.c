@@ -38,9 +38,28 @@ static void succeed(lua_State *L, int op, struct avito_operation *operation)
   operation->end = AVITO_DONE;
 }
 
+void avito_op_hide_secrets(lua_State *L, int op, int err)
+{
+  static const char *const fields[] = {"message", "code", "body"};
+  avito_op_get(L, op, AVITO_OP_SESSION); /* session */
+  int session = lua_gettop(L);
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    lua_getfield(L, err, fields[i]); /* session text */
+    if (lua_type(L, -1) == LUA_TSTRING && avito_session_has_secret(L, session, lua_gettop(L))) {
+      lua_pushliteral(L, "(not shown: it holds a secret)");
+      lua_setfield(L, err, fields[i]);
+    }
+    lua_pop(L, 1); /* session */
+  }
+  lua_pop(L, 1); /* - */
+}
+
 /* Ends the operation with the error on top. [-1, +0, m] */
 static void fail(lua_State *L, int op, struct avito_operation *operation)
 {
+  lua_pushboolean(L, operation->dispatched);
+  lua_setfield(L, -2, "dispatched");
+  avito_op_hide_secrets(L, op, lua_gettop(L));
   avito_token_abandon(L, op);
   avito_op_set(L, op, AVITO_OP_VALUE);
   operation->end = AVITO_FAILED;
@@ -87,10 +106,11 @@ static int op_next(lua_State *L)
   if (operation->awaits != AVITO_AWAITS_NOTHING) {
     return luaL_error(L, "operation: feed what came of the last step before asking for the next");
   }
-  if (operation->end == AVITO_RUNNING && now >= operation->deadline) {
+  /* New tokens are saved even then: the refresh token they came of is worth nothing any more. */
+  if (operation->end == AVITO_RUNNING && now >= operation->deadline && operation->renewal != AVITO_RENEWAL_SAVE) {
     fail_late(L, 1, operation);
   }
-  if (operation->locked && (operation->end != AVITO_RUNNING || operation->renewal == AVITO_RENEWAL_NONE)) {
+  if (operation->locked && operation->renewal == AVITO_RENEWAL_NONE) { /* also where the end has come */
     operation->awaits = AVITO_AWAITS_UNLOCK;
     lua_pushliteral(L, "unlock");
     return 1;
@@ -142,7 +162,7 @@ bool avito_op_retry(lua_State *L, int op, double retry_after, bool at_once, doub
   if (retry_after >= 0) {
     wait = retry_after + avito_session_random(session) * AVITO_BACKOFF_BASE;
   } else if (!at_once) {
-    int made = operation->attempts > 0 ? operation->attempts - 1 : 0;
+    int made = operation->attempts[operation->sent] - 1;
     wait = avito_session_random(session) * fmin(AVITO_BACKOFF_CAP, ldexp(AVITO_BACKOFF_BASE, made < 16 ? made : 16));
   }
   if (now + wait >= operation->deadline) {
@@ -168,10 +188,10 @@ static const char *response_string(lua_State *L, int response, const char *field
   return value;
 }
 
-static bool response_flag(lua_State *L, int response, const char *field)
+static bool response_flag(lua_State *L, int response, const char *field, bool otherwise)
 {
   lua_getfield(L, response, field);
-  bool flag = lua_toboolean(L, -1);
+  bool flag = lua_isnil(L, -1) ? otherwise : lua_toboolean(L, -1);
   lua_pop(L, 1);
   return flag;
 }
@@ -181,24 +201,24 @@ static void feed_failure(lua_State *L, int op, int response, double now)
 {
   static const char *const kinds[] = {"network", "timeout", "decode", "cancelled", NULL};
   struct avito_operation *operation = lua_touserdata(L, op);
-  bool dispatched = response_flag(L, response, "dispatched");
-  bool stale = response_flag(L, response, "stale");
+  bool dispatched = response_flag(L, response, "dispatched", true); /* unless it is known not to be */
+  bool stale = response_flag(L, response, "stale", false);
   bool own = operation->sent == operation->own_purpose;
   lua_getfield(L, response, "error"); /* kind */
   const char *kind = kinds[luaL_checkoption(L, -1, NULL, kinds)];
   size_t length;
   response_string(L, response, "message", &length);
   operation->dispatched = operation->dispatched || (own && dispatched);
-  lua_getfield(L, response, "message"); /* kind message */
-  make_error(L, op, kind);              /* kind err */
-  lua_remove(L, -2);                    /* err */
+  lua_getfield(L, response, "message");           /* kind message */
+  make_error(L, op, kind);                        /* kind err */
+  lua_remove(L, -2);                              /* err */
+  bool passes = kind[0] == 'n' || kind[0] == 't'; /* network, timeout */
   if (operation->sent == AVITO_TOKEN) {
-    if (kind[0] == 'c' || kind[0] == 'd' || !avito_token_unanswered(L, op, now)) {
+    if (kind[0] == 'c' || !avito_token_unanswered(L, op, passes, now)) {
       fail(L, op, operation);
     }
     return;
   }
-  bool passes = kind[0] == 'n' || kind[0] == 't'; /* network, timeout */
   bool harmless = !own || operation->repeat == AVITO_SAFE || !dispatched;
   if (!passes || !harmless || !avito_op_retry(L, op, -1, stale, now)) {
     fail(L, op, operation);
@@ -230,8 +250,6 @@ static void feed_success(lua_State *L, int op, int session, const struct avito_r
   const char *name = lua_tostring(L, -1);
   enum avito_answer answer = own ? operation->answer : AVITO_ANSWER_OBJECT;
   if (!avito_answer_read(L, decoder, response, answer, operation->answer_key, name)) { /* decoder name err */
-    lua_pushboolean(L, operation->dispatched);
-    lua_setfield(L, -2, "dispatched");
     fail(L, op, operation);
   } else if (own) { /* decoder name value meta */
     succeed(L, op, operation);
@@ -266,8 +284,6 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
       avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
   lua_replace(L, -3);                                                                            /* err name */
   lua_pop(L, 1);                                                                                 /* err */
-  lua_pushboolean(L, operation->dispatched);
-  lua_setfield(L, -2, "dispatched");
   if (operation->sent == AVITO_SELF && response->status == 403) {
     avito_error_hint(L,
                      "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");
@@ -297,7 +313,6 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   bool failed = !lua_isnil(L, -1);
   lua_pop(L, 1);
   if (failed) {
-    operation->awaits = AVITO_AWAITS_NOTHING;
     feed_failure(L, op, index, now);
     return;
   }
@@ -307,7 +322,6 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   lua_pop(L, 1);
   response.head = response_string(L, index, "head", &response.head_length);
   response.body = response_string(L, index, "body", &response.body_length);
-  operation->awaits = AVITO_AWAITS_NOTHING;
   avito_op_get(L, op, AVITO_OP_SESSION); /* session */
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);
@@ -340,9 +354,9 @@ static int op_feed(lua_State *L)
   }
   if (awaited == AVITO_AWAITS_RESPONSE) {
     feed_response(L, 1, 4, now, unix_now);
+    operation->awaits = AVITO_AWAITS_NOTHING; /* only now: what raised is not sent again */
     return 0;
   }
-  operation->awaits = AVITO_AWAITS_NOTHING;
   switch (awaited) {
   case AVITO_AWAITS_LOCK:
     fine = avito_token_locked(L, 1, 4, now);
@@ -360,6 +374,7 @@ static int op_feed(lua_State *L)
   if (!fine) { /* … err */
     fail(L, 1, operation);
   }
+  operation->awaits = AVITO_AWAITS_NOTHING;
   return 0;
 }
 

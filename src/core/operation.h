@@ -86,7 +86,7 @@ struct avito_operation {
   double deadline;
   double wake; /* not before this */
   const char *wake_reason;
-  int attempts;     /* of the own request */
+  int attempts[4];  /* for each purpose */
   int retries_left; /* of all its requests together */
   bool dispatched;  /* may the server have seen the own request? */
   bool reauthorized;
@@ -140,6 +140,10 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
 int avito_op_send_own(lua_State *L, int op, int session, double now);
 int avito_op_send_self(lua_State *L, int op, int session, double now);
 
+/* Takes the session's present secrets out of the texts of the error at `err`: a server or a driver may repeat what was sent
+ * to it. [-0, +0, m] */
+void avito_op_hide_secrets(lua_State *L, int op, int err);
+
 /* May the failed request be made again? Then the operation waits, true is returned and the error on top is popped;
  * else it stays. `retry_after` negative when not given; `at_once` skips the backoff. [-(0|1), +0, m] */
 bool avito_op_retry(lua_State *L, int op, double retry_after, bool at_once, double now);
@@ -155,8 +159,9 @@ bool avito_token_locked(lua_State *L, int op, int value, double now);
 bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix_now);
 bool avito_token_saved(lua_State *L, int op, int value, double now);
 bool avito_token_answered(lua_State *L, int op, const struct avito_response *response, double now, double unix_now);
-/* The token request got no answer; the error is on top. True: it is popped and the call goes on. [-(0|1), +0, m] */
-bool avito_token_unanswered(lua_State *L, int op, double now);
+/* The token request got no answer; the error is on top. `passes`: it may get one in a while. True: the error is popped and
+ * the call goes on. [-(0|1), +0, m] */
+bool avito_token_unanswered(lua_State *L, int op, bool passes, double now);
 
 /* Can a new access token be had at all, after one was refused? */
 bool avito_token_renewable(lua_State *L, int op);

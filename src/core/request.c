@@ -220,7 +220,7 @@ bool avito_request_build(lua_State *L, struct avito_request *r, int first)
       if (lua_isnil(L, options)) {
         continue;
       }
-      lua_getfield(L, options, p->name); /* value */
+      avito_push_member(L, options, p->name); /* value */
       at = lua_gettop(L);
       if (lua_isnil(L, at)) {
         lua_pop(L, 1);

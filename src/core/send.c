@@ -84,9 +84,7 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   avito_op_get(L, op, AVITO_OP_SESSION); /* url body session */
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);
-  if (purpose == operation->own_purpose) {
-    operation->attempts++;
-  }
+  operation->attempts[purpose]++;
   operation->awaits = AVITO_AWAITS_RESPONSE;
   operation->sent = purpose;
   operation->sent_generation = session->generation;
@@ -105,7 +103,11 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
     lua_pushvalue(L, url + 1);
     lua_setfield(L, -2, "body");
   }
-  lua_pushnumber(L, operation->deadline - now);
+  double timeout = operation->deadline - now;
+  if (purpose == AVITO_TOKEN && avito_session_usable(session, now)) {
+    timeout /= 2; /* it is renewed ahead of time: some is left for the call itself */
+  }
+  lua_pushnumber(L, timeout);
   lua_setfield(L, -2, "timeout");
   lua_pushinteger(L, purpose == AVITO_DOWNLOAD ? AVITO_MAX_DOWNLOAD : AVITO_MAX_ANSWER);
   lua_setfield(L, -2, "max_bytes");
@@ -114,7 +116,7 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   lua_replace(L, url + 1); /* url request session "send" */
   lua_replace(L, url);     /* "send" request session */
   lua_pop(L, 1);           /* "send" request */
-  lua_pushinteger(L, operation->attempts);
+  lua_pushinteger(L, operation->attempts[purpose]);
   return 3;
 }
 

@@ -31,6 +31,61 @@ bool avito_session_has(lua_State *L, int index, enum avito_session_slot slot)
   return has;
 }
 
+#define SHORTEST_SECRET 8 /* what is shorter stands in any text */
+
+bool avito_session_has_secret(lua_State *L, int index, int text)
+{
+  static const enum avito_session_slot slots[] = {AVITO_SLOT_CLIENT_SECRET, AVITO_SLOT_CODE, AVITO_SLOT_GIVEN_REFRESH,
+                                                  AVITO_SLOT_REFRESH, AVITO_SLOT_ACCESS};
+  size_t length;
+  const char *bytes = lua_tolstring(L, text, &length);
+  bool found = false;
+  for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+    size_t size = 0;
+    avito_session_get(L, index, slots[i]); /* secret */
+    const char *secret = lua_tolstring(L, -1, &size);
+    for (size_t at = 0; size >= SHORTEST_SECRET && at + size <= length && !found; at++) {
+      found = memcmp(bytes + at, secret, size) == 0;
+    }
+    lua_pop(L, 1); /* - */
+  }
+  return found;
+}
+
+#define SCRATCH "avito_messenger.scratch"
+
+struct avito_scratch *avito_scratch_take(lua_State *L, int index)
+{
+  index = lua_absindex(L, index);
+  avito_session_get(L, index, AVITO_SLOT_SCRATCH); /* scratch */
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    avito_newuserdata(L, sizeof(struct avito_scratch));
+    luaL_getmetatable(L, SCRATCH);
+    lua_setmetatable(L, -2); /* scratch */
+  } else {
+    lua_pushnil(L);
+    avito_session_set(L, index, AVITO_SLOT_SCRATCH);
+  }
+  return lua_touserdata(L, -1);
+}
+
+void avito_scratch_give(lua_State *L, int index)
+{
+  struct avito_scratch *scratch = lua_touserdata(L, -1);
+  avito_buffer_reset(L, &scratch->url);
+  avito_buffer_reset(L, &scratch->body);
+  avito_session_set(L, index, AVITO_SLOT_SCRATCH);
+}
+
+static int scratch_gc(lua_State *L)
+{
+  struct avito_scratch *scratch = luaL_checkudata(L, 1, SCRATCH);
+  avito_buffer_free(L, &scratch->url);
+  avito_buffer_free(L, &scratch->body);
+  return 0;
+}
+
 /* splitmix64: every 64-bit state is a good one. */
 static uint64_t next_random(struct avito_session *session)
 {
@@ -270,14 +325,6 @@ int avito_session_new(lua_State *L)
   return 1;
 }
 
-static int session_gc(lua_State *L)
-{
-  struct avito_session *session = avito_session_check(L, 1);
-  avito_buffer_free(L, &session->url);
-  avito_buffer_free(L, &session->body);
-  return 0;
-}
-
 /* session:user_id() -> the decimal string, or nil while it is not known */
 static int session_user_id(lua_State *L)
 {
@@ -295,12 +342,15 @@ static int session_tostring(lua_State *L)
 
 void avito_session_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {
-      {"user_id", session_user_id}, {"__gc", session_gc}, {"__tostring", session_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"user_id", session_user_id}, {"__tostring", session_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
   lua_pushvalue(L, -1);
   luaL_setfuncs(L, methods, 1);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);                 /* - */
+  luaL_newmetatable(L, SCRATCH); /* metatable */
+  lua_pushcfunction(L, scratch_gc);
+  lua_setfield(L, -2, "__gc");
   lua_pop(L, 1); /* - */
 }

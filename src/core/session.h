@@ -8,6 +8,7 @@
 #define AVITO_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "buffer.h"
 
@@ -30,12 +31,12 @@ enum avito_session_slot {
   AVITO_SLOT_JSON_HEADERS,  /* with that and a JSON body */
   AVITO_SLOT_PLAIN_HEADERS, /* without */
   AVITO_SLOT_DOWNLOAD_HEADERS,
+  AVITO_SLOT_SCRATCH,
   AVITO_SLOT_TOKENS,     /* the table to save */
   AVITO_SLOT_TOKEN_ERROR /* why the last renewal failed, for those who waited for it */
 };
 
 struct avito_session {
-  struct avito_buffer url, body; /* scratch: emptied by whoever uses them */
   uint64_t random;
   double quota;   /* retries that may be made now */
   double timeout; /* the defaults of a call */
@@ -70,7 +71,19 @@ struct avito_session *avito_session_check(lua_State *L, int index);
 /* Pushes a slot of the session at `index` / sets it from the top. [-0, +1, -] / [-1, +0, m] */
 void avito_session_get(lua_State *L, int index, enum avito_session_slot slot);
 void avito_session_set(lua_State *L, int index, enum avito_session_slot slot);
+/* Does the string at `text` hold one of the session's secrets? [-0, +0, -] */
+bool avito_session_has_secret(lua_State *L, int index, int text);
 bool avito_session_has(lua_State *L, int index, enum avito_session_slot slot);
+
+/* Memory in which the parts of a request are put together. Whoever makes one takes it out of the session and gives it back:
+ * what runs meanwhile, such as a finalizer that makes a call, finds none and gets its own. */
+struct avito_scratch {
+  struct avito_buffer url, body; /* empty when taken */
+};
+
+/* Pushes a scratch and returns it / pops it back into the session at `index`. [-0, +1, m] / [-1, +0, m] */
+struct avito_scratch *avito_scratch_take(lua_State *L, int index);
+void avito_scratch_give(lua_State *L, int index);
 
 /* A number in [0, 1); the next of a sequence the seed decides. */
 double avito_session_random(struct avito_session *session);

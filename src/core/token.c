@@ -36,7 +36,6 @@ static bool wants_token(const struct avito_session *session, double now)
 static void end_renewal(struct avito_operation *operation, struct avito_session *session)
 {
   operation->renewal = AVITO_RENEWAL_NONE;
-  operation->waits_for_renewal = false;
   if (session->renewing == operation->renewal_number) {
     session->renewing = 0;
   }
@@ -83,6 +82,14 @@ static void auth_error(lua_State *L, int op, const char *hint)
   }
 }
 
+/* A token that still works is used on rather than waited for. [-(0|1), +0, m] */
+static bool try_again(lua_State *L, int op, double retry_after, double now)
+{
+  bool usable = avito_session_usable(avito_op_session(L, op), now); /* session */
+  lua_pop(L, 1);                                                    /* - */
+  return !usable && avito_op_retry(L, op, retry_after, false, now);
+}
+
 bool avito_token_answered(lua_State *L, int op, const struct avito_response *response, double now, double unix_now)
 {
   static const struct avito_json_limits limits = {AVITO_MAX_TOKEN * 4, AVITO_MAX_DEPTH};
@@ -115,14 +122,14 @@ bool avito_token_answered(lua_State *L, int op, const struct avito_response *res
       lua_setfield(L, index + 1, "message");
     }
     lua_remove(L, index); /* err */
-    return avito_op_retry(L, op, retry_after, false, now) || fail_renewal(L, op, now);
+    return try_again(L, op, retry_after, now) || fail_renewal(L, op, now);
   }
   if (response->status != 402) { /* whatever else it is called, the credentials were not accepted */
     lua_pushliteral(L, "auth");
     lua_setfield(L, index + 1, "kind");
     avito_error_hint(L, operation->grant == AVITO_GRANT_CLIENT ? "check client_id and client_secret"
                                                                : AVITO_AUTHORIZE_AGAIN);
-    if (avito_grant_refused(L, op, index)) {
+    if (avito_grant_refused(L, op, index, response)) {
       lua_settop(L, index - 1);
       return true;
     }
@@ -131,9 +138,9 @@ bool avito_token_answered(lua_State *L, int op, const struct avito_response *res
   return fail_renewal(L, op, now);
 }
 
-bool avito_token_unanswered(lua_State *L, int op, double now)
+bool avito_token_unanswered(lua_State *L, int op, bool passes, double now)
 {
-  return avito_op_retry(L, op, -1, false, now) || fail_renewal(L, op, now);
+  return (passes && try_again(L, op, -1, now)) || fail_renewal(L, op, now);
 }
 
 /* ---- the store ---- */
@@ -158,6 +165,13 @@ bool avito_token_locked(lua_State *L, int op, int value, double now)
     store_error(L, op, value, "be locked", NULL);
     return fail_renewal(L, op, now);
   }
+  struct avito_session *session = avito_op_session(L, op);       /* session */
+  lua_pop(L, 1);                                                 /* - */
+  if (avito_session_usable(session, now) && !session->unsaved) { /* whoever has it renews for all */
+    end_renewal(operation, session);
+    session->renew = now + AVITO_TOKEN_PAUSE;
+    return true;
+  }
   operation->wake = now + AVITO_LOCK_POLL;
   operation->wake_reason = "token";
   return true;
@@ -166,7 +180,6 @@ bool avito_token_locked(lua_State *L, int op, int value, double now)
 /* Takes what another process (or an earlier run) has stored. */
 static void take_stored(lua_State *L, int session_index, int tokens, double now, double unix_now)
 {
-  struct avito_session *session = lua_touserdata(L, session_index);
   if (avito_push_token(L, tokens, "refresh_token")) { /* refresh */
     avito_session_set(L, session_index, AVITO_SLOT_REFRESH);
   } else {
@@ -187,7 +200,7 @@ static void take_stored(lua_State *L, int session_index, int tokens, double now,
   lua_getfield(L, tokens, "expires_at");
   double expires_at = lua_isnil(L, -1) ? -1 : lua_tonumber(L, -1);
   lua_pop(L, 1); /* access */
-  if ((same && session->generation > 0) || (expires_at >= 0 && expires_at <= unix_now)) {
+  if (same || (expires_at >= 0 && expires_at <= unix_now)) {
     lua_pop(L, 1); /* the one that does not work, or one that has expired */
     return;
   }
@@ -213,7 +226,6 @@ bool avito_token_loaded(lua_State *L, int op, int value, double now, double unix
   }
   if (wants_token(session, now)) {
     operation->renewal = AVITO_RENEWAL_REQUEST;
-    operation->grant = AVITO_GRANT_NONE;
   } else {
     end_renewal(operation, session);
   }
@@ -246,13 +258,34 @@ static int push_wait(lua_State *L, double seconds)
   return 3;
 }
 
+/* Pushes a copy of the error the last renewal failed with, for the call whose name is at stack index `name`. [-0, +1, m] */
+static void push_shared_error(lua_State *L, int session, int name)
+{
+  avito_session_get(L, session, AVITO_SLOT_TOKEN_ERROR); /* err */
+  int from = lua_gettop(L);
+  lua_createtable(L, 0, 8);        /* err copy */
+  lua_pushnil(L);                  /* err copy key */
+  while (lua_next(L, from) != 0) { /* err copy key value */
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);       /* err copy key key value */
+    lua_rawset(L, from + 1); /* err copy key */
+  }
+  lua_pushvalue(L, name);
+  lua_setfield(L, from + 1, "endpoint");
+  lua_getmetatable(L, from);
+  lua_setmetatable(L, from + 1);
+  lua_remove(L, from); /* copy */
+}
+
 /* Another operation is renewing, or has just failed to. */
-static bool joins_other(lua_State *L, struct avito_operation *operation, const struct avito_session *session,
+static bool joins_other(lua_State *L, int op, struct avito_operation *operation, const struct avito_session *session,
                         int session_index, double now, enum avito_token_step *step, int *pushed)
 {
   if (operation->waits_for_renewal && session->renewals_failed != operation->renewals_failed_before) {
     operation->waits_for_renewal = false;
-    avito_session_get(L, session_index, AVITO_SLOT_TOKEN_ERROR); /* err */
+    avito_op_get(L, op, AVITO_OP_NAME);                 /* name */
+    push_shared_error(L, session_index, lua_gettop(L)); /* name err */
+    lua_remove(L, -2);                                  /* err */
     *step = AVITO_TOKEN_FAILED;
     return true;
   }
@@ -308,8 +341,6 @@ static void begin_renewal(lua_State *L, int op, int session_index)
   operation->grant = AVITO_GRANT_NONE;
   if (session->has_lock) {
     operation->renewal = AVITO_RENEWAL_LOCK;
-  } else if (session->unsaved) {
-    operation->renewal = AVITO_RENEWAL_SAVE;
   } else {
     operation->renewal = session->has_store ? AVITO_RENEWAL_LOAD : AVITO_RENEWAL_REQUEST;
   }
@@ -371,10 +402,13 @@ enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pu
   } else if (wants_token(session, now)) {
     bool pointless = avito_session_usable(session, now) && !session->unsaved && !session->has_store &&
                      avito_grant_next(L, session, index) == AVITO_GRANT_NONE;
-    if (!pointless && !joins_other(L, operation, session, index, now, &step, pushed)) {
+    if (!pointless && !joins_other(L, op, operation, session, index, now, &step, pushed)) {
       begin_renewal(L, op, index);
       step = renewal_step(L, op, index, now, pushed);
     }
+  }
+  if (step == AVITO_TOKEN_READY) {
+    operation->waits_for_renewal = false; /* a later failure of another is not the one waited for */
   }
   lua_remove(L, index); /* what was pushed */
   return step;

@@ -25,12 +25,15 @@ static bool loopback(const char *host, size_t length)
   }
   int dots = 0;
   int digits = 0;
+  int value = 0;
   for (size_t i = 0; i < length; i++) {
-    if (digit(host[i]) && digits < 3) {
+    if (digit(host[i]) && digits < 3 && value * 10 + (host[i] - '0') <= 255) {
+      value = value * 10 + (host[i] - '0');
       digits++;
     } else if (host[i] == '.' && digits > 0) {
       dots++;
       digits = 0;
+      value = 0;
     } else {
       return false;
     }
