@@ -10,6 +10,9 @@
  * answer leaves time for another attempt. */
 #define AVITO_CONNECT_MS 5000L
 
+/* Bytes of a body from which on libcurl asks for leave to send it ("Expect: 100-continue"), with some to spare. */
+#define AVITO_EXPECT_BYTES ((size_t)512 * 1024)
+
 /* Lines of all heads and trailers of one answer: ten thousand tiny headers fit in few bytes, but
  * cost whoever reads them. */
 #define AVITO_MAX_HEAD_LINES 1000

@@ -328,12 +328,19 @@ static bool read_header(lua_State *L, struct avito_transfer *transfer, int posit
   return add_header(transfer, line);
 }
 
+static enum avito_body_kind kind_of_body(const struct avito_request *request)
+{
+  if (strcmp(request->method, "GET") == 0)
+    return AVITO_NO_BODY;
+  return request->body_length < AVITO_EXPECT_BYTES ? AVITO_SMALL_BODY : AVITO_LARGE_BODY;
+}
+
 /* Were the same lines checked and made into a list for the last request? They mostly were. */
 static bool same_headers(lua_State *L, const struct avito_transfer *transfer, const struct avito_request *request,
-                         int count, bool sends_body)
+                         int count, enum avito_body_kind kind)
 {
   const struct curl_slist *node = transfer->headers;
-  bool same = transfer->header_lines == count && transfer->headers_of_body == sends_body;
+  bool same = transfer->header_lines == count && transfer->headers_of == kind;
 
   for (int i = 1; i <= count && same; i++) {
     size_t length = 0;
@@ -351,10 +358,10 @@ static void set_headers(lua_State *L, struct avito_transfer *transfer, const str
 {
   bool content_type = false;
   bool enough = true;
-  bool sends_body = request->body || strcmp(request->method, "GET") != 0;
+  enum avito_body_kind kind = kind_of_body(request);
   int count = lua_istable(L, request->headers) ? (int)lua_rawlen(L, request->headers) : 0;
 
-  if (same_headers(L, transfer, request, count, sends_body))
+  if (same_headers(L, transfer, request, count, kind))
     return;
   curl_slist_free_all(transfer->headers);
   transfer->headers = NULL;
@@ -364,15 +371,14 @@ static void set_headers(lua_State *L, struct avito_transfer *transfer, const str
     enough = read_header(L, transfer, i, &content_type);
     lua_pop(L, 1); /* ... */
   }
-  if (sends_body) {
+  if (kind == AVITO_LARGE_BODY)
     enough = enough && add_header(transfer, "Expect:"); /* waiting for 100 costs a second */
-    if (!content_type)                                  /* else libcurl claims a form */
-      enough = enough && add_header(transfer, "Content-Type:");
-  }
+  if (kind != AVITO_NO_BODY && !content_type)           /* else libcurl claims a form */
+    enough = enough && add_header(transfer, "Content-Type:");
   if (!enough)
     luaL_error(L, "not enough memory");
   transfer->header_lines = count;
-  transfer->headers_of_body = sends_body;
+  transfer->headers_of = kind;
 }
 
 static bool set_method(CURL *easy, const struct avito_request *request)

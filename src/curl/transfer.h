@@ -27,6 +27,9 @@ struct avito_transport {
   char *ca_file; /* NULL: the trust store libcurl was built with */
 };
 
+/* What libcurl would add to the headers by itself depends on it. */
+enum avito_body_kind { AVITO_NO_BODY, AVITO_SMALL_BODY, AVITO_LARGE_BODY };
+
 struct avito_bytes {
   char *data;
   size_t length;
@@ -37,9 +40,9 @@ struct avito_transfer {
   CURL *easy;
   struct curl_slist *headers; /* libcurl reads it during the transfer and frees nothing of it */
   int header_lines;           /* how many lines of the request it was made of; -1: it is not whole */
-  bool headers_of_body;       /* was it made for a request with a body? */
-  struct avito_bytes head;    /* the final response's head; heads of 1xx answers are dropped */
-  struct avito_bytes body;    /* after content decoding */
+  enum avito_body_kind headers_of;
+  struct avito_bytes head; /* the final response's head; heads of 1xx answers are dropped */
+  struct avito_bytes body; /* after content decoding */
 
   struct avito_target target;
   struct avito_bytes url; /* of the request, terminated: a transfer that never starts has a name too */
