@@ -87,6 +87,7 @@ describe("curl.easy", function()
   end)
 
   it("sends no content type the caller did not name, and never waits for 100", function()
+    perform("/echo", { method = "POST", body = "x" }) -- what was left out of its headers is not missing in the next ones
     local head = perform("/echo", { method = "POST", body = ("x"):rep(2000000), max_bytes = 3000000 }).body:sub(1, 500)
     assert.not_matches("Content%-Type", head)
     assert.not_matches("Expect", head)
