@@ -286,7 +286,6 @@ static int session_operation(lua_State *L)
   add_base_url(L, request.url);
   if (!avito_request_build(L, &request, 4)) { /* lines op scratch message */
     make_invalid(L, op, endpoint->name, request.invalid);
-    fine = false;
   } else if (fine) {
     keep_url(L, op, request.url);
     if (request.content_type != NULL) {
