@@ -1,7 +1,8 @@
 --- Lists that come in pages, as one iterator.
 ---
 --- Pages are asked for by offset, and the list grows at its front meanwhile: what has been seen already is left out. The
---- server's offset ends at 1000; `truncated` says when that cut the list off.
+--- server's offset ends at 1000; `truncated` says when that cut the list off. A list that shrinks meanwhile, as that of unread
+--- chats does while they are marked as read, moves elements past the next page: gather first, act then.
 local options = require "avito_messenger.options"
 
 local pages = {}
