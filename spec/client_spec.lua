@@ -1,5 +1,8 @@
 local avito = require "avito_messenger"
+local files = require "support.files"
 local script = require "support.script"
+
+local temporary, write, read = files.temporary, files.write, files.read
 
 local answer = script.answer
 
@@ -8,25 +11,6 @@ local function make(answers, options)
   local given = { access_token = "dummy", user_id = 7, base_url = "https://api.example", io = driver }
   for name, value in pairs(options or {}) do given[name] = value end
   return avito.client(given), driver
-end
-
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  return path
-end
-
-local function write(path, data)
-  local file = assert(io.open(path, "wb"))
-  file:write(data)
-  file:close()
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local data = file and file:read "*a"
-  if file then file:close() end
-  return data
 end
 
 describe("a client", function()

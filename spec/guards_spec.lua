@@ -3,34 +3,16 @@
 local avito = require "avito_messenger"
 local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
+local files = require "support.files"
 local script = require "support.script"
 local words = require "avito_messenger.words"
 
+local temporary = files.temporary
+
 local answer, failure = script.answer, script.failure
+local make, with_credentials = script.client, script.client_with_credentials
 local CHAT = '{"id":"c1"}'
 local TOKEN = answer(200, script.TOKEN)
-
-local function make(answers, given_options)
-  local driver = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = driver }
-  for name, value in pairs(given_options or {}) do
-    given[name] = value
-    if value == false then given[name] = nil end
-  end
-  return avito.client(given), driver
-end
-
-local function with_credentials(answers, given_options)
-  local given = { access_token = false, client_id = "dummy-id", client_secret = "dummy-secret" }
-  for name, value in pairs(given_options or {}) do given[name] = value end
-  return make(answers, given)
-end
-
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  return path
-end
 
 local function exists(path)
   local file = io.open(path, "rb")

@@ -1,26 +1,10 @@
 local avito = require "avito_messenger"
 local process = require "spec_support.process"
 local sandbox = require "support.sandbox"
+local files = require "support.files"
 local script = require "support.script"
 
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  return path
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  local data = file and file:read "*a"
-  if file then file:close() end
-  return data
-end
-
-local function write(path, data)
-  local file = assert(io.open(path, "wb"))
-  file:write(data)
-  file:close()
-end
+local temporary, write, read = files.temporary, files.write, files.read
 
 local function output_of(argv)
   local child = process.spawn(argv, { stdout = "pipe" })

@@ -1,6 +1,7 @@
 --- The client: a method for every operation of the API, over a driver that moves the bytes.
 local core = require "avito_messenger.core"
 local errors = require "avito_messenger.errors"
+local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
 local pages = require "avito_messenger.pages"
 local run = require "avito_messenger.run"
@@ -136,14 +137,6 @@ end
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local REQUEST_OPTIONS = { query = "table", json = "table|string|number|boolean", form = "table" }
 
---- A number as its digits: an id must not arrive as 1e+15. Nil for what is none.
-local function digits(number)
-  if number ~= number or number - number ~= 0 then return nil end
-  if number % 1 == 0 and number >= -2 ^ 63 and number < 2 ^ 63 then return ("%d"):format(number) end
-  local short = ("%.14g"):format(number)
-  return tonumber(short) == number and short or ("%.17g"):format(number)
-end
-
 --- { name = value | list of values } as an encoded query, names in order.
 local function encode_query(where, values, level)
   local names, pairs_list = {}, {}
@@ -160,7 +153,7 @@ local function encode_query(where, values, level)
         error(("%s.%s must be a string, a number, a boolean or a list of them, got %s"):format(where, name, kind),
           level + 1)
       end
-      local text = kind == "number" and digits(one) or kind ~= "number" and tostring(one)
+      local text = kind == "number" and json.digits(one) or kind ~= "number" and tostring(one)
       if not text then error(("%s.%s is %s, which is no number"):format(where, name, tostring(one)), level + 1) end
       pairs_list[#pairs_list + 1] = { name, text }
     end
@@ -188,7 +181,7 @@ function methods:request(method, path, request, call_options)
   if request.json ~= nil then
     if request.form then error("request: give json or form, not both", 2) end
     content_type = "application/json"
-    body, message = require("avito_messenger.json").encode(request.json)
+    body, message = json.encode(request.json)
     if not body then error("request: json cannot be written: " .. message, 2) end
   elseif request.form then
     content_type = "application/x-www-form-urlencoded"

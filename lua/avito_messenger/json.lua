@@ -29,14 +29,22 @@ local function cjson()
   return encoder
 end
 
+--- A number with all its digits, an integer without an exponent; nil for NaN and the infinities.
+---@param value number
+---@return string?
+function json.digits(value)
+  if value ~= value or value - value ~= 0 then return nil end
+  if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then return ("%d"):format(value) end
+  local short = ("%.14g"):format(value)
+  return tonumber(short) == value and short or ("%.17g"):format(value)
+end
+
 --- The value with every number that would lose digits replaced.
 local function exact(value, depth)
   if type(value) == "number" then
-    if value ~= value or value - value ~= 0 then return value end -- refused by the encoder
-    if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then
-      return value > -1e14 and value < 1e14 and value or NUMBER .. ("%d"):format(value)
-    end
-    return tonumber(("%.14g"):format(value)) == value and value or NUMBER .. ("%.17g"):format(value)
+    local digits = json.digits(value) -- without any, it is refused by the encoder
+    if not digits or value == 0 or digits == ("%.14g"):format(value) then return value end
+    return NUMBER .. digits
   end
   if type(value) ~= "table" then return value end
   if depth > MAX_DEPTH then error(("it nests deeper than %d, or holds itself"):format(MAX_DEPTH), 0) end

@@ -1,41 +1,12 @@
 -- What becomes of a call: answers, failures and errors, one case on each side of each guard.
 
-local avito = require "avito_messenger"
-local core = require "avito_messenger.core"
 local script = require "support.script"
 
 local answer, failure = script.answer, script.failure
+local make, with_credentials, session, outcome = script.client, script.client_with_credentials, script.session, script.outcome
 local CHAT = '{"id":"c1"}'
 local TOKEN = answer(200, '{"access_token":"dummy-token-1","refresh_token":"dummy-refresh-1","expires_in":86400}')
 local EXPIRED = answer(403, '{"result":{"message":"access token expired","status":false}}')
-
-local function make(answers, options)
-  local driver = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = driver }
-  for name, value in pairs(options or {}) do
-    given[name] = value
-    if value == false then given[name] = nil end
-  end
-  return avito.client(given), driver
-end
-
-local function with_credentials(answers, options)
-  local given = { access_token = false, client_id = "dummy-id", client_secret = "dummy-secret" }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return make(answers, given)
-end
-
-local function session(more)
-  local given = { base_url = "https://api.example", client_id = "dummy", client_secret = "dummy-secret", user_id = "7", seed = "x" }
-  for name, value in pairs(more or {}) do given[name] = value or nil end
-  return core.session(given)
-end
-
---- What the call makes of one answer.
-local function outcome(response, name, ...)
-  local client = make { response }
-  return client[name](client, ...)
-end
 
 describe("a call that goes wrong", function()
   it("is not sent again by whoever caught what feeding it raised", function()

@@ -5,29 +5,8 @@ local core = require "avito_messenger.core"
 local script = require "support.script"
 
 local answer, header = script.answer, script.header
+local make, session, outcome = script.client, script.session, script.outcome
 local CHAT = '{"id":"c1"}'
-
-local function make(answers, options)
-  local driver = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = driver }
-  for name, value in pairs(options or {}) do
-    given[name] = value
-    if value == false then given[name] = nil end
-  end
-  return avito.client(given), driver
-end
-
-local function session(more)
-  local given = { base_url = "https://api.example", client_id = "dummy", client_secret = "dummy-secret", user_id = "7", seed = "x" }
-  for name, value in pairs(more or {}) do given[name] = value or nil end
-  return core.session(given)
-end
-
---- What the call makes of one answer.
-local function outcome(response, name, ...)
-  local client = make { response }
-  return client[name](client, ...)
-end
 
 describe("UTF-8", function()
   for _, text in ipairs { "\0", "\127", "\194\128", "\223\191", "\224\160\128", "\236\191\191", "\237\128\128", "\237\159\191",

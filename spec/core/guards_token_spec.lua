@@ -1,35 +1,12 @@
 -- Tokens: one case on each side of each guard of their renewal.
 
-local avito = require "avito_messenger"
-local core = require "avito_messenger.core"
 local script = require "support.script"
 
 local answer, failure, header = script.answer, script.failure, script.header
+local make, with_credentials, session = script.client, script.client_with_credentials, script.session
 local CHAT = '{"id":"c1"}'
 local TOKEN = answer(200, '{"access_token":"dummy-token-1","refresh_token":"dummy-refresh-1","expires_in":86400}')
 local EXPIRED = answer(403, '{"result":{"message":"access token expired","status":false}}')
-
-local function make(answers, options)
-  local driver = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = driver }
-  for name, value in pairs(options or {}) do
-    given[name] = value
-    if value == false then given[name] = nil end
-  end
-  return avito.client(given), driver
-end
-
-local function with_credentials(answers, options)
-  local given = { access_token = false, client_id = "dummy-id", client_secret = "dummy-secret" }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return make(answers, given)
-end
-
-local function session(more)
-  local given = { base_url = "https://api.example", client_id = "dummy", client_secret = "dummy-secret", user_id = "7", seed = "x" }
-  for name, value in pairs(more or {}) do given[name] = value or nil end
-  return core.session(given)
-end
 
 describe("a token that still works", function()
   local function aged(answers, options)

@@ -3,24 +3,9 @@ local script = require "support.script"
 
 local unpack = table.unpack or unpack
 local answer, failure, header = script.answer, script.failure, script.header
+local make, with_credentials = script.client, script.client_with_credentials
 local CHAT = '{"id":"c1"}'
 local SENT = '{"id":"m1","type":"text"}'
-
-local function make(answers, options)
-  local driver = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = driver }
-  for name, value in pairs(options or {}) do
-    given[name] = value
-    if value == false then given[name] = nil end
-  end
-  return avito.client(given), driver
-end
-
-local function with_credentials(answers, options)
-  local given = { access_token = false, client_id = "dummy-id", client_secret = "dummy-secret" }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return make(answers, given)
-end
 
 describe("requests", function()
   it("are made by the rows", function()

@@ -1,4 +1,7 @@
 --- A driver for specs: answers requests from a script, under a clock that only moves when it is told to.
+local avito = require "avito_messenger"
+local core = require "avito_messenger.core"
+
 local script = {}
 
 local metatable = { __index = {} }
@@ -51,6 +54,37 @@ function driver:perform(request)
 end
 
 function driver:close() self.closed = true end
+
+--- A client over a scripted driver, and the driver. An option that is false is left out.
+function script.client(answers, options)
+  local scripted = script.driver(answers)
+  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = scripted }
+  for name, value in pairs(options or {}) do
+    given[name] = value
+    if value == false then given[name] = nil end
+  end
+  return avito.client(given), scripted
+end
+
+--- The same with credentials instead of a token.
+function script.client_with_credentials(answers, options)
+  local given = { access_token = false, client_id = "dummy-id", client_secret = "dummy-secret" }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return script.client(answers, given)
+end
+
+--- A session of the core, without a client or a driver.
+function script.session(more)
+  local given = { base_url = "https://api.example", client_id = "dummy", client_secret = "dummy-secret", user_id = "7", seed = "x" }
+  for name, value in pairs(more or {}) do given[name] = value or nil end
+  return core.session(given)
+end
+
+--- What a client's method makes of one answer.
+function script.outcome(response, name, ...)
+  local client = script.client { response }
+  return client[name](client, ...)
+end
 
 --- The value of a request's header, or nil.
 function script.header(request, name)
