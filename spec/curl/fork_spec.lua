@@ -60,17 +60,18 @@ describe("a forked child", function()
   end)
 
   it("does not disturb its parent's multi either", function()
-    local multi = curl.multi(options)
+    local multi = curl.multi()
+    local transport = multi:transport(options)
     local function run()
-      multi:add(server:request "/ok")
-      local done
-      repeat done = multi:step(10) until done[1]
-      return done[1].response.body
+      local finished = {}
+      multi:add(server:request "/ok", transport)
+      repeat until multi:step(10, finished, {}) == 1
+      return finished[2].body
     end
     server:requests()
     assert.equal("ok", run())
     local how, status, output = process.fork(function()
-      local _, message = pcall(multi.step, multi, 0)
+      local _, message = pcall(multi.step, multi, 0, {}, {})
       multi:close()
       return message
     end)

@@ -41,23 +41,28 @@ describe("when Lua runs out of memory", function()
 
   it("a new handle is none, or whole", function()
     every_failure(function() return curl.easy { proxy = "", ca_file = "/dev/null" } end, function() end)
-    every_failure(function() return curl.multi { proxy = "", max_connections = 2 } end, function() end)
+    every_failure(function()
+      local multi = curl.multi { max_connections = 2 }
+      return multi:transport { proxy = "", ca_file = "/dev/null" }
+    end, function() end)
+    every_failure(function() curl.signals({ "USR1" }):close() end, collectgarbage)
     collectgarbage()
   end)
 
   it("a multi forgets no answer", function()
     local multi = curl.multi()
+    local transport = multi:transport()
     local request = server:request("/ok", { method = "POST", body = "x" })
-    every_failure(function() return multi:add(request) end, function() end)
+    every_failure(function() return multi:add(request, transport) end, function() end)
     multi:close()
 
     multi = curl.multi()
+    transport = multi:transport()
     local wanted = {}
-    for i = 1, 3 do wanted[multi:add(server:request("/ok", { url = "ftp://" .. i .. "/" }))] = true end
+    for i = 1, 3 do wanted[multi:add(server:request("/ok", { url = "ftp://" .. i .. "/" }), transport)] = true end
     every_failure(function()
-      for _, finished in ipairs(multi:step(0)) do
-        wanted[finished.id] = nil
-      end
+      local finished = {}
+      for i = 1, multi:step(0, finished, {}) do wanted[finished[2 * i - 1]] = nil end
     end, function() end)
     assert.is_nil(next(wanted))
     multi:close()

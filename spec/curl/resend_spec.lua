@@ -66,10 +66,10 @@ describe("a kept-alive connection that dies", function()
   it("happens in a multi too, and is one request there", function()
     local multi = curl.multi()
     local function run(request)
-      multi:add(request)
-      local done
-      repeat done = multi:step(10) until done[1]
-      return done[1].response
+      multi:add(request, multi:transport())
+      local finished = {}
+      repeat until multi:step(10, finished, {}) == 1
+      return finished[2]
     end
     run(server:request "/ok")
     server:requests()

@@ -85,7 +85,7 @@ describe("httpd", function()
 
   it("answers in any order", function()
     start()
-    local curl = require("avito_messenger.curl").multi {}
+    local curl = require("support.transfers").new()
     local ids = {}
     for i = 1, 3 do
       ids[curl:add { method = "GET", url = url("/" .. i), headers = {}, timeout = 10, connect_timeout = 5,
@@ -112,7 +112,7 @@ describe("httpd", function()
 
   it("says that an answer waits to be sent", function()
     start()
-    local curl = require("avito_messenger.curl").multi {}
+    local curl = require("support.transfers").new()
     curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
       max_head_bytes = 10000, purpose = "call" }
     local work = turn()
@@ -160,7 +160,7 @@ describe("httpd", function()
 
   it("drips a body, and answers others meanwhile", function()
     start()
-    local curl = require("avito_messenger.curl").multi {}
+    local curl = require("support.transfers").new()
     local function add(path)
       return curl:add { method = "GET", url = url(path), headers = {}, timeout = 10, connect_timeout = 5,
         max_bytes = 1000, max_head_bytes = 10000, purpose = "call" }
@@ -193,7 +193,7 @@ describe("httpd", function()
 
   it("sleeps between the bytes of a dripping body", function()
     start()
-    local curl = require("avito_messenger.curl").multi {}
+    local curl = require("support.transfers").new()
     curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
       max_head_bytes = 10000, purpose = "call" }
     local work = turn(function(one) one:drip(200, {}, "dripping", 3600) end)
@@ -294,7 +294,7 @@ describe("httpd", function()
 
     it("the connections", function()
       start { max_connections = 2 }
-      local curl = require("avito_messenger.curl").multi {}
+      local curl = require("support.transfers").new()
       for _ = 1, 3 do
         curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
           max_head_bytes = 10000, purpose = "call" }
@@ -380,7 +380,7 @@ describe("httpd", function()
   describe("closed", function()
     it("stays closed, whatever was under way", function()
       start()
-      local curl = require("avito_messenger.curl").multi {}
+      local curl = require("support.transfers").new()
       curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
         max_head_bytes = 10000, purpose = "call" }
       local work = turn()
@@ -405,7 +405,7 @@ describe("httpd", function()
 
     it("by collection, before or after its requests", function()
       start()
-      local curl = require("avito_messenger.curl").multi {}
+      local curl = require("support.transfers").new()
       for _ = 1, 4 do
         curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
           max_head_bytes = 10000, purpose = "call" }
@@ -463,25 +463,5 @@ describe("httpd", function()
     held[1]:respond(200, {}, ("x"):rep(1e6))
     for _ = 1, 5 do turn()() end
     assert.equal(200, request(ok).status)
-  end)
-
-  describe("signals", function()
-    it("come as a descriptor, and stop nothing", function()
-      local watch = httpd.signals { "USR1", "TERM" }
-      assert.is_nil(watch:caught())
-      local pid = io.open("/proc/self/stat"):read("*n")
-      process.spawn({ "kill", "-TERM", tostring(pid) }):wait()
-      assert.equal("TERM", watch:caught())
-      assert.is_nil(watch:caught())
-      assert.is_number(watch:fd())
-      watch:close()
-      watch:close()
-      assert.has_error(function() watch:fd() end)
-    end)
-
-    it("are known by name", function()
-      assert.has_error(function() httpd.signals { "KILL" } end)
-      assert.has_error(function() httpd.signals() end)
-    end)
   end)
 end)

@@ -1,6 +1,6 @@
 local alloc = require "spec_support.alloc"
-local curl = require "avito_messenger.curl"
 local httpd = require "avito_messenger.httpd"
+local transfers = require "support.transfers"
 
 -- Under the sanitizer a block that nobody owns when Lua runs out of memory is a leak.
 describe("httpd without memory", function()
@@ -23,7 +23,7 @@ describe("httpd without memory", function()
 
   -- One request to a server that fails at its n-th allocation; how it ended, and whether there were so many.
   local function try(n)
-    local multi = curl.multi {}
+    local multi = transfers.new()
     multi:add { method = "POST", url = ("http://127.0.0.1:%d/"):format(server:port()), headers = { "A: 1", "B: 2" },
       body = "abc", timeout = 10, connect_timeout = 5, max_bytes = 1000, max_head_bytes = 10000, purpose = "call" }
     local finished, reached
@@ -59,8 +59,6 @@ describe("httpd without memory", function()
     local function open_and_close()
       local one = assert(httpd.listen {})
       one:close()
-      local watch = httpd.signals { "USR1" }
-      watch:close()
     end
     local n, reached = 0, true
     while reached do

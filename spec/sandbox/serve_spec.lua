@@ -77,7 +77,7 @@ describe("a served sandbox", function()
     start()
     running:control("POST", "faults", { kind = "latency", seconds = 0.2, operation = "get_self" })
     running:control("POST", "faults", { kind = "hang", operation = "get_chats" })
-    local curl = require("avito_messenger.curl").multi {}
+    local curl = require("support.transfers").new()
     local function add(path, seconds)
       return curl:add { method = "GET", url = running.base_url .. path, timeout = seconds, connect_timeout = 5,
         headers = { "Authorization: Bearer " .. token }, max_bytes = 1e6, max_head_bytes = 10000, purpose = "call" }

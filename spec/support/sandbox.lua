@@ -14,6 +14,7 @@
 ---   inside:api("GET", "/messenger/…")                            with a token: decoded answer, status, response
 ---   inside:send { method =, path =, headers =, body = }          as it is: response
 local json = require "avito_messenger.json"
+local transfers = require "support.transfers"
 
 local sandbox = {}
 
@@ -33,19 +34,16 @@ end
 --- Performs one request. Returns what the transport reports: { status, head, body } or { error, … }.
 --- `request.turn` is called between steps: a server in the same process works there.
 function sandbox.request(request)
-  local multi = require("avito_messenger.curl").multi {}
-  local id = multi:add { method = request.method or "GET", url = request.url, headers = request.headers or {},
-    body = request.body, timeout = request.timeout or 10, connect_timeout = 5, max_bytes = 64 * 1024 * 1024,
-    max_head_bytes = 256 * 1024, purpose = "call" }
-  while true do
-    for _, finished in ipairs(multi:step(request.turn and 0.001 or 1)) do
-      if finished.id == id then
-        multi:close()
-        return finished.response
-      end
-    end
+  local one, finished = transfers.new(), nil
+  one:add { method = request.method or "GET", url = request.url, headers = request.headers or {}, body = request.body,
+    timeout = request.timeout or 10, connect_timeout = 5, max_bytes = 64 * 1024 * 1024, max_head_bytes = 256 * 1024,
+    purpose = "call" }
+  repeat
+    finished = one:step(request.turn and 0.001 or 1)[1]
     if request.turn then request.turn() end
-  end
+  until finished
+  one:close()
+  return finished.response
 end
 
 local Running = {}

@@ -38,6 +38,13 @@
 /* Idle easy handles a multi keeps for the next transfers. */
 #define AVITO_MAX_IDLE_TRANSFERS 256
 
+/* Events one turn takes from the kernel, and calls of libcurl's timer in a row. */
+#define AVITO_EVENTS      64
+#define AVITO_TIMER_TURNS 4
+
+/* Sets of transport options one multi may be given. */
+#define AVITO_MAX_TRANSPORTS ((size_t)1 << 16)
+
 /* Transfers one multi may hold at once: a slot number and a generation share one exact Lua number.
  */
 #define AVITO_MAX_TRANSFERS ((size_t)1 << 20)

@@ -6,10 +6,12 @@
 
 int avito_easy_new(lua_State *L);
 int avito_multi_new(lua_State *L);
+int avito_signals_new(lua_State *L);
 
 /* Make the metatables; called once when the module is loaded. [-0, +0, m] */
 void avito_easy_register(lua_State *L);
 void avito_multi_register(lua_State *L);
+void avito_signals_register(lua_State *L);
 
 /* clock.c: no argument, or seconds */
 int avito_clock_now(lua_State *L);

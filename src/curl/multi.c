@@ -1,69 +1,50 @@
-/* multi.c - avito_messenger.curl.multi: many exchanges at once, and foreign descriptors beside
- * them.
+/* multi.c - avito_messenger.curl.multi: many exchanges at once, and foreign descriptors beside them.
  *
- * One userdata owns the multi, its easies and all their buffers, so the order of collection cannot
- * hurt. An exchange lives in a slot. Slots never move and are reused; the number an exchange is
- * known by holds its slot and how often that was used, so an old number never means a new exchange.
- * The userdata's owned table anchors the body of the exchange in slot i at [i + 1]; false when
- * there is none.
+ *   curl.multi{ max_connections = n | nil } -> multi    that many idle connections are kept at most
+ *   multi:transport{ proxy =, ca_file = } -> number     for add; the same options give the same number
+ *   multi:add(request, transport, seconds | nil) -> id  `seconds` in place of the request's timeout
+ *   multi:cancel(id) -> may the server have seen it?    nil: there is no such exchange any more
+ *   multi:watch(fd, "r" | "w" | "rw" | nil)             from now on and at every step; nil: no longer
+ *   multi:step(seconds, finished, ready) -> n, m        fills 1 to 2n of finished with id, response, id, response …
+ *                                                       and 1 to 2m of ready with fd, "r" | "w" | "rw", …
+ *   multi:close()
+ *
+ * One userdata owns the multi, its easies and all their buffers, so the order of collection cannot hurt. Its owned table
+ * anchors the body of the exchange in slot i at [i + 1]; false when there is none.
  */
 #include "module.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "descriptors.h"
 #include "global.h"
-#include "transfer.h"
+#include "poller.h"
+#include "slots.h"
 
-#define TYPE          "avito_messenger.curl.multi"
-#define NS_PER_SECOND 1e9
-#define MS_PER_SECOND 1000.0
-#define FIRST_SLOTS   ((size_t)16)
-
-enum slot_state { SLOT_IDLE, SLOT_QUEUED, SLOT_RUNNING, SLOT_DONE };
-
-struct slot {
-  struct avito_transfer transfer;
-  enum slot_state state;
-  size_t index;
-  uint32_t uses;
-  double deadline;   /* of a queued exchange, on the monotonic clock */
-  struct slot *next; /* in the list of its state: idle, queued or done */
-};
+#define TYPE "avito_messenger.curl.multi"
 
 /* First in, first out. */
 struct queue {
-  struct slot *first;
-  struct slot **end;
+  struct avito_slot *first;
+  struct avito_slot **end;
 };
 
 struct multi {
   CURLM *handle;
-  struct avito_transport transport;
   uint64_t epoch;
-  struct slot **slots; /* count made of capacity */
-  size_t count;
-  size_t capacity;
-  struct slot *idle; /* last in, first out: the warmest first */
-  size_t idle_open;  /* of them hold an easy handle */
-  size_t limit;      /* exchanges that may run at once; 0: any number */
-  size_t running;
-  struct queue queued; /* those that wait for the limit */
-  struct queue done;   /* those whose response was not fetched */
-  struct avito_descriptors descriptors;
-  bool busy; /* inside step: a finalizer may run Lua code */
+  struct avito_poller poller;
+  struct avito_slots slots;
+  struct avito_transport reading; /* options that are being read: owned from the first byte on */
+  struct queue done;              /* exchanges whose response was not fetched */
+  bool busy;                      /* inside step: a finalizer may run Lua code */
   bool closing;
 };
 
 static struct multi *check(lua_State *L)
 {
-  return luaL_checkudata(L, 1, TYPE);
+  return avito_checkself(L, 1, TYPE);
 }
 
 static struct multi *check_usable(lua_State *L)
@@ -83,308 +64,223 @@ static void release(struct multi *multi)
 {
   bool own = multi->epoch == avito_process_epoch();
 
-  for (size_t i = 0; i < multi->count; i++) {
-    struct slot *slot = multi->slots[i];
-    if (!own) {
-      avito_transfer_abandon(&slot->transfer);
-    } else {
-      if (slot->state == SLOT_RUNNING)
-        (void)curl_multi_remove_handle(multi->handle, slot->transfer.easy);
-      avito_transfer_close(&slot->transfer);
-    }
-    free(slot);
-  }
+  for (size_t i = 0; i < multi->slots.count && own; i++)
+    if (multi->slots.slots[i]->state == AVITO_SLOT_RUNNING)
+      (void)curl_multi_remove_handle(multi->handle, multi->slots.slots[i]->transfer.easy);
+  avito_slots_free(&multi->slots, own);
   if (own && multi->handle)
     (void)curl_multi_cleanup(multi->handle);
-  free(multi->slots);
-  avito_descriptors_free(&multi->descriptors);
-  avito_transport_free(&multi->transport);
+  avito_poller_close(&multi->poller);
+  avito_transport_free(&multi->reading);
   memset(multi, 0, sizeof *multi);
 }
 
-/* ---- slots ---- */
+/* ---- the ended exchanges ---- */
 
-static void make_idle(struct multi *multi, struct slot *slot)
+static void make_done(struct multi *multi, struct avito_slot *slot, CURLcode code)
 {
-  avito_transfer_rest(&slot->transfer);
-  if (slot->transfer.easy) {
-    if (multi->idle_open < AVITO_MAX_IDLE_TRANSFERS)
-      multi->idle_open++;
-    else
-      avito_transfer_close(&slot->transfer);
-  }
-  slot->state = SLOT_IDLE;
-  slot->uses++;
-  slot->next = multi->idle;
-  multi->idle = slot;
-}
-
-static void append(struct queue *queue, struct slot *slot)
-{
+  avito_transfer_end(&slot->transfer, code);
+  slot->state = AVITO_SLOT_DONE;
   slot->next = NULL;
-  *queue->end = slot;
-  queue->end = &slot->next;
+  *multi->done.end = slot;
+  multi->done.end = &slot->next;
 }
 
-static void take(struct queue *queue, struct slot *slot)
+static void take_done(struct multi *multi, struct avito_slot *slot)
 {
-  struct slot **link = &queue->first;
+  struct avito_slot **link = &multi->done.first;
 
   while (*link != slot)
     link = &(*link)->next;
   *link = slot->next;
-  if (queue->end == &slot->next)
-    queue->end = link;
-}
-
-static void make_done(struct multi *multi, struct slot *slot, CURLcode code)
-{
-  avito_transfer_end(&slot->transfer, code);
-  slot->state = SLOT_DONE;
-  append(&multi->done, slot);
-}
-
-static bool grow_slots(struct multi *multi)
-{
-  size_t capacity = multi->capacity ? multi->capacity * 2 : FIRST_SLOTS;
-  struct slot **grown = realloc(multi->slots, capacity * sizeof(void *));
-
-  if (!grown)
-    return false;
-  multi->slots = grown;
-  multi->capacity = capacity;
-  return true;
-}
-
-static bool make_slot(struct multi *multi)
-{
-  struct slot *slot;
-
-  if (multi->count == multi->capacity && !grow_slots(multi))
-    return false;
-  slot = calloc(1, sizeof *slot);
-  if (!slot)
-    return false;
-  slot->index = multi->count;
-  multi->slots[multi->count++] = slot;
-  make_idle(multi, slot);
-  return true;
-}
-
-/* An idle slot whose place in the owned table exists already, so that anchoring a body allocates
- * nothing.
- * [-0, +0, m|v] `owned` is the stack index of that table. */
-static struct slot *idle_slot(lua_State *L, struct multi *multi, int owned)
-{
-  while (!multi->idle) {
-    size_t index = multi->count;
-    if (index >= AVITO_MAX_TRANSFERS)
-      luaL_error(L, "too many transfers at once");
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, owned, (int)index + 1);
-    if (!multi->handle) /* a finalizer may have run since */
-      luaL_error(L, "this multi is closed");
-    if (multi->count == index && !make_slot(multi))
-      luaL_error(L, "not enough memory");
-  }
-  return multi->idle;
-}
-
-static lua_Number number_of(const struct slot *slot)
-{
-  return (lua_Number)slot->uses * (lua_Number)AVITO_MAX_TRANSFERS + (lua_Number)slot->index;
-}
-
-static struct slot *find(const struct multi *multi, lua_Number number)
-{
-  uint64_t whole;
-  size_t index;
-  struct slot *slot;
-
-  if (!(number >= 0 && number < (lua_Number)UINT32_MAX * (lua_Number)AVITO_MAX_TRANSFERS))
-    return NULL;
-  whole = (uint64_t)number;
-  index = (size_t)(whole % AVITO_MAX_TRANSFERS);
-  if (index >= multi->count)
-    return NULL;
-  slot = multi->slots[index];
-  return slot->state != SLOT_IDLE && slot->uses == whole / AVITO_MAX_TRANSFERS ? slot : NULL;
+  if (multi->done.end == &slot->next)
+    multi->done.end = link;
 }
 
 /* [-0, +0, -]: the table's field exists */
-static void forget_body(lua_State *L, int owned, const struct slot *slot)
+static void forget_body(lua_State *L, int owned, const struct avito_slot *slot)
 {
   lua_pushboolean(L, 0);
   lua_rawseti(L, owned, (int)slot->index + 1);
 }
 
-/* ---- Lua ---- */
+/* ---- making ---- */
+
+static long read_connections(lua_State *L)
+{
+  lua_Integer connections = 0;
+
+  if (!lua_istable(L, 1))
+    return 0;
+  lua_getfield(L, 1, "max_connections"); /* options number */
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TNUMBER)
+      luaL_error(L, "max_connections: number expected, got %s", luaL_typename(L, -1));
+    connections = lua_tointeger(L, -1);
+    if (connections < 1 || connections > (lua_Integer)AVITO_MAX_TRANSFERS)
+      luaL_error(L, "max_connections must be between 1 and %d", (int)AVITO_MAX_TRANSFERS);
+  }
+  lua_pop(L, 1); /* options */
+  return (long)connections;
+}
 
 int avito_multi_new(lua_State *L)
 {
-  static const char *const names[] = {"proxy", "ca_file", "max_connections", NULL};
+  static const char *const names[] = {"max_connections", NULL};
   const char *trouble = avito_curl_ready();
   struct multi *multi;
-  lua_Integer connections = 0;
+  long connections;
 
   if (trouble)
     return luaL_error(L, "%s", trouble);
   lua_settop(L, 1);
   avito_check_options(L, 1, names);
-  if (lua_istable(L, 1)) {
-    lua_getfield(L, 1, "max_connections"); /* options number */
-    if (!lua_isnil(L, -1)) {
-      if (lua_type(L, -1) != LUA_TNUMBER)
-        return luaL_error(L, "max_connections: number expected, got %s", luaL_typename(L, -1));
-      connections = lua_tointeger(L, -1);
-      if (connections < 1 || connections > (lua_Integer)AVITO_MAX_TRANSFERS)
-        return luaL_error(L, "max_connections must be between 1 and %d", (int)AVITO_MAX_TRANSFERS);
-    }
-    lua_pop(L, 1); /* options */
-  }
+  connections = read_connections(L);
   multi = avito_newuserdata(L, sizeof *multi); /* options multi */
   multi->epoch = avito_process_epoch();
-  multi->queued.end = &multi->queued.first;
   multi->done.end = &multi->done.first;
-  multi->limit = (size_t)connections;
   luaL_setmetatable(L, TYPE);
   lua_newtable(L);
   avito_setowned(L, -2);
-  avito_transport_read(L, 1, &multi->transport);
   multi->handle = curl_multi_init();
   if (!multi->handle)
     return luaL_error(L, "libcurl could not make a multi handle");
+  if (!avito_poller_open(&multi->poller, multi->handle))
+    return luaL_error(L, "cannot make an epoll descriptor: %s", strerror(errno));
   (void)curl_multi_setopt(multi->handle, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
   if (connections > 0)
-    (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)connections);
+    (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, connections);
   return 1;
 }
 
-/* ---- the limit: over HTTP/1.1 an exchange is a connection. libcurl's own CURLMOPT_MAX_TOTAL_CONNECTIONS
- * leaves some of those that wait for ever (seen with 7.88), so they wait here. ---- */
-
-static double now(void)
+static int multi_transport(lua_State *L)
 {
-  struct timespec time = {0, 0};
+  static const char *const names[] = {"proxy", "ca_file", NULL};
+  struct multi *multi = check_usable(L);
+  long number;
 
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_SECOND;
+  lua_settop(L, 2);
+  avito_check_options(L, 2, names);
+  avito_transport_free(&multi->reading);
+  avito_transport_read(L, 2, &multi->reading);
+  number = avito_slots_pool(&multi->slots, &multi->reading);
+  if (number < 0)
+    return luaL_error(L, "not enough memory, or too many transports");
+  lua_pushinteger(L, (lua_Integer)number + 1);
+  return 1;
 }
 
-static bool is_full(const struct multi *multi)
-{
-  return multi->limit > 0 && multi->running >= multi->limit;
-}
+/* ---- one exchange ---- */
 
-static bool run(struct multi *multi, struct slot *slot)
+/* An idle slot whose place in the owned table exists already, so that anchoring a body allocates nothing.
+ * [-0, +0, m|v] `owned` is the stack index of that table. */
+static struct avito_slot *idle_slot(lua_State *L, struct multi *multi, struct avito_pool *pool, int owned)
 {
-  if (curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK)
-    return false;
-  slot->state = SLOT_RUNNING;
-  multi->running++;
-  return true;
-}
-
-/* Starts what may start and ends what has waited its whole time. Returns the milliseconds until the next of
- * them has, at most `most`. */
-static int serve_queue(struct multi *multi, int most)
-{
-  double moment = multi->queued.first ? now() : 0;
-  struct slot *slot = multi->queued.first;
-
-  while (slot) {
-    struct slot *next = slot->next;
-    double left = slot->deadline - moment;
-    if (left <= 0) {
-      take(&multi->queued, slot);
-      make_done(multi, slot, CURLE_OPERATION_TIMEDOUT);
-    } else if (!is_full(multi)) {
-      take(&multi->queued, slot);
-      if (!avito_transfer_limit(&slot->transfer, avito_milliseconds(left)) || !run(multi, slot))
-        make_done(multi, slot, CURLE_OUT_OF_MEMORY);
-    } else if (avito_milliseconds(left) < most) {
-      most = (int)avito_milliseconds(left);
-    }
-    slot = next;
+  while (!avito_slots_idle(pool)) {
+    size_t index = multi->slots.count;
+    if (index >= AVITO_MAX_TRANSFERS)
+      luaL_error(L, "too many transfers at once");
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, owned, (int)index + 1);
+    (void)check_usable(L); /* a finalizer may have run since */
+    if (multi->slots.count == index && !avito_slots_grow(&multi->slots, pool))
+      luaL_error(L, "not enough memory");
   }
-  return most;
+  return avito_slots_idle(pool);
+}
+
+static struct avito_pool *read_transport(lua_State *L, struct multi *multi)
+{
+  lua_Integer number = luaL_checkinteger(L, 3);
+
+  if (number < 1 || (size_t)number > multi->slots.pool_count)
+    luaL_argerror(L, 3, "no such transport");
+  return multi->slots.pools[number - 1];
 }
 
 /* No Lua code runs in here, unless an error is raised: then the slot is still idle. */
-static void start(lua_State *L, struct multi *multi, struct slot *slot, const struct avito_request *request)
+static void start(lua_State *L, struct multi *multi, struct avito_slot *slot, const struct avito_request *request)
 {
   bool accepted;
-  bool waits;
 
-  if (!slot->transfer.easy) {
-    if (!avito_transfer_open(&slot->transfer, &multi->transport))
-      luaL_error(L, "libcurl could not make a handle");
-    multi->idle_open++;
-  }
+  if (!slot->transfer.easy && !avito_transfer_open(&slot->transfer, &slot->pool->transport))
+    luaL_error(L, "libcurl could not make a handle");
   accepted = avito_transfer_begin(L, &slot->transfer, request);
-  waits = accepted && (is_full(multi) || multi->queued.first);
-  if (accepted && !waits && !run(multi, slot))
+  if (accepted && curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK)
     luaL_error(L, "libcurl could not add a transfer");
-  multi->idle = slot->next;
-  multi->idle_open--;
-  if (waits) {
-    slot->deadline = now() + (double)request->timeout_ms / MS_PER_SECOND;
-    slot->state = SLOT_QUEUED;
-    append(&multi->queued, slot);
-  } else if (!accepted) {
+  avito_slot_take(slot);
+  if (accepted)
+    slot->state = AVITO_SLOT_RUNNING;
+  else
     make_done(multi, slot, CURLE_OK); /* the next step says why */
-  }
 }
 
-/* multi:add(request) -> id */
 static int multi_add(lua_State *L)
 {
   struct multi *multi = check_usable(L);
+  struct avito_pool *pool = read_transport(L, multi);
+  double seconds = luaL_optnumber(L, 4, 0);
   struct avito_request request;
-  struct slot *slot;
+  struct avito_slot *slot;
   int owned;
 
   lua_settop(L, 2);
   avito_request_read(L, 2, &request); /* multi table method url body headers */
-  avito_getowned(L, 1);               /* ... owned */
+  if (seconds > 0)
+    avito_request_limit(&request, seconds);
+  avito_getowned(L, 1); /* ... owned */
   owned = lua_gettop(L);
-  slot = idle_slot(L, multi, owned);
+  slot = idle_slot(L, multi, pool, owned);
   (void)check_usable(L); /* a finalizer may have run since */
   if (request.body) {
     lua_pushvalue(L, request.body_index);
     lua_rawseti(L, owned, (int)slot->index + 1);
   }
   start(L, multi, slot, &request);
-  lua_pushinteger(L, (lua_Integer)number_of(slot));
+  lua_pushinteger(L, (lua_Integer)avito_slot_number(slot));
   return 1;
 }
 
-/* multi:cancel(id) -> may the server have seen it? nil when there is no such transfer any more */
 static int multi_cancel(lua_State *L)
 {
   struct multi *multi = check_usable(L);
-  struct slot *slot = find(multi, luaL_checknumber(L, 2));
+  struct avito_slot *slot = avito_slots_find(&multi->slots, luaL_checknumber(L, 2));
 
   if (!slot) {
     lua_pushnil(L);
     return 1;
   }
   lua_pushboolean(L, avito_transfer_dispatched(&slot->transfer));
-  if (slot->state == SLOT_RUNNING) {
+  if (slot->state == AVITO_SLOT_RUNNING)
     (void)curl_multi_remove_handle(multi->handle, slot->transfer.easy);
-    multi->running--;
-  } else {
-    take(slot->state == SLOT_QUEUED ? &multi->queued : &multi->done, slot);
-  }
+  else
+    take_done(multi, slot);
   avito_transfer_end(&slot->transfer, CURLE_ABORTED_BY_CALLBACK);
-  make_idle(multi, slot);
+  avito_slot_rest(slot);
   avito_getowned(L, 1); /* ... dispatched owned */
   forget_body(L, lua_gettop(L), slot);
   lua_pop(L, 1);
   return 1;
 }
 
-/* ---- step ---- */
+/* ---- waiting ---- */
+
+static int multi_watch(lua_State *L)
+{
+  struct multi *multi = check_usable(L);
+  lua_Number fd = luaL_checknumber(L, 2);
+  const char *what = luaL_optstring(L, 3, "");
+  bool read = strchr(what, 'r') != NULL;
+  bool write = strchr(what, 'w') != NULL;
+
+  if (strlen(what) != (size_t)read + (size_t)write)
+    return luaL_argerror(L, 3, "\"r\", \"w\", \"rw\" or nil expected");
+  if (!(fd >= 0 && fd <= INT32_MAX))
+    return luaL_argerror(L, 2, "no descriptor");
+  if (!avito_poller_watch(&multi->poller, (int)fd, read, write))
+    return luaL_error(L, "descriptor %d cannot be watched: %s", (int)fd, strerror(errno));
+  return 0;
+}
 
 static void collect(struct multi *multi)
 {
@@ -395,116 +291,108 @@ static void collect(struct multi *multi)
     CURL *easy = message->easy_handle;
     CURLcode code = message->data.result; /* removing the easy frees the message */
     char *owner = NULL;
-    struct slot *slot;
     if (message->msg != CURLMSG_DONE)
       continue;
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
     (void)curl_multi_remove_handle(multi->handle, easy);
-    slot = (struct slot *)(void *)owner; /* a slot begins with its transfer */
-    multi->running--;
-    make_done(multi, slot, code);
+    make_done(multi, (struct avito_slot *)(void *)owner, code);
   }
 }
 
 /* The list stays until all of it is in Lua: after a memory error the next step returns it again. */
-static void push_done(lua_State *L, struct multi *multi)
+static lua_Integer put_done(lua_State *L, const struct multi *multi, int finished)
 {
-  int position = 1;
+  int position = 0;
 
-  lua_newtable(L); /* finished */
-  for (struct slot *slot = multi->done.first; slot; slot = slot->next) {
-    lua_createtable(L, 0, 2); /* finished item */
-    lua_pushinteger(L, (lua_Integer)number_of(slot));
-    lua_setfield(L, -2, "id");
+  for (const struct avito_slot *slot = multi->done.first; slot; slot = slot->next) {
+    lua_pushinteger(L, (lua_Integer)avito_slot_number(slot));
+    lua_rawseti(L, finished, ++position);
     avito_transfer_push(L, &slot->transfer);
-    lua_setfield(L, -2, "response");
-    lua_rawseti(L, -2, position++); /* finished */
+    lua_rawseti(L, finished, ++position);
   }
+  return position / 2;
 }
 
 static void forget_done(lua_State *L, struct multi *multi, int owned)
 {
-  struct slot *slot = multi->done.first;
+  struct avito_slot *slot = multi->done.first;
 
   multi->done.first = NULL;
   multi->done.end = &multi->done.first;
   while (slot) {
-    struct slot *next = slot->next;
-    make_idle(multi, slot);
+    struct avito_slot *next = slot->next;
+    avito_slot_rest(slot);
     forget_body(L, owned, slot);
     slot = next;
   }
 }
 
-/* (multi, milliseconds, fds) -> finished. Runs protected: the multi is busy meanwhile. */
-static int step_protected(lua_State *L)
+static lua_Integer put_ready(lua_State *L, const struct avito_poller *poller, int ready)
 {
-  struct multi *multi = lua_touserdata(L, 1);
-  struct avito_descriptors *descriptors = &multi->descriptors;
-  int milliseconds;
-  int running;
-  CURLMcode code;
-
-  avito_descriptors_read(L, descriptors, 3);
-  milliseconds = serve_queue(multi, (int)lua_tointeger(L, 2));
-  code = curl_multi_poll(multi->handle, descriptors->asked, (unsigned)descriptors->count,
-                         multi->done.first ? 0 : milliseconds, NULL);
-  if (code == CURLM_OK)
-    code = curl_multi_perform(multi->handle, &running);
-  collect(multi);
-  if (code != CURLM_OK)
-    return luaL_error(L, "libcurl: %s", curl_multi_strerror(code));
-  (void)serve_queue(multi, 0);
-  avito_descriptors_report(L, descriptors, 3);
-  avito_getowned(L, 1); /* ... owned */
-  push_done(L, multi);  /* ... owned finished */
-  forget_done(L, multi, lua_gettop(L) - 1);
-  return 1;
+  for (int i = 0; i < poller->ready_count; i++) {
+    const struct avito_ready *one = &poller->ready[i];
+    lua_pushinteger(L, one->fd);
+    lua_rawseti(L, ready, 2 * i + 1);
+    lua_pushstring(L, one->readable && one->writable ? "rw" : one->readable ? "r" : "w");
+    lua_rawseti(L, ready, 2 * i + 2);
+  }
+  return poller->ready_count;
 }
 
-/* multi:step(seconds, fds|nil) -> { { id =, response = }, … } */
+/* (multi, finished, ready) -> n, m. Runs protected: the multi is busy meanwhile. */
+static int push_step(lua_State *L)
+{
+  struct multi *multi = lua_touserdata(L, 1);
+
+  avito_getowned(L, 1); /* multi finished ready owned */
+  lua_pushinteger(L, put_ready(L, &multi->poller, 3));
+  lua_pushinteger(L, put_done(L, multi, 2));
+  forget_done(L, multi, 4);
+  lua_insert(L, -2); /* ... n m */
+  return 2;
+}
+
 static int multi_step(lua_State *L)
 {
-  struct multi *multi = check(L);
+  struct multi *multi = check_usable(L);
   double seconds = luaL_checknumber(L, 2);
+  CURLMcode code;
   int status;
 
   if (!(seconds >= 0))
     return luaL_argerror(L, 2, "seconds must not be negative");
-  if (!lua_isnoneornil(L, 3))
-    luaL_checktype(L, 3, LUA_TTABLE);
-  lua_settop(L, 3);
-  lua_pushcfunction(L, step_protected); /* multi seconds fds step */
-  lua_insert(L, 1);
-  lua_pushinteger(L, (lua_Integer)avito_milliseconds(seconds));
-  lua_replace(L, 3); /* step multi milliseconds fds */
-  lua_pushvalue(L, 2);
-  lua_insert(L, 1); /* multi step multi milliseconds fds */
-  (void)check_usable(L);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  lua_settop(L, 4);
+  lua_pushcfunction(L, push_step); /* multi seconds finished ready push_step */
+  lua_replace(L, 2);
+  lua_pushvalue(L, 1);
+  lua_insert(L, 3); /* multi push_step multi finished ready */
+  code = avito_poller_begin(&multi->poller);
+  collect(multi);
+  if (code == CURLM_OK)
+    code = avito_poller_wait(&multi->poller, multi->done.first ? 0 : seconds);
+  collect(multi);
+  if (code != CURLM_OK)
+    return luaL_error(L, "libcurl: %s", curl_multi_strerror(code));
   multi->busy = true;
-  status = lua_pcall(L, 3, 1, 0); /* multi finished */
+  status = lua_pcall(L, 3, 2, 0); /* multi n m */
   multi->busy = false;
   if (multi->closing)
     release(multi);
-  return status == LUA_OK ? 1 : lua_error(L);
+  return status == LUA_OK ? 2 : lua_error(L);
 }
 
-/* multi:wakeup(): the step that waits now, or else the next one, returns at once */
-static int multi_wakeup(lua_State *L)
-{
-  (void)curl_multi_wakeup(check_usable(L)->handle);
-  return 0;
-}
+/* ---- its end ---- */
 
 static int multi_close(lua_State *L)
 {
   struct multi *multi = check(L);
 
-  if (multi->busy) {
+  if (multi->busy)
     multi->closing = true;
-    return 0;
-  }
-  release(multi);
+  else
+    release(multi);
   return 0;
 }
 
@@ -518,15 +406,22 @@ static int multi_tostring(lua_State *L)
 
 void avito_multi_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"add", multi_add},       {"cancel", multi_cancel}, {"step", multi_step},
-                                     {"wakeup", multi_wakeup}, {"close", multi_close},   {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"transport", multi_transport},
+                                     {"add", multi_add},
+                                     {"cancel", multi_cancel},
+                                     {"watch", multi_watch},
+                                     {"step", multi_step},
+                                     {"close", multi_close},
+                                     {NULL, NULL}};
   static const luaL_Reg events[] = {
       {"__gc", multi_close}, {"__close", multi_close}, {"__tostring", multi_tostring}, {NULL, NULL}};
 
   luaL_newmetatable(L, TYPE); /* meta */
-  luaL_setfuncs(L, events, 0);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, events, 1);
   lua_newtable(L);
-  luaL_setfuncs(L, methods, 0); /* meta methods */
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, methods, 1); /* meta methods */
   lua_setfield(L, -2, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable"); /* nobody calls __gc on a multi in use */

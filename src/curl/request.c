@@ -170,3 +170,10 @@ void avito_request_read(lua_State *L, int index, struct avito_request *request)
   if (!lua_istable(L, -1) && !lua_isnil(L, -1))
     wrong_type(L, "headers", "array of strings");
 }
+
+void avito_request_limit(struct avito_request *request, double seconds)
+{
+  request->timeout_ms = avito_milliseconds(seconds);
+  if (request->connect_timeout_ms > request->timeout_ms)
+    request->connect_timeout_ms = request->timeout_ms;
+}

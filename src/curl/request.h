@@ -25,6 +25,9 @@ struct avito_request {
  * [-0, +4, m|v] pushes method, url, body, headers. Metamethods are not consulted. */
 void avito_request_read(lua_State *L, int index, struct avito_request *request);
 
+/* Leaves the request only `seconds` (more than 0) of its time. */
+void avito_request_limit(struct avito_request *request, double seconds);
+
 /* The option `field` of the table at `index` (or of nil): a string without NUL, or NULL. Raises
  * otherwise.
  * [-0, +1, m|v] pushes the value that keeps the string alive. */

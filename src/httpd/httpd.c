@@ -188,8 +188,5 @@ int luaopen_avito_messenger_httpd(lua_State *L)
   server_metatable(L); /* httpd, metatable */
   lua_pushcclosure(L, listen_, 1);
   lua_setfield(L, -2, "listen");
-  avito_signals_metatable(L);
-  lua_pushcclosure(L, avito_httpd_signals, 1);
-  lua_setfield(L, -2, "signals");
   return 1;
 }

@@ -127,11 +127,4 @@ void avito_request_push(lua_State *L, struct avito_exchange *exchange, int metat
 /* [-0, +1, m] Pushes the metatable of request objects. */
 void avito_request_metatable(lua_State *L);
 
-/* signals.c */
-
-/* Lua: watches signals; upvalue 1: the metatable of watches. */
-int avito_httpd_signals(lua_State *L);
-/* [-0, +1, m] Pushes that metatable. */
-void avito_signals_metatable(lua_State *L);
-
 #endif

@@ -96,25 +96,29 @@ local function is_loopback(host)
   return host == "localhost" or host == "::1" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
--- The listener's word for "the program was stopped" is a descriptor, so that the loop can wait for it.
+local function print_address(box, server)
+  local one = box:credentials()[1]
+  io.stdout:write(("sandbox listening on %s\n"):format(server.url))
+  if one then
+    io.stdout:write(("client_id %s  client_secret %s  user_id %.0f\n"):format(one.client_id, one.client_secret, one.user_id))
+  end
+  io.stdout:write(("control API: curl %s/sandbox/\n"):format(server.url))
+  io.stdout:flush()
+end
+
 local function run(box, given)
-  local httpd = require "avito_messenger.httpd"
-  local watch = httpd.signals { "INT", "TERM" }
-  local ok, problem = box:serve { host = given.host, port = given.port, fds = { watch:fd() },
-    stop = function() return watch:caught() end, on_request = given.log and log_line(is_terminal()) or nil,
-    on_ready = function(address)
-      local one = box:credentials()[1]
-      io.stdout:write(("sandbox listening on %s\n"):format(address.url))
-      if one then
-        io.stdout:write(("client_id %s  client_secret %s  user_id %.0f\n"):format(one.client_id, one.client_secret,
-          one.user_id))
-      end
-      io.stdout:write(("control API: curl %s/sandbox/\n"):format(address.url))
-      io.stdout:flush()
-    end }
-  watch:close()
-  if not ok then return fail(1, problem) end
-  return 0
+  local loop = require "avito_messenger.io.loop"
+  return loop.run(function()
+    local server, problem = box:listen { host = given.host, port = given.port,
+      on_request = given.log and log_line(is_terminal()) or nil }
+    if not server then return fail(1, problem) end
+    for _, name in ipairs { "INT", "TERM" } do
+      loop.on_signal(name, function() server:close() end)
+    end
+    print_address(box, server)
+    server:wait()
+    return 0
+  end)
 end
 
 --- Runs the command; returns the exit status.

@@ -298,8 +298,16 @@ function Sandbox:driver(given)
   return require("avito_messenger.sandbox.driver").new(self, given)
 end
 
+--- Serves HTTP on loopback in the background of the running loop (avito_messenger.io.loop), beside a client or a bot.
+---@param given? avito.sandbox.ListenOptions
+---@return avito.sandbox.Server? server with its `url`, and `close`
+---@return string? message
+function Sandbox:listen(given)
+  return require("avito_messenger.sandbox.server").listen(self, given)
+end
+
 --- Serves HTTP on loopback until told to stop.
----@param given? table
+---@param given? avito.sandbox.ServeOptions
 ---@return boolean? ok
 ---@return string? message
 function Sandbox:serve(given)

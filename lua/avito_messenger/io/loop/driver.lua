@@ -1,0 +1,213 @@
+--- The loop's driver: a client's calls suspend the task they are made in.
+---
+--- Each driver has so many connections; requests beyond them wait in order, within their own time.
+local curl = require "avito_messenger.curl"
+local scheduler = require "avito_messenger.io.loop.scheduler"
+local options = require "avito_messenger.options"
+
+local MAX_CONNECTIONS = 100
+
+-- How long a call may wait for the end of another's token renewal before it looks by itself.
+local LOOK = 1
+
+---@class avito.LoopDriver: avito.Driver
+local Driver = { __name = "avito_messenger.io.loop" }
+Driver.__index = Driver
+
+Driver.now = curl.now
+Driver.time = curl.time
+
+local function not_sent(kind, message)
+  return { error = kind, message = message, dispatched = false }
+end
+
+-- ---- requests
+
+local TRANSFER = {
+  give_up = function(_, id) return scheduler.drop_transfer(id) or false end,
+}
+local TOKEN_TRANSFER = { give_up = TRANSFER.give_up, shielded = true }
+
+local CONNECTION = {
+  give_up = function(task, driver) driver.queued[task] = nil end,
+  time_out = function(task, driver)
+    driver.queued[task] = nil
+    scheduler.wake(task, false)
+  end,
+}
+
+-- Hands a free connection to the first that waits for one.
+local function serve_queue(self)
+  while self.first < self.last and self.active < self.limit do
+    local task = self.queue[self.first]
+    self.queue[self.first] = nil
+    self.first = self.first + 1
+    if self.queued[task] then
+      self.queued[task] = nil
+      self.active = self.active + 1
+      scheduler.wake(task, true)
+    end
+  end
+end
+
+-- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
+local function queue_up(self, task, request)
+  local deadline = curl.now() + request.timeout
+  self.queue[self.last] = task
+  self.last = self.last + 1
+  self.queued[task] = true
+  local got, err = scheduler.suspend_until(task, CONNECTION, self, deadline)
+  if got then return math.max(deadline - curl.now(), 0.001) end
+  if err then return nil, not_sent(err.kind, err.message) end
+  return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
+end
+
+local function transport_of(self, multi)
+  if self.multi ~= multi then
+    self.transport, self.multi = multi:transport { proxy = self.proxy, ca_file = self.ca_file }, multi
+  end
+  return self.transport
+end
+
+-- Holds a connection while the transfer runs.
+local function transfer(self, task, request, seconds)
+  local multi = scheduler.multi()
+  local ok, id = pcall(multi.add, multi, request, transport_of(self, multi), seconds)
+  if not ok then
+    self.active = self.active - 1
+    serve_queue(self)
+    error(id, 0)
+  end
+  task.driver = self
+  local response, err, dispatched = scheduler.await_transfer(task, id, request.unrepeatable and TOKEN_TRANSFER or TRANSFER)
+  task.driver = nil
+  self.active = self.active - 1
+  if self.first < self.last then serve_queue(self) end
+  return response or { error = err.kind, message = err.message, dispatched = dispatched }
+end
+
+--- Performs one request. Raises for misuse, and in a task that has been told of its end before: what the network does is in
+--- the response.
+---@param request avito.Request
+---@return avito.Response
+function Driver:perform(request)
+  local task = scheduler.running_task("a call of a client of the loop")
+  local err, told = scheduler.interruption(task)
+  if told then error(err, 0) end
+  if err then return not_sent(err.kind, err.message) end
+  if self.closed then error("this driver is closed", 0) end
+  if self.active < self.limit and self.first == self.last then
+    self.active = self.active + 1
+    return transfer(self, task, request)
+  end
+  local seconds, instead = queue_up(self, task, request)
+  if not seconds then return instead end
+  return transfer(self, task, request, seconds)
+end
+
+-- ---- waits
+
+local SLEEP = {
+  give_up = function() end,
+  time_out = function(task) scheduler.wake(task, true) end,
+}
+
+local PARKED = {
+  give_up = function(task, parked) parked[task] = nil end,
+  time_out = function(task, parked)
+    parked[task] = nil
+    scheduler.wake(task, true)
+  end,
+}
+
+--- Waits. Returns true, or nil and why the call is to be given up.
+---@param seconds number
+---@return boolean?
+---@return avito_messenger.Error?
+function Driver:sleep(seconds) -- luacheck: no self
+  local task = scheduler.running_task("a call of a client of the loop")
+  local err, told = scheduler.interruption(task)
+  if told then error(err, 0) end
+  if err then return nil, err end
+  return scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+end
+
+--- As sleep, but `unpark` ends it: for calls that wait for something another call does.
+---@param key any
+---@return boolean?
+---@return avito_messenger.Error?
+function Driver:park(key)
+  local task = scheduler.running_task("a call of a client of the loop")
+  local err, told = scheduler.interruption(task)
+  if told then error(err, 0) end
+  if err then return nil, err end
+  local parked = self.parked[key] or {}
+  self.parked[key] = parked
+  parked[task] = true
+  return scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+end
+
+---@param key any
+function Driver:unpark(key)
+  local parked = self.parked[key]
+  if not parked then return end
+  self.parked[key] = nil
+  for task in pairs(parked) do scheduler.wake(task, true) end
+end
+
+--- When the running task's own deadline is (loop.deadline), or nil.
+---@return number?
+function Driver:deadline() -- luacheck: no self
+  return scheduler.deadline(scheduler.running_task("a call of a client of the loop"))
+end
+
+--- Runs a function in a task of its own, for reading ahead.
+function Driver:spawn(fn, ...) -- luacheck: no self
+  return scheduler.spawn(true, fn, ...)
+end
+
+--- Ends its requests with errors of kind "cancelled". May be called again.
+function Driver:close()
+  if self.closed then return end
+  self.closed = true
+  local mine = {}
+  for id, task in pairs(scheduler.transfers()) do
+    if task.driver == self then mine[id] = task end
+  end
+  for id, task in pairs(mine) do
+    local dispatched = scheduler.drop_transfer(id)
+    scheduler.wake(task, { error = "cancelled", message = "the client was closed", dispatched = dispatched or false })
+  end
+  for task in pairs(self.queued) do
+    self.queued[task] = nil
+    scheduler.wake(task, nil, { kind = "cancelled", message = "the client was closed" })
+  end
+end
+
+function Driver:__tostring()
+  return ("avito_messenger.io.loop (%d requests under way)"):format(self.active)
+end
+
+local driver = {}
+
+local OPTIONS = { proxy = "string", ca_file = "string", max_connections = "number" }
+
+---@param given? { proxy?: string, ca_file?: string, max_connections?: integer }
+---@return avito.LoopDriver
+function driver.new(given)
+  given = given or {}
+  options.check("loop.new", given, OPTIONS, 3)
+  local limit = given.max_connections or MAX_CONNECTIONS
+  if limit < 1 or limit > 10000 or limit % 1 ~= 0 then
+    error("loop.new: max_connections must be an integer from 1 to 10000", 3)
+  end
+  return setmetatable({
+    proxy = given.proxy, ca_file = given.ca_file, limit = limit,
+    active = 0, -- requests that hold a connection
+    queue = {}, first = 1, last = 1, -- tasks that wait for one, first to last - 1; those in `queued` still do
+    queued = {},
+    parked = {},
+  }, Driver)
+end
+
+return driver

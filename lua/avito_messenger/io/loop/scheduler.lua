@@ -1,0 +1,484 @@
+--- Tasks: coroutines that wait for transfers, times, descriptors and each other, in one thread.
+---
+--- A task that waits has said what for: a kind of wait, which knows how to give the wait up. Only this file resumes
+--- coroutines, and only from the turn of the loop, never from within another task.
+local curl = require "avito_messenger.curl"
+local errors = require "avito_messenger.errors"
+local failure = require "avito_messenger.io.loop.failure"
+local Timers = require "avito_messenger.io.loop.timers"
+
+local scheduler = {}
+
+local LONG = 3600
+-- How long an error may wait for somebody who asks for it.
+local REPORT_AFTER = 1
+
+local current ---@type avito_messenger.Task? the task that runs now
+local alive = {} -- every task that has not ended
+local ordinary = 0 -- of them keep the loop running
+local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
+local timers = Timers.new()
+local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
+local multi -- libcurl's; stays between runs, with its connections
+local running = false
+local finished, ready_fds = {}, {}
+local transfers, descriptors = {}, {} -- who waits for them: a task by transfer id; what is to be called by descriptor
+
+---@class avito_messenger.Task
+local Task = { __name = "avito_messenger.Task" }
+Task.__index = Task
+
+---@class avito_messenger.Wait
+---@field give_up fun(task: avito_messenger.Task, key: any): boolean? takes the task out of what it waits for; for a transfer,
+---  whether bytes had left
+---@field time_out? fun(task: avito_messenger.Task, key: any) the wait's own time has passed
+---@field shielded? boolean goes on to its own end
+
+--- The task that runs now. Raises outside of one, and inside a coroutine the program has made within it.
+---@param what string for the message
+---@return avito_messenger.Task
+function scheduler.running_task(what)
+  if not current then
+    error(what .. " must be called inside loop.run(function() … end)", 3)
+  end
+  if coroutine.running() ~= current.co then
+    error(what .. " was called inside a coroutine of the program's own, which the loop cannot resume: "
+      .. "call it from the task itself, or make a task with loop.spawn", 3)
+  end
+  return current
+end
+
+---@return boolean
+function scheduler.is_running()
+  return running
+end
+
+---@return boolean
+function scheduler.in_task()
+  return current ~= nil
+end
+
+---@return table
+function scheduler.multi()
+  return multi
+end
+
+--- Ends the task's wait, which returns these values in the next turn.
+---@param task avito_messenger.Task
+local function wake(task, a, b, c)
+  task.kind, task.key = nil, nil
+  timers:remove(task)
+  ready_count = ready_count + 1
+  ready[ready_count] = task
+  task.a, task.b, task.c = a, b, c
+end
+
+scheduler.wake = wake
+
+--- Suspends the running task until somebody wakes it; returns what it is woken with.
+local function suspend(task, kind, key)
+  task.kind, task.key = kind, key
+  return coroutine.yield()
+end
+
+scheduler.suspend = suspend
+
+--- The outermost scope of the task that has ended early, or nil.
+local function ended_scope(task)
+  local found
+  local scope = task.scope
+  while scope do
+    if scope.ended then found = scope end
+    scope = scope.parent
+  end
+  return found
+end
+
+--- Why the task may not wait any more: nil, or an error, and whether the task has been told before.
+---@param task avito_messenger.Task
+---@return avito_messenger.Error? err
+---@return boolean? told
+function scheduler.interruption(task)
+  if not task.interrupted then return nil end
+  local scope = ended_scope(task)
+  local told = scope.told
+  scope.told = true
+  return scope.err, told
+end
+
+--- Ends what the task waits for, when it waits: the scope's err is what it is told.
+local function interrupt(task)
+  if task.ended then return end
+  task.interrupted = true
+  local kind = task.kind
+  if not kind or kind.shielded then return end -- it runs, is about to, or must come to its end: its next wait tells it
+  local scope = ended_scope(task)
+  scope.told = true
+  local dispatched = kind.give_up(task, task.key)
+  if dispatched then scope.err.dispatched = true end
+  wake(task, nil, scope.err, dispatched)
+end
+
+-- The time of an entry has come: a task's own, a scope's, or an error's that nobody asked for.
+local function expire(entry)
+  if entry.time_out then return entry:time_out() end
+  entry.kind.time_out(entry, entry.key)
+end
+
+--- Suspends the task until it is woken, or at most until `at`, when the kind's time_out is called.
+function scheduler.suspend_until(task, kind, key, at)
+  timers:add(task, at)
+  task.kind, task.key = kind, key
+  return coroutine.yield()
+end
+
+--- The task waits for a transfer; woken with its response.
+function scheduler.await_transfer(task, id, kind)
+  transfers[id] = task
+  pending = pending + 1
+  task.kind, task.key = kind, id
+  return coroutine.yield()
+end
+
+--- Nobody waits for the transfer any more. Returns whether bytes had left.
+function scheduler.drop_transfer(id)
+  transfers[id] = nil
+  pending = pending - 1
+  return multi:cancel(id)
+end
+
+--- Every task that waits for a transfer, by its id.
+function scheduler.transfers()
+  return transfers
+end
+
+--- Calls `entry:ready(what)` whenever the descriptor is ready, until unwatch. One at a time.
+function scheduler.watch(fd, what, entry)
+  if descriptors[fd] then error(("descriptor %d is waited for already"):format(fd), 0) end
+  multi:watch(fd, what)
+  descriptors[fd] = entry
+  pending = pending + 1
+end
+
+function scheduler.unwatch(fd)
+  if not descriptors[fd] then return end
+  descriptors[fd] = nil
+  pending = pending - 1
+  multi:watch(fd, nil)
+end
+
+-- ---- the life of a task
+
+-- An error that nobody asked for in a while.
+local Unclaimed = {}
+Unclaimed.__index = Unclaimed
+local unclaimed = {}
+
+function Unclaimed:time_out()
+  unclaimed[self] = nil
+  if not self.task.claimed then failure.report(self.task.err) end
+end
+
+local function keep_unclaimed(task)
+  local entry = setmetatable({ task = task }, Unclaimed)
+  unclaimed[entry] = true
+  timers:add(entry, curl.now() + REPORT_AFTER)
+end
+
+local function report_unclaimed()
+  for entry in pairs(unclaimed) do
+    timers:remove(entry)
+    entry:time_out()
+  end
+end
+
+local function is_own_interruption(task, problem)
+  return task.root.ended and problem == task.root.err
+end
+
+local function finish(task, ok, ...)
+  alive[task] = nil
+  if not task.background then ordinary = ordinary - 1 end
+  task.ended = true
+  if ok then
+    task.results = { n = select("#", ...), ... }
+  else
+    task.err = ...
+    task.failed = true
+    if is_own_interruption(task, task.err) then task.claimed = true end
+  end
+  local waiters = task.waiters
+  task.waiters, task.co, task.scope = nil, nil, nil
+  if task.on_end then task.on_end(task) end
+  if waiters then
+    for waiter in pairs(waiters) do wake(waiter, true) end
+  elseif task.failed and not task.claimed then
+    keep_unclaimed(task)
+  end
+end
+
+local function body(task, fn, ...)
+  return finish(task, xpcall(fn, failure.keep, ...))
+end
+
+--- Makes a task; it begins in the next turn.
+---@param background boolean does not keep the loop running
+---@param fn function
+---@return avito_messenger.Task
+function scheduler.spawn(background, fn, ...)
+  local task = setmetatable({ background = background }, Task)
+  task.root = { task = task }
+  task.scope = task.root
+  task.co = coroutine.create(body)
+  task.begins = { n = select("#", ...), fn, ... }
+  alive[task] = true
+  if not background then ordinary = ordinary + 1 end
+  wake(task)
+  return task
+end
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143 113
+
+local function resume(task, a, b, c)
+  current = task
+  local ok, problem
+  local begins = task.begins
+  if begins then
+    task.begins = nil
+    if task.interrupted then -- cancelled before it began
+      current = nil
+      return finish(task, false, task.root.err)
+    end
+    ok, problem = coroutine.resume(task.co, task, unpack(begins, 1, begins.n + 1))
+  else
+    ok, problem = coroutine.resume(task.co, a, b, c)
+  end
+  current = nil
+  if not ok then finish(task, false, failure.keep(problem)) end -- the stack overflowed while an error was handled, and the like
+end
+
+local TASK_WAIT = {
+  give_up = function(task, other)
+    if other.waiters then other.waiters[task] = nil end
+  end,
+}
+
+--- Waits for the task's end.
+---@return any ... what its function returned; or nil and what it raised: an error of a call, or a TaskError with a traceback
+function Task:wait()
+  local task = scheduler.running_task("task:wait()")
+  if task == self then error("a task cannot wait for itself", 2) end
+  local err = scheduler.interruption(task)
+  if err then error(err, 0) end
+  if not self.ended then
+    self.waiters = self.waiters or {}
+    self.waiters[task] = true
+    local ended
+    ended, err = suspend(task, TASK_WAIT, self)
+    if not ended then error(err, 0) end
+  end
+  return self:outcome()
+end
+
+--- What has become of a task that has ended.
+function Task:outcome()
+  self.claimed = true
+  if self.failed then return nil, self.err end
+  return unpack(self.results, 1, self.results.n)
+end
+
+--- Ends what the task waits for: a call returns nil and an error of kind "cancelled", whose `dispatched` says whether the
+--- server may have seen the request; any other wait raises that error, and so does every later wait of the task.
+--- A request for a token that exists only once is not broken off: the task is told after it.
+---@return boolean cancelled false when it had ended before
+function Task:cancel()
+  if self.ended or self.root.ended then return false end
+  self.root.ended = true
+  self.root.err = errors.new("cancelled", "task", "the task was cancelled")
+  interrupt(self)
+  return true
+end
+
+function Task:__tostring()
+  local state = not self.ended and "running" or self.failed and "failed" or "ended"
+  return "avito_messenger.Task (" .. state .. ")"
+end
+
+-- ---- scopes
+
+local Scope = {}
+Scope.__index = Scope
+
+function Scope:time_out()
+  if self.ended then return end
+  self.ended = true
+  interrupt(self.task)
+end
+
+--- Opens a scope of the running task that ends at a time.
+function scheduler.open_scope(task, at, err)
+  local scope = setmetatable({ task = task, parent = task.scope, err = err, deadline = at }, Scope)
+  task.scope = scope
+  timers:add(scope, at)
+  return scope
+end
+
+function scheduler.close_scope(scope)
+  local task = scope.task
+  timers:remove(scope)
+  task.scope = scope.parent
+  task.interrupted = ended_scope(task) ~= nil
+end
+
+--- When the first of the task's scopes ends, or nil.
+function scheduler.deadline(task)
+  local earliest
+  local scope = task.scope
+  while scope do
+    if scope.deadline and (not earliest or scope.deadline < earliest) then earliest = scope.deadline end
+    scope = scope.parent
+  end
+  return earliest
+end
+
+-- ---- the turns
+
+local function resume_ready()
+  local tasks, count = ready, ready_count
+  ready, ready_count = {}, 0
+  for i = 1, count do
+    local task = tasks[i]
+    local a, b, c = task.a, task.b, task.c
+    task.a, task.b, task.c = nil, nil, nil
+    resume(task, a, b, c)
+  end
+end
+
+local function serve_transfers(count)
+  for i = 1, count do
+    local id, response = finished[2 * i - 1], finished[2 * i]
+    finished[2 * i] = nil
+    local task = transfers[id]
+    if task then
+      transfers[id] = nil
+      pending = pending - 1
+      task.kind, task.key = nil, nil
+      resume(task, response)
+    end
+  end
+end
+
+local function serve_descriptors(count)
+  for i = 1, count do
+    local entry = descriptors[ready_fds[2 * i - 1]]
+    if entry then entry:ready(ready_fds[2 * i]) end
+  end
+end
+
+local function serve_timers()
+  local first = timers:first()
+  if not first then return end
+  local now = curl.now()
+  while first and first.at <= now do
+    timers:remove(first)
+    expire(first)
+    first = timers:first()
+  end
+end
+
+local function stuck()
+  local traces = {}
+  for task in pairs(alive) do
+    if not task.background and #traces < 3 then traces[#traces + 1] = debug.traceback(task.co) end
+  end
+  error("every task of the loop waits for another one:\n" .. table.concat(traces, "\n"), 0)
+end
+
+-- Runs what can run, and waits for more unless `over` says that nothing more is wanted.
+local function turn(over)
+  resume_ready()
+  if over() then return end
+  local seconds = 0
+  if ready_count == 0 then
+    local first = timers:first()
+    if not first and pending == 0 then
+      if next(alive) then stuck() end
+      return
+    end
+    seconds = first and math.max(0, first.at - curl.now()) or LONG
+  end
+  local transfer_count, descriptor_count = multi:step(seconds, finished, ready_fds)
+  serve_transfers(transfer_count)
+  serve_descriptors(descriptor_count)
+  serve_timers()
+end
+
+local function open_multi()
+  -- A multi of before a fork is the parent's.
+  if multi and pcall(multi.step, multi, 0, finished, ready_fds) then return end
+  multi = curl.multi { max_connections = 1024 }
+end
+
+local function cancel_all()
+  local tasks = {}
+  for task in pairs(alive) do tasks[#tasks + 1] = task end
+  for _, task in ipairs(tasks) do task:cancel() end
+end
+
+local function turn_until_ended(main)
+  local function over() return ordinary == 0 or (main.ended and main.failed) end
+  while not over() do turn(over) end
+end
+
+local function is_empty()
+  return not next(alive)
+end
+
+local function turn_until_empty()
+  while not is_empty() do
+    cancel_all() -- also those that were made meanwhile
+    turn(is_empty)
+  end
+end
+
+-- Nothing is left, unless the clearing up was broken off as well.
+local function abandon()
+  for id in pairs(transfers) do scheduler.drop_transfer(id) end
+  for fd in pairs(descriptors) do scheduler.unwatch(fd) end
+  for i = 1, timers.count do timers[i].place = nil end
+  timers = Timers.new()
+  alive, ordinary, pending = {}, 0, 0
+  ready, ready_count = {}, 0
+end
+
+--- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.
+---@param before fun() called when the loop stands
+---@param after fun()
+---@return avito_messenger.Task main
+function scheduler.run(before, after, fn, ...)
+  open_multi()
+  running = true
+  local main = scheduler.spawn(false, fn, ...)
+  main.claimed = true
+  local ok, problem = xpcall(function()
+    before()
+    turn_until_ended(main)
+  end, failure.keep)
+  local cleared, second = xpcall(turn_until_empty, failure.keep)
+  current = nil
+  after()
+  report_unclaimed()
+  abandon()
+  running = false
+  if not ok then error(problem, 0) end
+  if not cleared then error(second, 0) end
+  return main
+end
+
+--- Gives back the connections; not while the loop runs.
+function scheduler.close()
+  if multi then multi:close() end
+  multi = nil
+end
+
+return scheduler
