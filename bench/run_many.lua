@@ -18,7 +18,7 @@ local GROWTH_SECONDS = 60
 local LATE = {
   { at_once = 1, count = 20, rounds = 2 },
   { at_once = 10, count = 200, rounds = 3 },
-  { at_once = 50, count = 1000, rounds = 6 },
+  { at_once = 50, count = 1000, rounds = 8 },
   { at_once = 200, count = 1000, rounds = 6 },
 }
 -- Their connections stand before the clock starts.
