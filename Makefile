@@ -13,6 +13,7 @@ help:
 	@echo 'make lint      clang-format, clang-tidy, cppcheck, luacheck, shellcheck'
 	@echo 'make check     make test and make lint, summed up in one line'
 	@echo 'make bench     the figures: ratios against plain libcurl and lua-cjson'
+	@echo '               BENCH=one  BENCH=many  only those of one call at a time, or of many at once'
 	@echo 'make fuzz      the fuzz harnesses, FUZZ_SECONDS=30 each'
 	@echo 'make build     only build, in build/lua5.4 and build/luajit'
 	@echo 'make reference write what is derived from src/core/endpoints.def: docs/reference.md and the editor types'
@@ -63,4 +64,4 @@ clean:
 	rm -rf build
 
 # The tools read these from the environment.
-export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS
+export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS BENCH

@@ -11,41 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <curl/curl.h>
 
-struct body {
-  char *data;
-  size_t length;
-  size_t capacity;
-};
-
-static size_t gather(char *data, size_t size, size_t count, void *user)
-{
-  struct body *body = user;
-  size_t length = size * count;
-  if (body->length + length > body->capacity) {
-    size_t capacity = 2 * (body->length + length);
-    char *grown = realloc(body->data, capacity);
-    if (grown == NULL) {
-      return 0;
-    }
-    body->data = grown;
-    body->capacity = capacity;
-  }
-  memcpy(body->data + body->length, data, length);
-  body->length += length;
-  return length;
-}
-
-static double cpu_microseconds(void)
-{
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
+#include "yardstick.h"
 
 static const char *const names[] = {"get_chat", "send_message", "mark_chat_as_read"};
 static const char *const ends[] = {"", "/messages", "/read"};
@@ -63,30 +32,11 @@ int main(int argc, char **argv)
   }
   long count = strtol(argv[3], NULL, 10);
   long warm_up = strtol(argv[4], NULL, 10);
-  struct body body = {0};
-  struct curl_slist *headers = NULL;
+  struct avito_bench_body body = {0};
 
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURL *curl = curl_easy_init();
-  headers = curl_slist_append(headers, "Authorization: Bearer dummy-access-token");
-  headers = curl_slist_append(headers, "Accept: application/json");
-  if (call == 1) {
-    headers = curl_slist_append(headers, "Content-Type: application/json");
-  }
-  if (call > 0) {
-    headers = curl_slist_append(headers, "Expect:");
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
-  }
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "plain-libcurl");
-  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
-  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, gather);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-  curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+  struct curl_slist *headers = avito_bench_headers(call > 0, call == 1);
+  CURL *curl = avito_bench_easy(call > 0, headers, &body);
   if (argc > 5) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, argv[5]);
   }
@@ -94,7 +44,7 @@ int main(int argc, char **argv)
   double start = 0;
   for (long i = -warm_up; i < count; i++) {
     if (i == 0) {
-      start = cpu_microseconds();
+      start = avito_bench_cpu_microseconds();
     }
     char url[512];
     char text[128];
@@ -114,7 +64,7 @@ int main(int argc, char **argv)
       return 1;
     }
   }
-  printf("%.3f\n", (cpu_microseconds() - start) / (double)count);
+  printf("%.3f\n", (avito_bench_cpu_microseconds() - start) / (double)count);
 
   curl_easy_cleanup(curl);
   curl_slist_free_all(headers);
