@@ -1,6 +1,7 @@
 --- What a client does over any driver. `start(arguments)` gives an environment:
 ---   base_url, io            options of the client
 ---   control(method, what, value) -> decoded answer of the sandbox's control API
+---   run(fn)                 carries out one of the specs below; absent: by calling it
 ---   stop()
 local assert = require "luassert"
 local avito = require "avito_messenger"
@@ -8,7 +9,7 @@ local busted = require "busted"
 local sandbox = require "support.sandbox"
 
 -- busted gives its words to spec files only.
-local describe, it, setup, teardown, before_each = busted.describe, busted.it, busted.setup, busted.teardown, busted.before_each
+local describe, setup, teardown, before_each = busted.describe, busted.setup, busted.teardown, busted.before_each
 
 return function(driver_name, start)
   describe("a client over " .. driver_name, function()
@@ -17,6 +18,10 @@ return function(driver_name, start)
     setup(function() place = start() end)
     teardown(function() place.stop() end)
     before_each(function() place.control("POST", "reset", {}) end)
+
+    local function it(name, body)
+      busted.it(name, function() if place.run then place.run(body) else body() end end)
+    end
 
     local function make(options)
       local given = {
