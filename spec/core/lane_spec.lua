@@ -306,7 +306,7 @@ describe("those who wait", function()
     for _ = 1, 3 do collectgarbage() end
     near(1, (waits(back, 0)))
     near(2, (waits(call(shared, 0), 0)))
-    back = nil
+    back = nil -- luacheck: ignore
     for _ = 1, 3 do collectgarbage() end
     goes(call(shared, 1), 1)
   end)
