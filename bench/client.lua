@@ -14,6 +14,7 @@ local client = avito.client {
   base_url = os.getenv "BENCH_URL",
   ca_file = os.getenv "BENCH_CA",
   retries = 0,
+  pace = false,
 }
 
 local calls = {}

@@ -5,6 +5,7 @@ local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
 local pages = require "avito_messenger.pages"
 local run = require "avito_messenger.run"
+local words = require "avito_messenger.words"
 
 local client = {}
 
@@ -27,6 +28,7 @@ local OPTIONS = {
   proxy = "string",
   ca_file = "string",
   array_style = "string",
+  pace = "table|boolean",
   on_event = "function",
   io = "table",
 }
@@ -238,6 +240,17 @@ local function seed()
   return bytes or ("%s %s %s"):format(os.time(), os.clock(), tostring({}))
 end
 
+local PACE = { rate = true, burst = true }
+
+--- What the session is to have: the default pace where nothing is said. Its values are the core's to check.
+local function pace_of(given)
+  if given.pace == nil then return {} end
+  for name in pairs(type(given.pace) == "table" and given.pace or {}) do
+    if not PACE[name] then error("avito.client: " .. words.unknown(name, words.names(PACE), "field of pace"), 3) end
+  end
+  return given.pace
+end
+
 local function make_driver(given)
   local io_option = given.io or require "avito_messenger.io.blocking"
   if type(io_option.perform) == "function" then return io_option, false end
@@ -257,6 +270,7 @@ function client.new(given)
   if given.token_store then check_store(given.token_store) end
   local settings = { base_url = BASE_URL, user_agent = USER_AGENT, seed = seed() }
   for name, value in pairs(given) do settings[name] = value end
+  settings.pace = pace_of(given)
   settings.has_store = given.token_store ~= nil
   settings.has_lock = given.token_store ~= nil and given.token_store.lock ~= nil
   local ok, session = pcall(core.session, settings)
@@ -283,12 +297,20 @@ end
 ---@field token_store? avito_messenger.TokenStore
 ---@field timeout? number seconds for a whole call, waits and retries included; default 10
 ---@field retries? integer repeats of requests a call may make, 0 to 10; default 2
+---@field pace? avito_messenger.Pace|false how fast the account's requests may go, so that they do not run into the API's rate
+--- limit; false for as fast as they are made
 ---@field user_agent? string
 ---@field proxy? string
 ---@field ca_file? string a PEM file of certificates to trust instead of the system's
 ---@field array_style? "comma"|"repeat" how lists are written in a query; default "comma"
----@field on_event? fun(event: avito_messenger.Event) sees every request, retry and refresh, never a secret
+---@field on_event? fun(event: avito_messenger.Event) sees every request, retry, wait and refresh, never a secret
 ---@field io? table the driver; default avito_messenger.io.blocking
+
+---@class avito_messenger.Pace calls beyond it wait for their turn, first come, first served, as long as their timeout allows;
+--- repeats count, requests for a token and downloads do not
+---@field rate? number requests a second, more than 0 and at most 1000; default 6. Answers teach the client more: their
+--- X-RateLimit-Limit replaces the default and lowers a given rate; a 429 halves it for a while
+---@field burst? integer how many may go at once after a while without calls, 1 to 1000; default 12
 
 ---@class avito_messenger.CallOptions
 ---@field timeout? number

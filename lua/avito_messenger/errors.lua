@@ -8,7 +8,7 @@
 ---@field status? integer the HTTP status
 ---@field code? integer|string the API's own code
 ---@field fields? table<string, any> what is wrong with which parameter
----@field retry_after? number seconds the server asked to wait
+---@field retry_after? number seconds the server asked to wait; without a status, in how many the call's turn would have come
 ---@field hint? string what to do about it
 ---@field body? string the start of an answer whose shape is not known (at most 4096 bytes)
 ---
@@ -18,7 +18,8 @@
 ---| "payment_required" 402: the tariff does not include the API; stays so
 ---| "not_found"        404
 ---| "invalid"          refused as it is: by the client before anything was sent (no status), or by the server
----| "rate_limited"     429, and it could not be waited out before the deadline
+---| "rate_limited"     429, and it could not be waited out before the deadline; or, without a status, so many calls of this
+---                       account wait (see pace) that this one's turn would come past its deadline
 ---| "server"           5xx, or an answer that contradicts itself
 ---| "network"          no connection, or one that broke
 ---| "timeout"          the deadline passed

@@ -50,11 +50,13 @@ end
 local function steps(operation, now, client, held)
   local driver, store, on_event = client.driver, client.token_store, client.on_event
   local last -- the last request, for events
+  local queued -- in the lane, and said so
   while true do
     if client.closed then operation:cancel("the client is closed") end
-    local step, a, b = operation:next(now)
+    local step, a, b, c = operation:next(now)
     if step == "send" then
       local started = now
+      queued = queued and a.purpose == "token"
       local response = driver:perform(a)
       now = driver:now()
       operation:feed(now, driver:time(), response)
@@ -72,6 +74,10 @@ local function steps(operation, now, client, held)
           type = "retry", endpoint = last.endpoint, purpose = last.purpose, attempt = last.attempt,
           status = last.status, error = last.error, seconds = a,
         })
+      end
+      if on_event and b == "pace" and not queued then
+        queued = true
+        report(on_event, { type = "pace", endpoint = operation:name(), seconds = c })
       end
       driver:sleep(a)
       now = driver:now()
@@ -111,8 +117,8 @@ function run.operation(operation, now, client)
 end
 
 ---@class avito_messenger.Event
----@field type "request"|"refresh"|"retry"|"token_store" "refresh": a token was asked for; "retry": a request is about to be
---- repeated; "token_store": tokens could not be stored
+---@field type "request"|"refresh"|"retry"|"pace"|"token_store" "refresh": a token was asked for; "retry": a request is about
+--- to be repeated; "pace": a request has to wait for its turn, told once; "token_store": tokens could not be stored
 ---@field endpoint? string the method the program called
 ---@field purpose? "call"|"token"|"self"|"download" what the request was for
 ---@field method? string
@@ -122,6 +128,6 @@ end
 ---@field error? string why there was none: network, timeout, decode or cancelled
 ---@field message? string
 ---@field dispatched? boolean
----@field seconds? number how long the request took; of a retry, how long it waits
+---@field seconds? number how long the request took; of a retry, how long it waits; of a pace, how long as things are
 
 return run

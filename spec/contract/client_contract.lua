@@ -25,7 +25,8 @@ return function(driver_name, start)
 
     local function make(options)
       local given = {
-        base_url = place.base_url, io = place.io, client_id = sandbox.client_id, client_secret = sandbox.client_secret,
+        base_url = place.base_url, io = place.io, pace = false,
+        client_id = sandbox.client_id, client_secret = sandbox.client_secret,
       }
       for name, value in pairs(options or {}) do given[name] = value or nil end
       return avito.client(given)

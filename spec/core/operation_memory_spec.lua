@@ -93,6 +93,54 @@ describe("a call without memory", function()
     end)
   end
 
+  it("raises and loses nothing where it waits for its turn", function()
+    local paced = { pace = { rate = 1, burst = 1 } }
+    for name, value in pairs(OPTIONS) do paced[name] = value end
+    paced.has_store, paced.has_lock, paced.access_token, paced.user_id = nil, nil, "dummy-token", 7
+    local function queue()
+      local session, ops, said = core.session(paced), {}, {}
+      for i = 1, 5 do
+        ops[i] = session:operation("get_chat", 0, "c1", { timeout = i == 5 and 2 or 9 })
+        said[i] = ops[i]:next(0)
+      end
+      ops[1]:feed(0, 0, answer(429, "", { ["X-RateLimit-Limit"] = "60" }))
+      said[6] = ops[1]:next(1.5)
+      ops[1]:cancel()
+      return table.concat(said, " ")
+    end
+    local expected = queue()
+    assert.equal("send wait wait wait fail wait", expected)
+    local n, fired = 0
+    repeat
+      n = n + 1
+      local ok, result
+      ok, result, fired = alloc.fail_at(n, queue)
+      if fired and not ok then
+        assert.truthy(tostring(result):find("not enough memory", 1, true), tostring(result))
+      else
+        assert.equal(expected, result)
+      end
+    until not fired
+    assert.is_true(n > 20)
+  end)
+
+  it("has one place in the lane, however often it is asked, and none when it is gone", function()
+    local session = script.session { access_token = "dummy-token", pace = { rate = 1, burst = 1 } }
+    session:operation("get_chat", 0, "c1"):next(0)
+    local n, fired = 0
+    repeat
+      n = n + 1
+      local op = session:operation("get_chat", 0, "c1")
+      fired = select(3, alloc.fail_at(n, op.next, op, 0))
+      local turn = select(4, op:next(0))
+      assert.is_true(turn > 0.99 and turn < 1.01)
+      op = nil -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+    until not fired
+    assert.is_true(n > 1)
+  end)
+
   it("leaves a session that other calls can use", function()
     local session = core.session(OPTIONS)
     local case = CASES[1]

@@ -55,10 +55,11 @@ end
 
 function driver:close() self.closed = true end
 
---- A client over a scripted driver, and the driver. An option that is false is left out.
+--- A client over a scripted driver, and the driver. An option that is false is left out. It has no pace unless one is given.
 function script.client(answers, options)
   local scripted = script.driver(answers)
-  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = scripted }
+  local given = { base_url = "https://api.example", access_token = "dummy-token-0", user_id = 7, io = scripted,
+    pace = false }
   for name, value in pairs(options or {}) do
     given[name] = value
     if value == false then given[name] = nil end

@@ -12,7 +12,7 @@
  * sessions, whose second upvalue is the metatable of operations. [-0, +1, m] */
 static struct avito_operation *push_operation(lua_State *L, const char *name)
 {
-  struct avito_operation *operation = avito_newobject(L, sizeof *operation, AVITO_OP_GUARD); /* op */
+  struct avito_operation *operation = avito_newobject(L, sizeof *operation, AVITO_OP_SLOTS); /* op */
   lua_pushvalue(L, lua_upvalueindex(2));                                                     /* op metatable */
   lua_setmetatable(L, -2);                                                                   /* op */
   lua_pushvalue(L, 1);

@@ -17,6 +17,23 @@ static bool same_name(const char *line, const char *name, size_t length)
   return true;
 }
 
+/* The value of a header line, or NULL when it is not of that name. */
+static const char *value_of(const char *line, const char *end, const char *name, size_t name_length, size_t *length)
+{
+  if ((size_t)(end - line) <= name_length || line[name_length] != ':' || !same_name(line, name, name_length)) {
+    return NULL;
+  }
+  const char *value = line + name_length + 1;
+  while (value < end && (*value == ' ' || *value == '\t')) {
+    value++;
+  }
+  while (end > value && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t')) {
+    end--;
+  }
+  *length = (size_t)(end - value);
+  return value;
+}
+
 const char *avito_head_find(const char *head, size_t length, const char *name, size_t *value_length)
 {
   size_t name_length = strlen(name);
@@ -24,21 +41,49 @@ const char *avito_head_find(const char *head, size_t length, const char *name, s
   const char *line = memchr(head, '\n', length); /* past the status line */
   while (line != NULL && ++line < end) {
     const char *stop = memchr(line, '\n', (size_t)(end - line));
-    const char *line_end = stop != NULL ? stop : end;
-    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && same_name(line, name, name_length)) {
-      const char *value = line + name_length + 1;
-      while (value < line_end && (*value == ' ' || *value == '\t')) {
-        value++;
-      }
-      while (line_end > value && (line_end[-1] == '\r' || line_end[-1] == ' ' || line_end[-1] == '\t')) {
-        line_end--;
-      }
-      *value_length = (size_t)(line_end - value);
+    const char *value = value_of(line, stop != NULL ? stop : end, name, name_length, value_length);
+    if (value != NULL) {
       return value;
     }
     line = stop;
   }
   return NULL;
+}
+
+/* The number the header line holds, or `otherwise`. */
+static int64_t number_of(const char *line, const char *end, const char *name, size_t name_length, int64_t otherwise)
+{
+  size_t length;
+  const char *value = value_of(line, end, name, name_length, &length);
+  if (value == NULL || length < 1 || length > 9) {
+    return otherwise;
+  }
+  int64_t number = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (value[i] < '0' || value[i] > '9') {
+      return otherwise;
+    }
+    number = number * 10 + (value[i] - '0');
+  }
+  return number;
+}
+
+void avito_rate_limit(const char *head, size_t length, int64_t *limit, int64_t *remaining)
+{
+  static const char limit_name[] = "x-ratelimit-limit";
+  static const char remaining_name[] = "x-ratelimit-remaining";
+  const char *end = head + length;
+  const char *line = memchr(head, '\n', length); /* past the status line */
+  *limit = *remaining = -1;
+  while (line != NULL && ++line < end) {
+    const char *stop = memchr(line, '\n', (size_t)(end - line));
+    if (lower(*line) == 'x') {
+      const char *line_end = stop != NULL ? stop : end;
+      *limit = number_of(line, line_end, limit_name, sizeof limit_name - 1, *limit);
+      *remaining = number_of(line, line_end, remaining_name, sizeof remaining_name - 1, *remaining);
+    }
+    line = stop;
+  }
 }
 
 /* A reader of dates: `at` moves on over what was understood; NULL once something was not. */

@@ -18,4 +18,7 @@ bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds);
  * relative to `unix_now`. */
 double avito_retry_after(const char *head, size_t length, double unix_now);
 
+/* X-RateLimit-Limit and X-RateLimit-Remaining: numbers of at most nine digits; -1 when absent or unreadable. One pass. */
+void avito_rate_limit(const char *head, size_t length, int64_t *limit, int64_t *remaining);
+
 #endif

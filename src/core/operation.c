@@ -61,6 +61,7 @@ static void fail(lua_State *L, int op, struct avito_operation *operation)
   lua_setfield(L, -2, "dispatched");
   avito_op_hide_secrets(L, op, lua_gettop(L));
   avito_token_abandon(L, op);
+  avito_pace_leave(operation);
   avito_op_set(L, op, AVITO_OP_VALUE);
   operation->end = AVITO_FAILED;
 }
@@ -127,9 +128,9 @@ static int op_next(lua_State *L)
   if (operation->needs_token) {
     int pushed = 0;
     switch (avito_token_step(L, 1, now, &pushed)) {
-    case AVITO_TOKEN_PUSHED:
+    case AVITO_STEP_PUSHED:
       return pushed;
-    case AVITO_TOKEN_FAILED: /* err */
+    case AVITO_STEP_FAILED: /* err */
       fail(L, 1, operation);
       return op_next(L);
     default:
@@ -141,6 +142,18 @@ static int op_next(lua_State *L)
   }
   avito_op_get(L, 1, AVITO_OP_SESSION); /* session */
   int session = lua_gettop(L);
+  const struct avito_session *shared = lua_touserdata(L, session);
+  if (shared->lane.rate > 0 && operation->own_purpose == AVITO_CALL) {
+    switch (avito_pace_step(L, 1, session, now)) {
+    case AVITO_STEP_PUSHED:
+      return 4;
+    case AVITO_STEP_FAILED: /* session err */
+      fail(L, 1, operation);
+      return op_next(L);
+    default:
+      break;
+    }
+  }
   if (operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_USER_ID)) {
     return avito_op_send_self(L, 1, session, now);
   }
@@ -329,6 +342,9 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   if (response.status < 500 && response.status != 429) {
     session->quota = fmin(AVITO_QUOTA_CAP, session->quota + AVITO_QUOTA_ANSWERED);
   }
+  if (session->lane.rate > 0 && (operation->sent == AVITO_CALL || operation->sent == AVITO_SELF)) {
+    avito_pace_answered(operation, session, &response, now, unix_now);
+  }
   if (operation->sent == AVITO_TOKEN) {
     if (!avito_token_answered(L, op, &response, now, unix_now)) { /* session err */
       fail(L, op, operation);
@@ -398,6 +414,18 @@ static int op_cancel(lua_State *L)
   return 0;
 }
 
+/* op:limit(when): lowers the deadline, for a program that has one around several calls. */
+static int op_limit(lua_State *L)
+{
+  struct avito_operation *operation = check(L, 1);
+  double when = luaL_checknumber(L, 2);
+  if (operation->end == AVITO_RUNNING && when < operation->deadline) {
+    operation->deadline = when;
+    avito_pace_limit(operation);
+  }
+  return 0;
+}
+
 /* op:name() -> what errors and events call it */
 static int op_name(lua_State *L)
 {
@@ -416,8 +444,9 @@ static int op_tostring(lua_State *L)
 
 void avito_operation_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"next", op_next}, {"feed", op_feed},           {"cancel", op_cancel},
-                                     {"name", op_name}, {"__tostring", op_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"next", op_next},   {"feed", op_feed}, {"cancel", op_cancel},
+                                     {"limit", op_limit}, {"name", op_name}, {"__tostring", op_tostring},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, AVITO_OPERATION); /* metatable */
   lua_pushvalue(L, -1);
   luaL_setfuncs(L, methods, 1);
@@ -425,4 +454,5 @@ void avito_operation_register(lua_State *L)
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1); /* - */
   avito_token_register(L);
+  avito_pace_register(L);
 }

@@ -5,7 +5,8 @@
  *
  *   op:next(now, unix) ->            then
  *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
- *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token")
+ *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "pace")
+ *                                  "pace": a fourth value says in how many seconds its turn comes, as things are
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
  *                                                                            another process has it, it cannot be had
  *     "load"                         op:feed(now, unix, tokens | nil, message)
@@ -13,6 +14,7 @@
  *     "unlock"                       op:feed(now, unix)
  *     "done", value, meta            the end; next says the same again
  *     "fail", err                    the end
+ *   op:limit(when)                   makes the deadline `when` (monotonic) if that is earlier
  *
  * Between "lock" and "unlock" the operation holds the store's lock: a caller that gives the operation up calls
  * op:cancel() and goes on until "fail".
@@ -42,7 +44,9 @@ enum avito_operation_slot {
   AVITO_OP_HEADERS, /* a list of more header lines, or nil */
   AVITO_OP_VALUE,   /* the result, or the error */
   AVITO_OP_META,
-  AVITO_OP_GUARD /* ends its renewal when the operation is collected */
+  AVITO_OP_GUARD, /* ends its renewal when the operation is collected */
+  AVITO_OP_PLACE, /* takes it out of the session's lane then */
+  AVITO_OP_SLOTS = AVITO_OP_PLACE
 };
 
 enum avito_purpose { AVITO_CALL, AVITO_TOKEN, AVITO_SELF, AVITO_DOWNLOAD };
@@ -102,14 +106,18 @@ struct avito_operation {
   bool waits_for_renewal;
   unsigned renewals_failed_before;
 
+  uint64_t ticket;                /* its place among the calls of the session; 0 until it comes to the lane */
+  uint64_t halvings;              /* the lane's, when the last request left */
+  struct avito_held_place *place; /* in slot AVITO_OP_PLACE; NULL until it waits */
+
   enum avito_end end;
 };
 
-/* What the token part tells the operation to do. */
-enum avito_token_step {
-  AVITO_TOKEN_READY,  /* go on: there is a token */
-  AVITO_TOKEN_PUSHED, /* a step has been pushed: return it */
-  AVITO_TOKEN_FAILED  /* an error has been pushed */
+/* What a part tells the operation to do. */
+enum avito_step {
+  AVITO_STEP_READY,  /* go on */
+  AVITO_STEP_PUSHED, /* a step has been pushed: return it */
+  AVITO_STEP_FAILED  /* an error has been pushed */
 };
 
 void avito_operation_register(lua_State *L);
@@ -123,7 +131,7 @@ void avito_operation_register(lua_State *L);
  * refused gives an operation that fails with an error of kind "invalid" before anything is sent. */
 void avito_call_register(lua_State *L);
 
-/* ---- within the operation: operation.c, send.c and token.c ---- */
+/* ---- within the operation: operation.c, send.c, token.c and pace.c ---- */
 
 void avito_op_get(lua_State *L, int op, enum avito_operation_slot slot); /* [-0, +1, -] */
 void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot); /* [-1, +0, m] */
@@ -152,7 +160,7 @@ void avito_token_register(lua_State *L); /* [-0, +0, m] */
 
 /* token.c: brings the session to a usable access token, one operation for all. PUSHED: *pushed values, the step;
  * FAILED: an error. [-0, +n, m] */
-enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pushed);
+enum avito_step avito_token_step(lua_State *L, int op, double now, int *pushed);
 
 /* What came of a step asked for. False: an error has been pushed, and the renewal has ended. [-0, +(0|1), m] */
 bool avito_token_locked(lua_State *L, int op, int value, double now);
@@ -167,5 +175,17 @@ bool avito_token_unanswered(lua_State *L, int op, bool passes, double now);
 bool avito_token_renewable(lua_State *L, int op);
 /* Ends a renewal that the operation leaves unfinished. */
 void avito_token_abandon(lua_State *L, int op);
+
+void avito_pace_register(lua_State *L); /* [-0, +0, m] */
+
+/* pace.c: takes the operation's turn in the session's lane for one request. READY: it has been taken; PUSHED: 4 values, a
+ * wait; FAILED: an error, for the turn would not come before the deadline. [-0, +n, m] */
+enum avito_step avito_pace_step(lua_State *L, int op, int session, double now);
+/* What the lane learns of an answer to such a request. */
+void avito_pace_answered(const struct avito_operation *operation, struct avito_session *session,
+                         const struct avito_response *response, double now, double unix_now);
+/* The operation's deadline has changed / the operation waits no more. */
+void avito_pace_limit(struct avito_operation *operation);
+void avito_pace_leave(struct avito_operation *operation);
 
 #endif

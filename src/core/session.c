@@ -183,9 +183,11 @@ static void take_string(lua_State *L, int session, const char *name, enum avito_
   avito_session_set(L, session, slot); /* - */
 }
 
-static double get_number(lua_State *L, const char *name, double otherwise)
+/* A member of the table at `from`, called what follows the last dot of `name`. [-0, +0, m] */
+static double get_number(lua_State *L, int from, const char *name, double otherwise)
 {
-  lua_getfield(L, 1, name); /* value */
+  const char *dot = strrchr(name, '.');
+  lua_getfield(L, from, dot != NULL ? dot + 1 : name); /* value */
   if (!lua_isnil(L, -1)) {
     if (lua_type(L, -1) != LUA_TNUMBER) {
       lua_pushfstring(L, "must be a number, got %s", luaL_typename(L, -1));
@@ -262,6 +264,31 @@ static void check_credentials(lua_State *L, int session)
   }
 }
 
+static void take_pace(lua_State *L, struct avito_session *session)
+{
+  lua_getfield(L, 1, "pace"); /* pace */
+  if (lua_toboolean(L, -1)) {
+    if (lua_type(L, -1) != LUA_TTABLE) {
+      lua_pushfstring(L, "must be a table or false, got %s", lua_isboolean(L, -1) ? "true" : luaL_typename(L, -1));
+      bad_option(L, "pace", lua_tostring(L, -1));
+    }
+    int pace = lua_gettop(L);
+    double rate = get_number(L, pace, "pace.rate", AVITO_PACE_RATE);
+    double burst = get_number(L, pace, "pace.burst", AVITO_PACE_BURST);
+    lua_getfield(L, pace, "rate"); /* pace rate */
+    bool given = !lua_isnil(L, -1);
+    lua_pop(L, 1); /* pace */
+    if (!(rate > 0 && rate <= AVITO_MAX_PACE)) {
+      bad_option(L, "pace.rate", "must be more than 0 and at most 1000 requests a second");
+    }
+    if (!(burst >= 1 && burst <= AVITO_MAX_PACE) || floor(burst) != burst) {
+      bad_option(L, "pace.burst", "must be an integer from 1 to 1000");
+    }
+    avito_lane_open(&session->lane, given ? rate : 0, burst);
+  }
+  lua_pop(L, 1); /* - */
+}
+
 static void take_seed(lua_State *L, struct avito_session *session)
 {
   size_t length;
@@ -303,11 +330,11 @@ int avito_session_new(lua_State *L)
   lua_pushfstring(L, "User-Agent: %s", agent != NULL ? agent : "avito-messenger");
   avito_session_set(L, 2, AVITO_SLOT_USER_AGENT);
   lua_pop(L, 1);
-  session->timeout = get_number(L, "timeout", 10);
+  session->timeout = get_number(L, 1, "timeout", 10);
   if (!(session->timeout > 0 && session->timeout <= AVITO_MAX_TIMEOUT)) {
     bad_option(L, "timeout", "must be more than 0 and at most 86400 seconds");
   }
-  double retries = get_number(L, "retries", 2);
+  double retries = get_number(L, 1, "retries", 2);
   if (!(retries >= 0 && retries <= AVITO_MAX_RETRIES) || floor(retries) != retries) {
     bad_option(L, "retries", "must be an integer from 0 to 10");
   }
@@ -321,6 +348,7 @@ int avito_session_new(lua_State *L)
   session->has_store = get_boolean(L, "has_store");
   session->has_lock = get_boolean(L, "has_lock");
   session->quota = AVITO_QUOTA_START;
+  take_pace(L, session);
   take_seed(L, session);
   return 1;
 }

@@ -1,4 +1,4 @@
-/* session.h - what the calls of one client share: who it is, its tokens, its retry quota, its random numbers.
+/* session.h - what the calls of one client share: who it is, its tokens, its pace, its retry quota, its random numbers.
  *
  * A session is a userdata; the Lua values it holds stand in the table it owns, at the slots below. It knows no clock:
  * every time is handed in, `now` in monotonic seconds and `unix` in Unix seconds. Expiry is kept in monotonic seconds,
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "lane.h"
 
 #define AVITO_SESSION "avito_messenger.session"
 
@@ -43,6 +44,7 @@ struct avito_session {
   int retries;
   bool repeat_keys; /* how list parameters are written in a query */
   bool has_store, has_lock;
+  struct avito_lane lane;
 
   bool has_access;
   double expires;              /* monotonic; HUGE_VAL when not known */
@@ -61,7 +63,7 @@ struct avito_session {
 /* core.session(options) -> session. Raises for values it cannot take, naming the option.
  * options: base_url, client_id, client_secret, code, refresh_token, access_token, user_id, user_agent (strings; user_id
  * also an integer), timeout (seconds), retries, array_style ("comma" | "repeat"), has_store, has_lock (booleans),
- * seed (a string no other client shares). */
+ * seed (a string no other client shares), pace ({ rate, burst }; absent or false: no lane). */
 int avito_session_new(lua_State *L);
 void avito_session_register(lua_State *L);
 

@@ -279,21 +279,21 @@ static void push_shared_error(lua_State *L, int session, int name)
 
 /* Another operation is renewing, or has just failed to. */
 static bool joins_other(lua_State *L, int op, struct avito_operation *operation, const struct avito_session *session,
-                        int session_index, double now, enum avito_token_step *step, int *pushed)
+                        int session_index, double now, enum avito_step *step, int *pushed)
 {
   if (operation->waits_for_renewal && session->renewals_failed != operation->renewals_failed_before) {
     operation->waits_for_renewal = false;
     avito_op_get(L, op, AVITO_OP_NAME);                 /* name */
     push_shared_error(L, session_index, lua_gettop(L)); /* name err */
     lua_remove(L, -2);                                  /* err */
-    *step = AVITO_TOKEN_FAILED;
+    *step = AVITO_STEP_FAILED;
     return true;
   }
   if (session->renewing == 0 || now >= session->renewing_until) {
     return false;
   }
   if (avito_session_usable(session, now) && !session->unsaved) { /* it renews ahead of time: nothing to wait for */
-    *step = AVITO_TOKEN_READY;
+    *step = AVITO_STEP_READY;
     return true;
   }
   if (!operation->waits_for_renewal) {
@@ -301,7 +301,7 @@ static bool joins_other(lua_State *L, int op, struct avito_operation *operation,
     operation->renewals_failed_before = session->renewals_failed;
   }
   *pushed = push_wait(L, AVITO_FLIGHT_POLL);
-  *step = AVITO_TOKEN_PUSHED;
+  *step = AVITO_STEP_PUSHED;
   return true;
 }
 
@@ -347,7 +347,7 @@ static void begin_renewal(lua_State *L, int op, int session_index)
 }
 
 /* The step of the renewal this operation carries out. */
-static enum avito_token_step renewal_step(lua_State *L, int op, int session_index, double now, int *pushed)
+static enum avito_step renewal_step(lua_State *L, int op, int session_index, double now, int *pushed)
 {
   struct avito_operation *operation = operation_at(L, op);
   struct avito_session *session = lua_touserdata(L, session_index);
@@ -359,17 +359,17 @@ static enum avito_token_step renewal_step(lua_State *L, int op, int session_inde
   case AVITO_RENEWAL_LOCK:
     operation->awaits = AVITO_AWAITS_LOCK;
     lua_pushliteral(L, "lock");
-    return AVITO_TOKEN_PUSHED;
+    return AVITO_STEP_PUSHED;
   case AVITO_RENEWAL_LOAD:
     operation->awaits = AVITO_AWAITS_LOAD;
     lua_pushliteral(L, "load");
-    return AVITO_TOKEN_PUSHED;
+    return AVITO_STEP_PUSHED;
   case AVITO_RENEWAL_SAVE:
     operation->awaits = AVITO_AWAITS_SAVE;
     lua_pushliteral(L, "save");
     avito_session_get(L, session_index, AVITO_SLOT_TOKENS); /* "save" tokens */
     *pushed = 2;
-    return AVITO_TOKEN_PUSHED;
+    return AVITO_STEP_PUSHED;
   default:
     break;
   }
@@ -384,16 +384,16 @@ static enum avito_token_step renewal_step(lua_State *L, int op, int session_inde
       lua_pushliteral(L, "the access token is no longer accepted");
       auth_error(L, op, "pass a new access_token, or client_id and client_secret so that it is renewed by itself");
     }
-    return fail_renewal(L, op, now) ? AVITO_TOKEN_READY : AVITO_TOKEN_FAILED;
+    return fail_renewal(L, op, now) ? AVITO_STEP_READY : AVITO_STEP_FAILED;
   }
   *pushed = avito_grant_send(L, op, now);
-  return AVITO_TOKEN_PUSHED;
+  return AVITO_STEP_PUSHED;
 }
 
-enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pushed)
+enum avito_step avito_token_step(lua_State *L, int op, double now, int *pushed)
 {
   struct avito_operation *operation = operation_at(L, op);
-  enum avito_token_step step = AVITO_TOKEN_READY;
+  enum avito_step step = AVITO_STEP_READY;
   luaL_checkstack(L, 12, NULL);
   struct avito_session *session = avito_op_session(L, op); /* session */
   int index = lua_gettop(L);
@@ -407,7 +407,7 @@ enum avito_token_step avito_token_step(lua_State *L, int op, double now, int *pu
       step = renewal_step(L, op, index, now, pushed);
     }
   }
-  if (step == AVITO_TOKEN_READY) {
+  if (step == AVITO_STEP_READY) {
     operation->waits_for_renewal = false; /* a later failure of another is not the one waited for */
   }
   lua_remove(L, index); /* what was pushed */
