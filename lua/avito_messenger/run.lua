@@ -47,8 +47,41 @@ local function save(store, tokens, on_event)
   return ok, message
 end
 
+-- Does what a step says about the token store, and feeds what came of it.
+local function serve_store(operation, step, tokens, client, held)
+  local driver, store = client.driver, client.token_store
+  local value, message
+  if step == "lock" then
+    held.lock, message = ask(store.lock)
+    value = held.lock and true or held.lock
+  elseif step == "unlock" then
+    if held.lock then ask(held.lock.unlock, held.lock) end
+    held.lock = nil
+  elseif step == "load" then
+    value, message = ask(store.load)
+  else
+    value, message = save(store, tokens, client.on_event)
+  end
+  local now = driver:now()
+  operation:feed(now, driver:time(), value, message)
+  return now
+end
+
+-- Calls that wait for a token may look again.
+local function tell_waiters(client)
+  if client.driver.unpark then client.driver:unpark(client) end
+end
+
+local function wait(operation, seconds, reason, client)
+  local driver = client.driver
+  local _, err
+  if reason == "token" and driver.park then _, err = driver:park(client) else _, err = driver:sleep(seconds) end
+  if err then operation:cancel(err.message, err.kind) end
+  return driver:now()
+end
+
 local function steps(operation, now, client, held)
-  local driver, store, on_event = client.driver, client.token_store, client.on_event
+  local driver, on_event = client.driver, client.on_event
   local last -- the last request, for events
   local queued -- in the lane, and said so
   while true do
@@ -60,6 +93,7 @@ local function steps(operation, now, client, held)
       local response = driver:perform(a)
       now = driver:now()
       operation:feed(now, driver:time(), response)
+      if a.purpose == "token" then tell_waiters(client) end
       if on_event then
         last = request_event(operation, a, b, response, now - started)
         report(on_event, last)
@@ -67,6 +101,7 @@ local function steps(operation, now, client, held)
     elseif step == "done" then
       return a, b
     elseif step == "fail" then
+      tell_waiters(client)
       return nil, a
     elseif step == "wait" then
       if on_event and b == "retry" then
@@ -79,25 +114,23 @@ local function steps(operation, now, client, held)
         queued = true
         report(on_event, { type = "pace", endpoint = operation:name(), seconds = c })
       end
-      driver:sleep(a)
-      now = driver:now()
+      now = wait(operation, a, b, client)
     else
-      local value, message
-      if step == "lock" then
-        held.lock, message = ask(store.lock)
-        value = held.lock and true or held.lock
-      elseif step == "unlock" then
-        if held.lock then ask(held.lock.unlock, held.lock) end
-        held.lock = nil
-      elseif step == "load" then
-        value, message = ask(store.load)
-      else
-        value, message = save(store, a, on_event)
-      end
-      now = driver:now()
-      operation:feed(now, driver:time(), value, message)
+      now = serve_store(operation, step, a, client, held)
+      tell_waiters(client)
     end
   end
+end
+
+-- The call is over before its end: new tokens are saved, the store's lock is handed back, and the renewal is another's.
+local function wind_up(operation, client, held)
+  operation:cancel()
+  while true do
+    local step, tokens = operation:next(client.driver:now())
+    if step ~= "save" and step ~= "unlock" then break end
+    serve_store(operation, step, tokens, client, held)
+  end
+  tell_waiters(client)
 end
 
 --- Carries out the operation and returns its value and meta, or nil and the error.
@@ -107,12 +140,13 @@ end
 ---@return any value
 ---@return any meta_or_error
 function run.operation(operation, now, client)
+  local driver = client.driver
   local held = client.token_store and {} -- the store's lock
+  local limit = driver.deadline and driver:deadline()
+  if limit then operation:limit(limit) end
   local ok, value, more = pcall(steps, operation, now, client, held)
   if ok then return value, more end
-  -- An interrupt, or a driver that raised: neither the lock nor the renewal may wait for the collector.
-  operation:cancel()
-  if held and held.lock then ask(held.lock.unlock, held.lock) end
+  wind_up(operation, client, held) -- an interrupt, or a driver that raised
   error(value, 0)
 end
 

@@ -185,7 +185,7 @@ static void start(lua_State *L, int op, struct avito_session *session, const str
   }
   operation->has_headers = !lua_isnil(L, -1);
   avito_op_set(L, op, AVITO_OP_HEADERS);
-  operation->deadline = now + options->timeout;
+  operation->deadline = operation->own_deadline = now + options->timeout;
   operation->retries_left = options->retries;
   session->quota = fmin(AVITO_QUOTA_CAP, session->quota + AVITO_QUOTA_CALL);
 }

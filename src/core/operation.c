@@ -99,6 +99,17 @@ static void fail_late(lua_State *L, int op, struct avito_operation *operation)
   fail(L, op, operation);
 }
 
+static void fail_cancelled(lua_State *L, int op, struct avito_operation *operation)
+{
+  const char *kind = operation->cancelled;
+  operation->cancelled = NULL;
+  if (operation->end == AVITO_RUNNING) {
+    avito_op_get(L, op, AVITO_OP_META); /* message */
+    make_error(L, op, kind);
+    fail(L, op, operation);
+  }
+}
+
 static int op_next(lua_State *L)
 {
   struct avito_operation *operation = check(L, 1);
@@ -110,6 +121,9 @@ static int op_next(lua_State *L)
   /* New tokens are saved even then: the refresh token they came of is worth nothing any more. */
   if (operation->end == AVITO_RUNNING && now >= operation->deadline && operation->renewal != AVITO_RENEWAL_SAVE) {
     fail_late(L, 1, operation);
+  }
+  if (operation->cancelled != NULL && operation->renewal != AVITO_RENEWAL_SAVE) {
+    fail_cancelled(L, 1, operation);
   }
   if (operation->locked && operation->renewal == AVITO_RENEWAL_NONE) { /* also where the end has come */
     operation->awaits = AVITO_AWAITS_UNLOCK;
@@ -394,23 +408,33 @@ static int op_feed(lua_State *L)
   return 0;
 }
 
-/* op:cancel(message): gives the call up; next then says "unlock" where the store's lock is held, and "fail". */
+/* op:cancel(message, kind): gives the call up; next then says "unlock" where the store's lock is held, and "fail". Tokens
+ * that have just come are saved before: the refresh token they came of is worth nothing any more. */
 static int op_cancel(lua_State *L)
 {
+  static const char *const kinds[] = {"cancelled", "timeout", NULL};
   struct avito_operation *operation = check(L, 1);
   const char *message = luaL_optstring(L, 2, "the call was cancelled");
-  if (operation->end == AVITO_RUNNING) {
-    if (operation->awaits == AVITO_AWAITS_RESPONSE && operation->sent == operation->own_purpose) {
-      operation->dispatched = true; /* nobody has said that it was not */
-    }
-    if (operation->awaits == AVITO_AWAITS_LOCK) {
-      operation->locked = true; /* it may have been got */
-    }
-    operation->awaits = AVITO_AWAITS_NOTHING;
-    lua_pushstring(L, message);
-    make_error(L, 1, "cancelled");
-    fail(L, 1, operation);
+  const char *kind = kinds[luaL_checkoption(L, 3, "cancelled", kinds)];
+  if (operation->end != AVITO_RUNNING) {
+    return 0;
   }
+  if (operation->awaits == AVITO_AWAITS_RESPONSE && operation->sent == operation->own_purpose) {
+    operation->dispatched = true; /* nobody has said that it was not */
+  }
+  if (operation->awaits == AVITO_AWAITS_LOCK) {
+    operation->locked = true; /* it may have been got */
+  }
+  bool saves = operation->awaits == AVITO_AWAITS_NOTHING && operation->renewal == AVITO_RENEWAL_SAVE;
+  operation->awaits = AVITO_AWAITS_NOTHING;
+  lua_pushstring(L, message);
+  if (saves) {
+    avito_op_set(L, 1, AVITO_OP_META);
+    operation->cancelled = kind;
+    return 0;
+  }
+  make_error(L, 1, kind);
+  fail(L, 1, operation);
   return 0;
 }
 

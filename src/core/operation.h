@@ -5,7 +5,7 @@
  *
  *   op:next(now, unix) ->            then
  *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
- *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "pace")
+ *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "lock" | "pace")
  *                                  "pace": a fourth value says in how many seconds its turn comes, as things are
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
  *                                                                            another process has it, it cannot be had
@@ -15,12 +15,15 @@
  *     "done", value, meta            the end; next says the same again
  *     "fail", err                    the end
  *   op:limit(when)                   makes the deadline `when` (monotonic) if that is earlier
+ *   op:cancel(message, kind)         gives the call up: "fail" comes next, or soon ("cancelled" | "timeout")
  *
  * Between "lock" and "unlock" the operation holds the store's lock: a caller that gives the operation up calls
  * op:cancel() and goes on until "fail".
  *
  * request   { method, url, headers = { "Name: value" … }, body, timeout, max_bytes,
- *             purpose = "call" | "token" | "self" | "download" }; not to be changed: the headers are shared
+ *             purpose = "call" | "token" | "self" | "download", once }; not to be changed: the headers are shared.
+ *             once: true for a request whose answer exists one time only (it uses a code or a refresh token up): a driver
+ *             whose caller gives up goes on with it all the same
  * response  { status, head, body } or { error = "network" | "timeout" | "decode" | "cancelled", message, dispatched,
  *             stale }
  */
@@ -88,7 +91,8 @@ struct avito_operation {
   bool needs_token, needs_user, has_headers;
 
   double deadline;
-  double wake; /* not before this */
+  double own_deadline; /* before any limit: of a request whose answer exists once */
+  double wake;         /* not before this */
   const char *wake_reason;
   int attempts[4];  /* for each purpose */
   int retries_left; /* of all its requests together */
@@ -111,6 +115,7 @@ struct avito_operation {
   struct avito_held_place *place; /* in slot AVITO_OP_PLACE; NULL until it waits */
 
   enum avito_end end;
+  const char *cancelled; /* static: the kind of the error, once new tokens are saved; its message is in AVITO_OP_META */
 };
 
 /* What a part tells the operation to do. */

@@ -103,7 +103,8 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
     lua_pushvalue(L, url + 1);
     lua_setfield(L, -2, "body");
   }
-  double timeout = operation->deadline - now;
+  bool once = purpose == AVITO_TOKEN && operation->grant != AVITO_GRANT_CLIENT;
+  double timeout = (once ? operation->own_deadline : operation->deadline) - now;
   if (purpose == AVITO_TOKEN && avito_session_usable(session, now)) {
     timeout /= 2; /* it is renewed ahead of time: some is left for the call itself */
   }
@@ -113,6 +114,10 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   lua_setfield(L, -2, "max_bytes");
   lua_pushstring(L, purpose_names[purpose]);
   lua_setfield(L, -2, "purpose");
+  if (once) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "once");
+  }
   lua_replace(L, url + 1); /* url request session "send" */
   lua_replace(L, url);     /* "send" request session */
   lua_pop(L, 1);           /* "send" request */

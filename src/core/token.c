@@ -173,7 +173,7 @@ bool avito_token_locked(lua_State *L, int op, int value, double now)
     return true;
   }
   operation->wake = now + AVITO_LOCK_POLL;
-  operation->wake_reason = "token";
+  operation->wake_reason = "lock";
   return true;
 }
 
@@ -336,7 +336,7 @@ static void begin_renewal(lua_State *L, int op, int session_index)
   guard_renewal(L, op, session_index, session->renewals + 1);
   operation->renewal_number = ++session->renewals;
   session->renewing = operation->renewal_number;
-  session->renewing_until = operation->deadline + 1;
+  session->renewing_until = operation->own_deadline + 1;
   operation->waits_for_renewal = false;
   operation->grant = AVITO_GRANT_NONE;
   if (session->has_lock) {

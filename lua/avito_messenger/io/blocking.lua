@@ -6,9 +6,13 @@ local curl = require "avito_messenger.curl"
 ---@class avito.Driver
 ---@field now fun(self): number monotonic seconds
 ---@field time fun(self): number Unix seconds
----@field sleep fun(self, seconds: number)
+---@field sleep fun(self, seconds: number): boolean?, avito_messenger.Error? an error: the call is to be given up
 ---@field perform fun(self, request: avito.Request): avito.Response
 ---@field close fun(self)
+---@field deadline? fun(self): number? when whatever surrounds the call must have ended
+---@field park? fun(self, key: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
+---@field unpark? fun(self, key: any)
+---@field spawn? fun(self, fn: function): table runs a function beside the caller: a task with wait and cancel
 
 ---@class avito.Request what the core wants sent; a driver only reads it
 ---@field method string "GET" or "POST"
@@ -19,6 +23,7 @@ local curl = require "avito_messenger.curl"
 ---@field connect_timeout? number seconds until the connection stands; 5, or the timeout, when absent
 ---@field max_bytes? integer cap of the body, content encoding undone
 ---@field max_head_bytes? integer cap of all header bytes
+---@field once? boolean its answer exists one time only: not to be given up, whatever becomes of the caller
 
 ---@class avito.Response an answer (status, head, body), or a failure (error, message, dispatched, stale)
 ---@field status? integer

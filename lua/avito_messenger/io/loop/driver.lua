@@ -26,7 +26,8 @@ end
 local TRANSFER = {
   give_up = function(_, id) return scheduler.drop_transfer(id) or false end,
 }
-local TOKEN_TRANSFER = { give_up = TRANSFER.give_up, shielded = true }
+-- An answer that exists once is waited for, whatever becomes of the task.
+local ONCE = { give_up = TRANSFER.give_up, shielded = true }
 
 local CONNECTION = {
   give_up = function(task, driver) driver.queued[task] = nil end,
@@ -79,7 +80,7 @@ local function transfer(self, task, request, seconds)
     error(id, 0)
   end
   task.driver = self
-  local response, err, dispatched = scheduler.await_transfer(task, id, request.unrepeatable and TOKEN_TRANSFER or TRANSFER)
+  local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
   task.driver = nil
   self.active = self.active - 1
   if self.first < self.last then serve_queue(self) end
@@ -172,7 +173,7 @@ function Driver:close()
   self.closed = true
   local mine = {}
   for id, task in pairs(scheduler.transfers()) do
-    if task.driver == self then mine[id] = task end
+    if task.driver == self and task.kind ~= ONCE then mine[id] = task end
   end
   for id, task in pairs(mine) do
     local dispatched = scheduler.drop_transfer(id)
