@@ -22,4 +22,12 @@ function files.read(path)
   return data
 end
 
+--- How many descriptors of this process a file is open at.
+function files.open_at(path)
+  local pipe = assert(io.popen("ls -l /proc/$PPID/fd 2>/dev/null"))
+  local listing = pipe:read "*a"
+  pipe:close()
+  return select(2, listing:gsub((" -> %s\n"):format(path):gsub("%p", "%%%0"), ""))
+end
+
 return files
