@@ -54,6 +54,14 @@ function errors.new(kind, endpoint, message)
   return setmetatable({ kind = kind, endpoint = endpoint, message = message, dispatched = false }, metatable)
 end
 
+--- What every call of a client that is closed returns.
+---@param endpoint string
+---@return nil
+---@return avito_messenger.Error
+function errors.closed(endpoint)
+  return nil, errors.new("cancelled", endpoint, "the client is closed")
+end
+
 --- Is the value one of these errors?
 ---@param value any
 ---@return boolean

@@ -101,7 +101,11 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   lua_setfield(L, -2, "url");
   if (!lua_isnil(L, url + 1)) {
     lua_pushvalue(L, url + 1);
-    lua_setfield(L, -2, "body");
+    lua_setfield(L, -2, lua_type(L, -1) == LUA_TTABLE ? "upload" : "body");
+  }
+  if (purpose == AVITO_DOWNLOAD) {
+    avito_op_get(L, op, AVITO_OP_OUTPUT);
+    lua_setfield(L, -2, "output");
   }
   double timeout = operation->deadline - now;
   if (purpose == AVITO_TOKEN && avito_session_usable(session, now)) {
@@ -141,7 +145,7 @@ int avito_op_send_own(lua_State *L, int op, int session, double now)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
   push_url(L, op, session);           /* url */
-  avito_op_get(L, op, AVITO_OP_BODY); /* url body */
+  avito_op_get(L, op, AVITO_OP_BODY); /* url body; or an upload */
   avito_op_get(L, op, AVITO_OP_TYPE); /* url body type */
   const char *type = lua_tostring(L, -1);
   lua_pop(L, 1); /* url body; the operation holds the type */
