@@ -17,7 +17,8 @@
 ---| "forbidden"        403: a wrong scope, an employee's key, another account's chat
 ---| "payment_required" 402: the tariff does not include the API; stays so
 ---| "not_found"        404
----| "invalid"          refused as it is: by the client before anything was sent (no status), or by the server
+---| "invalid"          refused as it is: by the client before anything was sent (no status), or by the server; or a file
+---                    that cannot be read or written
 ---| "rate_limited"     429, and it could not be waited out before the deadline
 ---| "server"           5xx, or an answer that contradicts itself
 ---| "network"          no connection, or one that broke

@@ -249,10 +249,13 @@ describe("the files of an exchange", function()
   it("may not become shorter while they are sent", function()
     local multi = curl.multi()
     write(path, ("x"):rep(1000000))
-    multi:add(server:request("/ok", { method = "POST", upload = { path = path, size = 1000000 } }))
+    multi:add(server:request("/ok", { method = "POST", timeout = 60, upload = { path = path, size = 1000000 } }))
     write(path, "x")
     local done
-    repeat done = multi:step(10) until done[1]
+    for _ = 1, 100 do -- and not until its time is over
+      done = multi:step(0.1)
+      if done[1] then break end
+    end
     assert.same({ error = "file", dispatched = true, message = ("cannot read %s: the file has become shorter"):format(path) },
       done[1].response)
     multi:close()
@@ -291,6 +294,13 @@ describe("the files of an exchange", function()
     after_each(function()
       multi:close()
       os.remove(path .. "2")
+    end)
+
+    it("to programs the caller starts", function()
+      begin()
+      local child = process.spawn({ "sh", "-c", "ls -l /proc/$$/fd" }, { stdout = "pipe" })
+      assert.is_nil(child:read_all():find(path, 1, true))
+      assert.same({ "exit", 0 }, { child:wait() })
     end)
 
     it("when the exchange is cancelled", function()

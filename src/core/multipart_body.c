@@ -69,7 +69,7 @@ static const char *get_string(lua_State *L, const struct avito_request *r, int i
 
 static uint64_t get_size(lua_State *L, const struct avito_request *r, int index)
 {
-  int64_t size;
+  int64_t size = 0;
   avito_push_member(L, index, "size"); /* value */
   if (lua_type(L, -1) != LUA_TNUMBER || !avito_to_integer(L, -1, &size) || size < 0) {
     avito_misuse(L, r->endpoint->name, "image.size must be a number of bytes, got %s", luaL_typename(L, -1));

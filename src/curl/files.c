@@ -112,7 +112,7 @@ void avito_files_close(struct avito_files *files, bool written)
   if (files->upload_fd > 0)
     (void)close(files->upload_fd - 1);
   files->upload_fd = 0;
-  if (files->output_fd > 0 && close(files->output_fd - 1) != 0 && written && !files->failed)
+  if (files->output_fd > 0 && close(files->output_fd - 1) != 0 && written)
     (void)unwritable(files, errno);
   files->output_fd = 0;
 }

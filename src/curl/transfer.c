@@ -348,14 +348,13 @@ bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const s
     transfer->refusal = avito_target_set(&transfer->target, request->url);
   if (transfer->refusal)
     return false;
-  if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !set_exchange(transfer, request))
-    luaL_error(L, "libcurl could not take the request");
-  if (!avito_files_take(&transfer->files, request))
+  if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !avito_files_take(&transfer->files, request))
     luaL_error(L, "not enough memory");
-  if (avito_files_open(&transfer->files)) /* the last thing that can fail: what is raised leaves no file open */
-    return true;
-  avito_transfer_end(transfer, CURLE_OK);
-  return false;
+  if (!avito_files_open(&transfer->files))
+    return false;
+  if (!set_exchange(transfer, request))
+    luaL_error(L, "libcurl could not take the request");
+  return true;
 }
 
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code)
