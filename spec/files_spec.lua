@@ -92,7 +92,7 @@ describe("upload_image", function()
 
   it("finds the size in pixels behind what a camera writes before it", function()
     local segment = "\255\225\255\255" .. ("x"):rep(65533)
-    write(path, "\255\216" .. segment:rep(12) .. "\255\192\0\11\8\255\255\255\255\1\1\17\0")
+    write(path, "\255\216" .. segment:rep(7) .. "\255\192\0\11\8\255\255\255\255\1\1\17\0")
     local _, err = make({}):upload_image(path)
     assert.truthy(err.message:find("65535 by 65535 pixels", 1, true))
   end)

@@ -5,7 +5,7 @@ local run = require "avito_messenger.run"
 ---@class avito_messenger.Client
 local files = {}
 
-local IMAGE_START = 1024 * 1024 -- holds the header of any image: its size in pixels is read there
+local IMAGE_START = 512 * 1024 -- the size in pixels stands in it, behind all that cameras write before it
 
 --- A file as the core wants it told: how long it is, and how it begins.
 local function describe(path)
