@@ -1,4 +1,4 @@
---- The methods of a client that read and write files. No file is ever in memory as a whole.
+--- The methods of a client that read and write files. A large one is never in memory as a whole.
 local errors = require "avito_messenger.errors"
 local run = require "avito_messenger.run"
 
