@@ -1,8 +1,5 @@
 local avito = require "avito_messenger"
-local files = require "support.files"
 local script = require "support.script"
-
-local temporary, write, read = files.temporary, files.write, files.read
 
 local answer = script.answer
 
@@ -18,7 +15,8 @@ describe("a client", function()
     local client = make {}
     client:close()
     client:close()
-    for _, name in ipairs { "get_chat", "get_self", "upload_image", "download_voice", "request", "send_message" } do
+    for _, name in ipairs { "get_chat", "get_self", "upload_image", "download_voice", "download_image", "request",
+      "send_message" } do
       local value, err = client[name](client, "a", "b")
       assert.is_nil(value)
       assert.equal("cancelled", err.kind)
@@ -80,88 +78,6 @@ describe("on_event", function()
     io.stderr = stderr -- luacheck: ignore
     assert.equal("m1", sent.id)
     assert.truthy(said[1]:find("on_event raised: .*boom"))
-  end)
-end)
-
-describe("upload_image", function()
-  it("reads a file", function()
-    local path = temporary()
-    write(path, "\255\216\255\224 not much of one")
-    local client, driver = make { answer(200, '{"1.a":{}}') }
-    assert.equal("1.a", (client:upload_image(path)))
-    os.remove(path)
-    assert.truthy(driver.requests[1].body:find('filename="' .. path:match("[^/]*$") .. '"', 1, true))
-  end)
-
-  it("refuses an empty file, and one past 24 MB", function()
-    local path = temporary()
-    write(path, "")
-    local client = make {}
-    local _, err = client:upload_image(path)
-    assert.equal("invalid", err.kind)
-    assert.truthy(err.message:find("empty"))
-    write(path, "\255\216\255\224" .. ("x"):rep(24 * 1024 * 1024))
-    _, err = client:upload_image(path)
-    os.remove(path)
-    assert.equal("invalid", err.kind)
-    assert.truthy(err.message:find("24 MB"))
-  end)
-
-  it("takes call options", function()
-    local client, driver = make { answer(200, '{"1.a":{}}') }
-    assert(client:upload_image({ data = "\255\216\255" }, { timeout = 3 }))
-    assert.equal(3, driver.requests[1].timeout)
-    assert.truthy(driver.requests[1].body:find('filename="image.jpg"', 1, true))
-  end)
-end)
-
-describe("download_voice", function()
-  local URLS = '{"voices_urls":{"v1":"https://cdn.example/v1"}}'
-
-  it("saves the bytes, without showing the token to the other host", function()
-    local client, driver = make { answer(200, URLS), answer(200, "\0\1bytes") }
-    local path = temporary()
-    assert.is_true(client:download_voice("v1", path))
-    assert.equal("\0\1bytes", read(path))
-    assert.is_nil(read(path .. ".part"))
-    os.remove(path)
-    assert.equal("https://cdn.example/v1", driver.requests[2].url)
-    assert.equal("download", driver.requests[2].purpose)
-    assert.is_nil(script.header(driver.requests[2], "Authorization"))
-  end)
-
-  it("is one call with one deadline", function()
-    local first = answer(200, URLS)
-    first.takes = 1.5
-    local client, driver = make { first, answer(200, "x") }
-    local path = temporary()
-    assert(client:download_voice("v1", path, { timeout = 2 }))
-    os.remove(path)
-    assert.is_true(driver.requests[2].timeout <= 0.5)
-  end)
-
-  it("leaves no half of a file", function()
-    local path = temporary()
-    write(path, "old")
-    for _, last in ipairs { answer(404), script.failure("network", true) } do
-      local client = make({ answer(200, URLS), last }, { retries = 0 })
-      assert.is_nil((client:download_voice("v1", path)))
-      assert.equal("old", read(path))
-      assert.is_nil(read(path .. ".part"))
-    end
-    os.remove(path)
-  end)
-
-  it("says what is wrong", function()
-    local _, err = make({ answer(200, '{"voices_urls":{}}') }):download_voice("v1", "/tmp/x")
-    assert.equal("not_found", err.kind)
-    _, err = make({ answer(200, URLS), answer(200, "x") }):download_voice("v1", "/nonexistent/x")
-    assert.equal("invalid", err.kind)
-    assert.truthy(err.message:find("/nonexistent/x", 1, true))
-    _, err = make({ answer(200, '{"voices_urls":{"v1":"http://cdn.example/v1"}}') }):download_voice("v1", "/tmp/x")
-    assert.equal("invalid", err.kind)
-    assert.truthy(err.message:find("plain http"))
-    assert.has_error(function() make({}):download_voice("v1") end)
   end)
 end)
 

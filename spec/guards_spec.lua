@@ -229,19 +229,6 @@ describe("download_voice", function()
     assert.is_false(exists(path .. ".part"))
     os.execute("rmdir " .. path)
   end)
-
-  it("says so when the disk is full", function()
-    if not exists "/dev/full" then return pending "there is no /dev/full here" end
-    local client = make { answer(200, '{"voices_urls":{"v":"https://cdn.example/v"}}'), answer(200, ("x"):rep(100)) }
-    local path = temporary()
-    os.execute(("ln -s /dev/full %s.part"):format(path))
-    local value, err = client:download_voice("v", path)
-    os.remove(path)
-    os.remove(path .. ".part")
-    assert.is_nil(value)
-    assert.equal("invalid", err.kind)
-    assert.truthy(err.message:find("No space left"))
-  end)
 end)
 
 describe("authorize_url", function()

@@ -1,6 +1,7 @@
 --- The client: a method for every operation of the API, over a driver that moves the bytes.
 local core = require "avito_messenger.core"
 local errors = require "avito_messenger.errors"
+local files = require "avito_messenger.files"
 local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
 local pages = require "avito_messenger.pages"
@@ -11,7 +12,6 @@ local client = {}
 
 local BASE_URL = "https://api.avito.ru"
 local USER_AGENT = "avito-messenger/0.1.0"
-local MAX_IMAGE = 24 * 1024 * 1024
 
 local OPTIONS = {
   client_id = "string",
@@ -42,10 +42,6 @@ function metatable.__tostring(self)
   return ("avito_messenger.Client (%s)"):format(self.closed and "closed" or id and "user " .. id or "open")
 end
 
-local function closed(endpoint)
-  return nil, errors.new("cancelled", endpoint, "the client is closed")
-end
-
 local function finish(self, operation, now)
   return run.operation(operation, now, self)
 end
@@ -53,88 +49,13 @@ end
 for _, row in ipairs(core.endpoints()) do
   local name = row.name
   methods[name] = function(self, ...)
-    if self.closed then return closed(name) end
+    if self.closed then return errors.closed(name) end
     local now = self.driver:now()
     return finish(self, self.session:operation(name, now, ...), now)
   end
 end
 
-local function read_image(path)
-  local file, message = io.open(path, "rb")
-  if not file then return nil, message end
-  local data
-  data, message = file:read(MAX_IMAGE + 1)
-  file:close()
-  if not data then return nil, ("%s: %s"):format(path, message or "the file is empty") end
-  return { data = data, filename = path:match("[^/]*$") }
-end
-
---- Uploads a JPEG, HEIC, GIF, BMP or PNG of at most 24 MB and 75 megapixels; its format and size are read from its own bytes.
----@param image string|{ data: string, filename?: string } a path, or the bytes
----@param call_options? avito_messenger.CallOptions
----@return string? image_id for send_image_message
----@return table<string, string>|avito_messenger.Error sizes_or_error the address of each size, by "WxH"
-function methods:upload_image(image, call_options)
-  if self.closed then return closed("upload_image") end
-  if type(image) == "string" then
-    local message
-    image, message = read_image(image)
-    if not image then return nil, errors.new("invalid", "upload_image", message) end
-  end
-  local now = self.driver:now()
-  return finish(self, self.session:operation("upload_image", now, image, call_options), now)
-end
-
---- Saves the bytes whole or not at all.
-local function write_file(path, data)
-  local temporary = path .. ".part"
-  local file, message = io.open(temporary, "wb")
-  if not file then return nil, message end
-  local ok
-  ok, message = file:write(data)
-  if ok then ok, message = file:close() else file:close() end
-  if ok then ok, message = os.rename(temporary, path) end
-  if not ok then
-    os.remove(temporary)
-    return nil, message
-  end
-  return true
-end
-
---- Saves a voice message (Opus in MP4) to a file, whole or not at all.
----@param voice_id string content.voice.voice_id of the message
----@param path string
----@param call_options? avito_messenger.CallOptions
----@return true?
----@return avito_messenger.Error?
-function methods:download_voice(voice_id, path, call_options)
-  if type(path) ~= "string" then
-    error(("download_voice: path must be a string, got %s"):format(type(path)), 2)
-  end
-  if type(voice_id) ~= "string" then
-    error(("download_voice: voice_id must be a string, got %s"):format(type(voice_id)), 2)
-  end
-  if self.closed then return closed("download_voice") end
-  local started = self.driver:now()
-  local operation = self.session:operation("get_voice_files", started, { voice_id }, call_options)
-  local urls, err = finish(self, operation, started)
-  if not urls then return nil, err end
-  local url = urls[voice_id]
-  if type(url) ~= "string" then
-    return nil, errors.new("not_found", "download_voice", ("the API gave no address for voice '%s'"):format(voice_id))
-  end
-  -- One deadline covers both requests.
-  local timeout = call_options and call_options.timeout or self.timeout
-  local now = self.driver:now()
-  local left = math.max(timeout - (now - started), 0.001)
-  local retries = call_options and call_options.retries
-  local data
-  data, err = finish(self, self.session:download(url, now, { timeout = left, retries = retries }), now)
-  if not data then return nil, err end
-  local ok, message = write_file(path, data)
-  if not ok then return nil, errors.new("invalid", "download_voice", message) end
-  return true
-end
+for name, method in pairs(files) do methods[name] = method end
 
 local METHODS = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local REQUEST_OPTIONS = { query = "table", json = "table|string|number|boolean", form = "table" }
@@ -171,7 +92,7 @@ end
 ---@return any value the decoded JSON; the body as a string when it is something else; true when there is none
 ---@return avito_messenger.Error?
 function methods:request(method, path, request, call_options)
-  if self.closed then return closed("request") end
+  if self.closed then return errors.closed("request") end
   if not METHODS[method] then
     error(("request: method must be GET, POST, PUT, PATCH or DELETE, got %s"):format(tostring(method)), 2)
   end

@@ -17,7 +17,8 @@
 ---| "forbidden"        403: a wrong scope, an employee's key, another account's chat
 ---| "payment_required" 402: the tariff does not include the API; stays so
 ---| "not_found"        404
----| "invalid"          refused as it is: by the client before anything was sent (no status), or by the server
+---| "invalid"          refused as it is: by the client before anything was sent (no status), or by the server; or a file
+---                    that cannot be read or written
 ---| "rate_limited"     429, and it could not be waited out before the deadline; or, without a status, so many calls of this
 ---                       account wait (see pace) that this one's turn would come past its deadline
 ---| "server"           5xx, or an answer that contradicts itself
@@ -53,6 +54,14 @@ end
 ---@return avito_messenger.Error
 function errors.new(kind, endpoint, message)
   return setmetatable({ kind = kind, endpoint = endpoint, message = message, dispatched = false }, metatable)
+end
+
+--- What every call of a client that is closed returns.
+---@param endpoint string
+---@return nil
+---@return avito_messenger.Error
+function errors.closed(endpoint)
+  return nil, errors.new("cancelled", endpoint, "the client is closed")
 end
 
 --- Is the value one of these errors?

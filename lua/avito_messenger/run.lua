@@ -23,7 +23,7 @@ local function request_event(operation, request, attempt, response, seconds)
     method = request.method,
     attempt = attempt,
     status = response.status,
-    bytes = response.body and #response.body,
+    bytes = response.bytes or response.body and #response.body,
     error = response.error,
     message = response.message,
     dispatched = response.error == nil or response.dispatched ~= false,
@@ -159,7 +159,7 @@ end
 ---@field attempt? integer 1 for the first
 ---@field status? integer the HTTP status, when there was an answer
 ---@field bytes? integer of the answer's body
----@field error? string why there was none: network, timeout, decode or cancelled
+---@field error? string why there was none: network, timeout, decode, cancelled or file
 ---@field message? string
 ---@field dispatched? boolean
 ---@field seconds? number how long the request took; of a retry, how long it waits; of a pace, how long as things are

@@ -6,10 +6,12 @@
 local assert = require "luassert"
 local avito = require "avito_messenger"
 local busted = require "busted"
+local files = require "support.files"
 local sandbox = require "support.sandbox"
 
 -- busted gives its words to spec files only.
-local describe, setup, teardown, before_each = busted.describe, busted.setup, busted.teardown, busted.before_each
+local describe, setup, teardown = busted.describe, busted.setup, busted.teardown
+local before_each, after_each = busted.before_each, busted.after_each
 
 return function(driver_name, start)
   describe("a client over " .. driver_name, function()
@@ -105,22 +107,73 @@ return function(driver_name, start)
       assert.equal("image", sent.type)
     end)
 
-    it("downloads voice messages", function()
-      local client = make()
-      local voice
-      for chat in client:chats { chat_types = { "u2i", "u2u" } } do
-        for message in client:messages(chat.id) do
-          voice = voice or (message.type == "voice" and message.content.voice.voice_id)
+    describe("with files", function()
+      local path
+
+      before_each(function() path = files.temporary() end)
+      after_each(function() os.remove(path) end)
+
+      local function first_voice(client)
+        for chat in client:chats { chat_types = { "u2i", "u2u" } } do
+          for message in client:messages(chat.id) do
+            if message.type == "voice" then return message.content.voice.voice_id end
+          end
         end
       end
-      local urls = assert(client:get_voice_files { voice })
-      assert.is_string(urls[voice])
-      local path = os.tmpname()
-      assert.is_true(client:download_voice(voice, path))
-      local file = io.open(path, "rb")
-      assert.truthy(file:read("*a"):find("ftyp", 1, true))
-      file:close()
-      os.remove(path)
+
+      it("downloads voice messages", function()
+        local client = make()
+        local voice = first_voice(client)
+        local url = assert(client:get_voice_files { voice })[voice]
+        local file, expires = url:match("^%a+://[^/]+(/[^?]*)%?expires=(%d+)$")
+        local expected = assert(client:request("GET", file, { query = { expires = expires } }))
+        assert.is_true(client:download_voice(voice, path))
+        assert.equal(expected, files.read(path))
+        assert.same({ path }, files.beginning(path))
+      end)
+
+      it("uploads from the disk what it uploads from memory, and downloads it", function()
+        local client = make()
+        local image = files.read "examples/phone.png"
+        for _, given in ipairs { "examples/phone.png", { data = image, filename = "phone.png" } } do
+          local id, sizes = client:upload_image(given)
+          assert.is_string(id)
+          for _, address in ipairs { sizes, (select(2, next(sizes))) } do
+            assert.is_true(client:download_image(address, path))
+            assert.is_true(files.read(path) == image)
+            assert.same({ path }, files.beginning(path))
+            os.remove(path)
+          end
+        end
+      end)
+
+      it("leaves no file behind when there is nothing to download", function()
+        local client = make()
+        local voice = first_voice(client)
+        local _, err = client:download_image(place.base_url .. "/files/images/none/1x1", path)
+        assert.equal("not_found", err.kind)
+        fault { operation = "download_voice", kind = "status", status = 404, times = 1 }
+        _, err = client:download_voice(voice, path)
+        assert.equal("not_found", err.kind)
+        assert.same({}, files.beginning(path))
+      end)
+
+      it("leaves no half of a file behind, and gets the whole of it the next time", function()
+        local client = make()
+        local _, sizes = client:upload_image "examples/phone.png"
+        local voice = first_voice(client)
+        for name, what in pairs { download_image = sizes, download_voice = voice } do
+          fault { operation = name, kind = "cut", times = 2 }
+          local _, err = client[name](client, what, path, { retries = 0 })
+          assert.equal("network", err.kind)
+          assert.is_true(err.dispatched)
+          assert.same({}, files.beginning(path))
+          assert.is_true(client[name](client, what, path, { retries = 1 }))
+          assert.is_true(#files.read(path) > 100)
+          assert.same({ path }, files.beginning(path))
+          os.remove(path)
+        end
+      end)
     end)
 
     it("blocks users", function()

@@ -12,6 +12,7 @@ local OPTIONS = {
 }
 local HEADERS = { headers = { ["X-One"] = "1", ["X-Two"] = "2" }, timeout = 5 }
 local IMAGE = { data = "\255\216\255\224 not much of one", filename = "a.jpg" }
+local FILE = { path = "phone.jpg", size = 100, start = "\255\216\255\224 not much of one", filename = "a.jpg" }
 local USERS = { { user_id = 1, context = { item_id = 2, reason_id = 3 } }, { user_id = 4 } }
 
 local TOKEN = answer(200, '{"access_token":"dummy-token","refresh_token":"dummy-refresh","expires_in":86400,"scope":"a"}')
@@ -48,6 +49,8 @@ local CASES = {
     { item_ids = { 1, 2 }, chat_types = { "u2i", "u2u" }, limit = 5, unread_only = true }, HEADERS },
   { answer(200, '{"id":"m1"}'), "send_message", "c1", "да\n" .. ("ы"):rep(900) },
   { answer(200, '{"1.a":{"32x32":"u"}}'), "upload_image", IMAGE, nil },
+  { answer(200, '{"1.a":{"32x32":"u"}}'), "upload_image", FILE, nil },
+  { { error = "file", message = "cannot read phone.jpg", dispatched = false }, "upload_image", FILE, nil },
   { answer(200, ""), "add_to_blacklist", USERS, nil },
   { answer(400, '{"error":{"code":400,"message":"no","fields":{"a":"b"}}}'), "get_chat", "c1", nil },
   { answer(502, ("x"):rep(5000), { ["Retry-After"] = "100" }), "get_chat", "c1", nil },
@@ -92,6 +95,25 @@ describe("a call without memory", function()
       assert.equal(expected, call())
     end)
   end
+
+  it("raises and loses nothing: a download to a file", function()
+    local response = { status = 200, head = "HTTP/1.1 200 OK\r\n\r\n", body = "", bytes = 5 }
+    local function call()
+      local op = core.session(OPTIONS):download("https://cdn.example/v", 0, nil, "voice.mp4")
+      local _, request = op:next(0)
+      assert(request.output == "voice.mp4")
+      op:feed(0, 0, response)
+      return select(2, op:next(0))
+    end
+    local n, fired = 0
+    repeat
+      n = n + 1
+      local ok, result
+      ok, result, fired = alloc.fail_at(n, call)
+      assert.truthy(ok and result == 5 or fired and tostring(result):find("not enough memory", 1, true), tostring(result))
+    until not fired
+    assert.is_true(n > 5)
+  end)
 
   it("raises and loses nothing where it waits for its turn", function()
     local paced = { pace = { rate = 1, burst = 1 } }

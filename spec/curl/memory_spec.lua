@@ -1,4 +1,5 @@
 local curl = require "avito_messenger.curl"
+local files = require "support.files"
 local raw_server = require "support.raw_server"
 local present, alloc = pcall(require, "spec_support.alloc")
 
@@ -37,6 +38,21 @@ describe("when Lua runs out of memory", function()
     local refused = server:request("/ok", { url = "ftp://a/" })
     every_failure(function() return handle:perform(refused) end, function() end)
     handle:close()
+  end)
+
+  it("perform leaves no file open", function()
+    local handle = curl.easy()
+    local path = files.temporary()
+    files.write(path .. "2", "x")
+    local request = server:request("/echo", { method = "POST", headers = { "A: b" }, output = path,
+      upload = { path = path .. "2", size = 1, head = "head" } })
+    every_failure(function() return handle:perform(request) end, function()
+      assert.equal("ok", handle:perform(server:request "/ok").body)
+    end)
+    assert.equal(0, files.open_at(path) + files.open_at(path .. "2"))
+    handle:close()
+    os.remove(path)
+    os.remove(path .. "2")
   end)
 
   it("a new handle is none, or whole", function()

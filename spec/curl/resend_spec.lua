@@ -21,6 +21,7 @@ describe("a kept-alive connection that dies", function()
     { "POST with a body", { method = "POST", body = "message" } },
     { "POST without a body", { method = "POST" } },
     { "DELETE", { method = "DELETE" } },
+    { "POST of a file", { method = "POST", upload = { path = "examples/phone.png", size = 100, head = "head" } } },
   }
   for _, how in ipairs { "/die", "/reset" } do
     for _, kind in ipairs(kinds) do

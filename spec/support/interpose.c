@@ -5,6 +5,7 @@
  *   - "localhost" resolves to 192.0.2.1 (TEST-NET-1), as a hostile resolver could say;
  *   - each time a TLS library reads a bundle or a directory of certificates, a line is written to
  *     the file named by INTERPOSE_LOG: "bundle" or "directory";
+ *   - a file whose name ends in ".unclosable" is closed with the error of a full disk;
  *   - with INTERPOSE_LINGER set the process ends only after names of ".brief.invalid" were
  * resolved.
  */
@@ -12,8 +13,10 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -62,6 +65,25 @@ SHOW int getaddrinfo(const char *node, const char *service, const struct addrinf
   if (ends_with(node, "localhost"))
     node = "192.0.2.1";
   return real(node, service, hints, result);
+}
+
+/* As a network file system may do, which writes only now. */
+SHOW int close(int fd)
+{
+  int (*real)(int);
+  char link[32];
+  char path[256];
+  ssize_t length;
+
+  find(RTLD_NEXT, "close", &real);
+  (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  length = readlink(link, path, sizeof path - 1);
+  path[length > 0 ? length : 0] = '\0';
+  if (!ends_with(path, ".unclosable"))
+    return real(fd);
+  (void)real(fd);
+  errno = ENOSPC;
+  return -1;
 }
 
 /* Runs after lua_close has unloaded every C module. */

@@ -53,12 +53,17 @@ function Connection:line()
 end
 
 function Connection:bytes(count)
-  while #self.buffer < count do
+  local pieces = { self.buffer }
+  local length = #self.buffer
+  while length < count do
+    self.buffer = ""
     self:fill()
+    pieces[#pieces + 1] = self.buffer
+    length = length + #self.buffer
   end
-  local data = self.buffer:sub(1, count)
-  self.buffer = self.buffer:sub(count + 1)
-  return data
+  local data = table.concat(pieces)
+  self.buffer = data:sub(count + 1)
+  return data:sub(1, count)
 end
 
 function Connection:send(data)
@@ -110,6 +115,8 @@ function behaviours.ok(c) c:answer("ok") end
 function behaviours.echo(c, request) c:answer(request.head .. "\n" .. request.body) end
 function behaviours.close(c) c:answer("ok", "Connection: close\r\n") return true end
 function behaviours.empty(c) c:send("HTTP/1.1 204 No Content\r\n\r\n") end
+function behaviours.missing(c) c:send("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nnothing") end
+function behaviours.length(c, request) c:answer(tostring(#request.body)) end
 function behaviours.redirect(c)
   c:send("HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n")
 end
@@ -141,6 +148,10 @@ function behaviours.drip_head(c)
     coroutine.yield("tick", 0.02)
   end
 end
+function behaviours.half(c) -- and the rest never
+  c:send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+  coroutine.yield("tick", math.huge)
+end
 function behaviours.hold(c)
   local turn = released
   while released == turn do
@@ -160,6 +171,11 @@ function behaviours.endless_close(c)
 end
 function behaviours.exact(c) c:answer(("x"):rep(1000)) end
 function behaviours.large(c) c:answer(("0123456789"):rep(30000)) end
+function behaviours.huge(c)
+  local piece = ("0123456789abcdef"):rep(4096)
+  c:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(60 * 16 * #piece))
+  for _ = 1, 60 * 16 do c:send(piece) end
+end
 function behaviours.endless_head(c)
   c:send("HTTP/1.1 200 OK\r\n")
   c:forever(function() return "X-Filler: " .. ("x"):rep(1000) .. "\r\n" end)

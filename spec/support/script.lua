@@ -22,6 +22,7 @@ end
 script.TOKEN = '{"access_token":"dummy-token-1","expires_in":86400,"token_type":"Bearer"}'
 
 --- `answers` is a list, or a function (request, number) -> response. After the end of a list every request raises.
+--- `before`, a field of the driver, is called with each request.
 function script.driver(answers)
   return setmetatable({ answers = answers, requests = {}, waits = {}, clock = 1000, unix = 1700000000 }, metatable)
 end
@@ -35,9 +36,31 @@ function driver:sleep(seconds)
   self.clock = self.clock + seconds
 end
 
+-- Writes the answer where the request wants it.
+local function deliver(request, answer)
+  if not request.output or answer.error then return answer end
+  local file, message = io.open(request.output, "wb")
+  if not file then return { error = "file", message = "cannot write " .. message, dispatched = false } end
+  local written = answer.status >= 200 and answer.status < 300
+  if written then file:write(answer.body) end
+  file:close()
+  return written and { status = answer.status, head = answer.head, body = "", bytes = #answer.body } or answer
+end
+
+--- The body of a request, also where it is a file.
+function script.body(request)
+  local upload = request.upload
+  if not upload then return request.body end
+  local file = assert(io.open(upload.path, "rb"))
+  local data = file:read(upload.size)
+  file:close()
+  return upload.head .. data .. upload.tail
+end
+
 function driver:perform(request)
   local number = #self.requests + 1
   self.requests[number] = request
+  if self.before then self.before(request) end
   local answer
   if type(self.answers) == "function" then
     answer = self.answers(request, number)
@@ -50,7 +73,7 @@ function driver:perform(request)
     answer, takes = script.failure("timeout", true), request.timeout
   end
   self.clock = self.clock + takes
-  return answer
+  return deliver(request, answer)
 end
 
 function driver:close() self.closed = true end

@@ -135,6 +135,14 @@ bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *r
     lua_pushnil(L);
     return true;
   }
+  if (answer == AVITO_ANSWER_FILE) {
+    if (!(response->bytes >= 0 && response->bytes <= 9007199254740992.0)) {
+      luaL_error(L, "response.bytes must be a number: this driver does not write an answer to request.output");
+    }
+    lua_pushinteger(L, (lua_Integer)response->bytes);
+    lua_pushnil(L);
+    return true;
+  }
   if (response->body_length == 0 && (answer == AVITO_ANSWER_NOTHING || answer == AVITO_ANSWER_ANY)) {
     lua_pushboolean(L, 1);
     lua_pushnil(L);

@@ -289,7 +289,11 @@ static int session_operation(lua_State *L)
   } else if (fine) {
     keep_url(L, op, request.url);
     if (request.content_type != NULL) {
-      avito_buffer_push(L, request.body);
+      if (request.upload != 0) {
+        lua_pushvalue(L, request.upload);
+      } else {
+        avito_buffer_push(L, request.body);
+      }
       keep_body(L, op, request.content_type, boundary);
     }
   }
@@ -388,8 +392,8 @@ static int session_request(lua_State *L)
   return 1;
 }
 
-/* session:download(url, now, call_options) -> operation: GETs a URL the API has given out, without the access token.
- * Its value is the body. */
+/* session:download(url, now, call_options, output) -> operation: GETs a URL the API has given out, without the access
+ * token. Its value is the body; with an output, the path of a file, the number of bytes written there. */
 static int session_download(lua_State *L)
 {
   size_t length;
@@ -397,12 +401,14 @@ static int session_download(lua_State *L)
   const char *url = luaL_checklstring(L, 2, &length);
   double now = luaL_checknumber(L, 3);
   struct call_options options = default_options(session);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
+  size_t path_length = 0;
+  const char *path = luaL_optlstring(L, 5, NULL, &path_length);
   read_call_options(L, "download", 4, &options);                     /* …, lines or a message */
   struct avito_operation *operation = push_operation(L, "download"); /* lines op */
   int op = lua_gettop(L);
   operation->method = "GET";
-  operation->answer = AVITO_ANSWER_BYTES;
+  operation->answer = path != NULL ? AVITO_ANSWER_FILE : AVITO_ANSWER_BYTES;
   operation->repeat = AVITO_SAFE;
   operation->own_purpose = AVITO_DOWNLOAD;
   const char *problem = avito_url_problem(url, length);
@@ -411,8 +417,15 @@ static int session_download(lua_State *L)
     make_invalid(L, op, "download", "url");
     return 1;
   }
+  if (path != NULL && strlen(path) != path_length) {
+    lua_pushliteral(L, "the path of the file has a zero byte");
+    make_invalid(L, op, "download", "path");
+    return 1;
+  }
   lua_pushvalue(L, 2);
   avito_op_set(L, op, AVITO_OP_URL);
+  lua_pushvalue(L, 5);
+  avito_op_set(L, op, AVITO_OP_OUTPUT);
   lua_pushvalue(L, op - 1); /* lines op lines */
   start(L, op, session, &options, "download", now);
   return 1;

@@ -50,7 +50,7 @@ bool avito_param_positional(const struct avito_param *param)
 static const char *const place_names[] = {"path", "query", "json", "multipart"};
 static const char *const type_names[] = {"account", "constant", "id",       "string",  "url",  "integer",
                                          "boolean", "strings",  "integers", "objects", "image"};
-static const char *const answer_names[] = {"object", "list", "map", "nothing", "image", "any", "bytes"};
+static const char *const answer_names[] = {"object", "list", "map", "nothing", "image", "any", "bytes", "file"};
 
 static void set_string(lua_State *L, const char *key, const char *value)
 {

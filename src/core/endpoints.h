@@ -32,8 +32,9 @@ enum avito_answer {
   AVITO_ANSWER_MAP,
   AVITO_ANSWER_NOTHING,
   AVITO_ANSWER_IMAGE,
-  AVITO_ANSWER_ANY,  /* client:request: whatever came */
-  AVITO_ANSWER_BYTES /* a download: the body as it is */
+  AVITO_ANSWER_ANY,   /* client:request: whatever came */
+  AVITO_ANSWER_BYTES, /* a download: the body as it is */
+  AVITO_ANSWER_FILE   /* a download to a file: how many bytes it has */
 };
 
 struct avito_param {

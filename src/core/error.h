@@ -26,6 +26,7 @@ struct avito_response {
   size_t head_length;
   const char *body;
   size_t body_length;
+  double bytes; /* how many were written to the request's output; -1: the driver does not say */
 };
 
 /* Pops a message and pushes an error. [-1, +1, m] */

@@ -18,16 +18,35 @@ static bool plain_filename(const char *name, size_t length)
   return length > 0 && length <= 255;
 }
 
-static bool check_image(lua_State *L, struct avito_request *r, const struct avito_param *p, const char *data,
-                        size_t length, struct avito_image *image)
+/* What the program gave: the bytes, or the path of a file and how it begins. The strings are those of the values on the
+ * stack. */
+struct image_source {
+  const char *path; /* NULL: `start` is all of it */
+  size_t path_length;
+  const char *start; /* what the format and the pixels are read from */
+  size_t start_length;
+  uint64_t size;
+  const char *filename; /* or NULL */
+  size_t filename_length;
+};
+
+static bool check_image(lua_State *L, struct avito_request *r, const struct avito_param *p,
+                        const struct image_source *source, struct avito_image *image)
 {
-  if (length > AVITO_MAX_IMAGE_BYTES) {
-    return avito_refuse(L, r, p, "has %zu bytes; at most 24 MB are allowed", length);
+  const unsigned char *start = (const unsigned char *)source->start;
+  if (source->filename != NULL && avito_has_control(source->filename, source->filename_length)) {
+    return avito_refuse(L, r, p, "has a filename with a control character (NUL, CR, LF or the like)");
   }
-  *image = avito_image_probe((const unsigned char *)data, length);
+  if (source->path != NULL && strlen(source->path) != source->path_length) {
+    return avito_refuse(L, r, p, "has a path with a zero byte");
+  }
+  if (source->size > AVITO_MAX_IMAGE_BYTES) {
+    return avito_refuse(L, r, p, "has %llu bytes; at most 24 MB are allowed", (unsigned long long)source->size);
+  }
+  *image = avito_image_probe(start, source->start_length);
   if (image->format == AVITO_IMAGE_UNKNOWN) {
     return avito_refuse(L, r, p, "is not a JPEG, PNG, GIF, BMP or HEIC but, by its first bytes, %s",
-                        avito_image_guess((const unsigned char *)data, length));
+                        avito_image_guess(start, source->start_length));
   }
   if (image->width != 0 && image->height > AVITO_MAX_IMAGE_PIXELS / image->width) {
     return avito_refuse(L, r, p, "is %llu by %llu pixels; at most 75 megapixels are allowed",
@@ -36,60 +55,131 @@ static bool check_image(lua_State *L, struct avito_request *r, const struct avit
   return true;
 }
 
-bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
+/* Pushes a member, which is a string or, unless it is required, nil. [-0, +1, m|v] */
+static const char *get_string(lua_State *L, const struct avito_request *r, int index, const char *name, bool required,
+                              size_t *length)
 {
-  static const char *const known[] = {"data", "filename", NULL};
-  if (lua_type(L, index) != LUA_TTABLE) {
-    avito_wrong_type(L, r, p, "a path or a table with data", index);
+  *length = 0;
+  avito_push_member(L, index, name); /* value */
+  if (lua_type(L, -1) != LUA_TSTRING && (required || !lua_isnil(L, -1))) {
+    avito_misuse(L, r->endpoint->name, "image.%s must be a string, got %s", name, luaL_typename(L, -1));
   }
+  return lua_tolstring(L, -1, length);
+}
+
+static uint64_t get_size(lua_State *L, const struct avito_request *r, int index)
+{
+  int64_t size = 0;
+  avito_push_member(L, index, "size"); /* value */
+  if (lua_type(L, -1) != LUA_TNUMBER || !avito_to_integer(L, -1, &size) || size < 0) {
+    avito_misuse(L, r->endpoint->name, "image.size must be a number of bytes, got %s", luaL_typename(L, -1));
+  }
+  lua_pop(L, 1); /* - */
+  return (uint64_t)size;
+}
+
+/* [-0, +3, m|v] pushes the strings of the source. */
+static void read_source(lua_State *L, const struct avito_request *r, int index, struct image_source *source)
+{
+  static const char *const known[] = {"data", "filename", "path", "size", "start", NULL};
   lua_pushnil(L);                   /* key */
   while (lua_next(L, index) != 0) { /* key value */
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "[a number]";
-    if (strcmp(key, "data") != 0 && strcmp(key, "filename") != 0) {
-      return avito_unknown_option(L, r->endpoint->name, key, known) != 0;
+    const char *const *name = known;
+    while (*name != NULL && strcmp(key, *name) != 0) {
+      name++;
+    }
+    if (*name == NULL) {
+      avito_unknown_option(L, r->endpoint->name, key, known);
     }
     lua_pop(L, 1); /* key */
   }
-  avito_push_member(L, index, "data");     /* data */
-  avito_push_member(L, index, "filename"); /* data filename */
-  int data_index = lua_gettop(L) - 1;
-  if (lua_type(L, data_index) != LUA_TSTRING) {
-    avito_misuse(L, r->endpoint->name, "image.data must be a string, got %s", luaL_typename(L, data_index));
-  }
-  if (!lua_isnil(L, data_index + 1) && lua_type(L, data_index + 1) != LUA_TSTRING) {
-    avito_misuse(L, r->endpoint->name, "image.filename must be a string, got %s", luaL_typename(L, data_index + 1));
-  }
-  size_t length;
-  size_t name_length = 0;
-  const char *data = lua_tolstring(L, data_index, &length);
-  const char *name = lua_tolstring(L, data_index + 1, &name_length);
-  struct avito_image image = {AVITO_IMAGE_UNKNOWN, 0, 0};
-  if (name != NULL && avito_has_control(name, name_length)) {
-    avito_refuse(L, r, p,
-                 "has a filename with a control character (NUL, CR, LF or the like)"); /* data filename message */
-  } else if (check_image(L, r, p, data, length, &image)) {
-    avito_buffer_add_string(L, r->body, "--");
-    avito_buffer_add_string(L, r->body, r->boundary);
-    avito_buffer_add_string(L, r->body, "\r\nContent-Disposition: form-data; name=\"");
-    avito_buffer_add_string(L, r->body, p->wire);
-    avito_buffer_add_string(L, r->body, "\"; filename=\"");
-    if (name != NULL && plain_filename(name, name_length)) {
-      avito_buffer_add(L, r->body, name, name_length);
-    } else {
-      avito_buffer_add_string(L, r->body, "image.");
-      avito_buffer_add_string(L, r->body, avito_image_extension(image.format));
+  source->path = get_string(L, r, index, "path", false, &source->path_length);
+  if (source->path != NULL) {
+    source->start = get_string(L, r, index, "start", true, &source->start_length);
+    source->size = get_size(L, r, index);
+    if (source->start_length > source->size) {
+      source->start_length = (size_t)source->size;
     }
-    avito_buffer_add_string(L, r->body, "\"\r\nContent-Type: ");
-    avito_buffer_add_string(L, r->body, avito_image_mime(image.format));
-    avito_buffer_add_string(L, r->body, "\r\n\r\n");
-    avito_buffer_add(L, r->body, data, length);
-    avito_buffer_add_string(L, r->body, "\r\n--");
-    avito_buffer_add_string(L, r->body, r->boundary);
-    avito_buffer_add_string(L, r->body, "--\r\n");
-    lua_settop(L, data_index - 1);
-    return true;
+  } else {
+    source->start = get_string(L, r, index, "data", true, &source->start_length);
+    source->size = source->start_length;
   }
-  lua_replace(L, data_index); /* message filename */
-  lua_settop(L, data_index);  /* message */
-  return false;
+  source->filename = get_string(L, r, index, "filename", false, &source->filename_length);
+}
+
+static void add_head(lua_State *L, const struct avito_request *r, const struct avito_param *p,
+                     const struct image_source *source, enum avito_image_format format)
+{
+  avito_buffer_add_string(L, r->body, "--");
+  avito_buffer_add_string(L, r->body, r->boundary);
+  avito_buffer_add_string(L, r->body, "\r\nContent-Disposition: form-data; name=\"");
+  avito_buffer_add_string(L, r->body, p->wire);
+  avito_buffer_add_string(L, r->body, "\"; filename=\"");
+  if (source->filename != NULL && plain_filename(source->filename, source->filename_length)) {
+    avito_buffer_add(L, r->body, source->filename, source->filename_length);
+  } else {
+    avito_buffer_add_string(L, r->body, "image.");
+    avito_buffer_add_string(L, r->body, avito_image_extension(format));
+  }
+  avito_buffer_add_string(L, r->body, "\"\r\nContent-Type: ");
+  avito_buffer_add_string(L, r->body, avito_image_mime(format));
+  avito_buffer_add_string(L, r->body, "\r\n\r\n");
+}
+
+static void add_tail(lua_State *L, const struct avito_request *r)
+{
+  avito_buffer_add_string(L, r->body, "\r\n--");
+  avito_buffer_add_string(L, r->body, r->boundary);
+  avito_buffer_add_string(L, r->body, "--\r\n");
+}
+
+/* Sets a field of the table on top to what the body holds, and empties the body. [-0, +0, m] */
+static void move_body(lua_State *L, const struct avito_request *r, const char *field)
+{
+  avito_buffer_push(L, r->body);
+  lua_setfield(L, -2, field);
+  avito_buffer_reset(L, r->body);
+}
+
+/* Puts the table of an upload in the place of the argument. [-0, +0, m] */
+static void make_upload(lua_State *L, struct avito_request *r, const struct avito_param *p, int index,
+                        const struct image_source *source, enum avito_image_format format)
+{
+  lua_createtable(L, 0, 4); /* upload */
+  lua_pushstring(L, source->path);
+  lua_setfield(L, -2, "path");
+  lua_pushinteger(L, (lua_Integer)source->size);
+  lua_setfield(L, -2, "size");
+  add_head(L, r, p, source, format);
+  move_body(L, r, "head");
+  add_tail(L, r);
+  move_body(L, r, "tail");
+  lua_replace(L, index); /* - */
+  r->upload = index;
+}
+
+bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
+{
+  if (lua_type(L, index) != LUA_TTABLE) {
+    avito_wrong_type(L, r, p, "a path or a table with data", index);
+  }
+  int top = lua_gettop(L);
+  struct image_source source;
+  struct avito_image image = {AVITO_IMAGE_UNKNOWN, 0, 0};
+  read_source(L, r, index, &source);            /* path start filename */
+  if (!check_image(L, r, p, &source, &image)) { /* path start filename message */
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1); /* message */
+    return false;
+  }
+  if (source.path != NULL) {
+    make_upload(L, r, p, index, &source, image.format);
+  } else {
+    add_head(L, r, p, &source, image.format);
+    avito_buffer_add(L, r->body, source.start, source.start_length);
+    add_tail(L, r);
+  }
+  lua_settop(L, top); /* - */
+  return true;
 }

@@ -223,10 +223,19 @@ static bool response_flag(lua_State *L, int response, const char *field, bool ot
   return flag;
 }
 
+/* How many bytes the driver wrote to the output; -1 when it does not say. */
+static double response_bytes(lua_State *L, int response)
+{
+  lua_getfield(L, response, "bytes");
+  double bytes = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  lua_pop(L, 1);
+  return bytes;
+}
+
 /* No answer came. */
 static void feed_failure(lua_State *L, int op, int response, double now)
 {
-  static const char *const kinds[] = {"network", "timeout", "decode", "cancelled", NULL};
+  static const char *const kinds[] = {"network", "timeout", "decode", "cancelled", "file", NULL};
   struct avito_operation *operation = lua_touserdata(L, op);
   bool dispatched = response_flag(L, response, "dispatched", true); /* unless it is known not to be */
   bool stale = response_flag(L, response, "stale", false);
@@ -236,10 +245,10 @@ static void feed_failure(lua_State *L, int op, int response, double now)
   size_t length;
   response_string(L, response, "message", &length);
   operation->dispatched = operation->dispatched || (own && dispatched);
-  lua_getfield(L, response, "message");           /* kind message */
-  make_error(L, op, kind);                        /* kind err */
-  lua_remove(L, -2);                              /* err */
-  bool passes = kind[0] == 'n' || kind[0] == 't'; /* network, timeout */
+  lua_getfield(L, response, "message");                 /* kind message */
+  make_error(L, op, kind[0] == 'f' ? "invalid" : kind); /* kind err */
+  lua_remove(L, -2);                                    /* err */
+  bool passes = kind[0] == 'n' || kind[0] == 't';       /* network, timeout */
   if (operation->sent == AVITO_TOKEN) {
     if (kind[0] == 'c' || !avito_token_unanswered(L, op, passes, now)) {
       fail(L, op, operation);
@@ -349,6 +358,7 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   lua_pop(L, 1);
   response.head = response_string(L, index, "head", &response.head_length);
   response.body = response_string(L, index, "body", &response.body_length);
+  response.bytes = response_bytes(L, index);
   avito_op_get(L, op, AVITO_OP_SESSION); /* session */
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);

@@ -21,11 +21,17 @@
  * op:cancel() and goes on until "fail".
  *
  * request   { method, url, headers = { "Name: value" … }, body, timeout, max_bytes,
- *             purpose = "call" | "token" | "self" | "download", once }; not to be changed: the headers are shared.
- *             once: true for a request whose answer exists one time only (it uses a code or a refresh token up): a driver
- *             whose caller gives up goes on with it all the same
- * response  { status, head, body } or { error = "network" | "timeout" | "decode" | "cancelled", message, dispatched,
- *             stale }
+ *             purpose = "call" | "token" | "self" | "download",
+ *             upload = { path, size, head, tail }    instead of a body: head, the first `size` bytes of the file, tail
+ *             output = path                          where the body of a 2xx answer goes
+ *             once = true }                          its answer exists one time only, for it uses a code or a refresh
+ *                                                    token up: a driver whose caller gives up goes on with it
+ *           not to be changed: the headers and the upload are shared. Every driver does what upload and output say.
+ * response  { status, head, body } or { error = "network" | "timeout" | "decode" | "cancelled" | "file", message,
+ *             dispatched, stale }
+ *           With an output a 2xx answer is { status, head, body = "", bytes }: how many were written. "file" says that a
+ *           file could not be opened, read, written or closed, and the message which and why: the call fails as
+ *           "invalid" and is not repeated.
  */
 #ifndef AVITO_OPERATION_H
 #define AVITO_OPERATION_H
@@ -42,13 +48,14 @@ enum avito_operation_slot {
   AVITO_OP_SESSION = 1,
   AVITO_OP_NAME,    /* what errors and events call it */
   AVITO_OP_URL,     /* with AVITO_USER_SLOT where the user id is not known yet */
-  AVITO_OP_BODY,    /* or nil */
+  AVITO_OP_BODY,    /* a string, the table of an upload, or nil */
   AVITO_OP_TYPE,    /* the Content-Type header line, or nil */
   AVITO_OP_HEADERS, /* a list of more header lines, or nil */
   AVITO_OP_VALUE,   /* the result, or the error */
   AVITO_OP_META,
-  AVITO_OP_GUARD, /* ends its renewal when the operation is collected */
-  AVITO_OP_PLACE, /* takes it out of the session's lane then */
+  AVITO_OP_OUTPUT, /* the path of the file a download goes to, or nil */
+  AVITO_OP_GUARD,  /* ends its renewal when the operation is collected */
+  AVITO_OP_PLACE,  /* takes it out of the session's lane then */
   AVITO_OP_SLOTS = AVITO_OP_PLACE
 };
 
@@ -131,7 +138,8 @@ void avito_operation_register(lua_State *L);
  * avito_session_register. [-0, +0, m]
  *   session:operation(name, now, …arguments…, call_options), as the operation's row has it
  *   session:request(method, now, path, query, body, content_type, call_options)
- *   session:download(url, now, call_options)
+ *   session:download(url, now, call_options, output): its value is the body, or with the path of an output how many bytes
+ *     were written there
  * call_options: timeout (seconds), retries, headers ({ name = value }), user_id. A wrong type raises; a value that is
  * refused gives an operation that fails with an error of kind "invalid" before anything is sent. */
 void avito_call_register(lua_State *L);
@@ -143,7 +151,8 @@ void avito_op_set(lua_State *L, int op, enum avito_operation_slot slot); /* [-1,
 /* Pushes the operation's session and returns it. [-0, +1, -] */
 struct avito_session *avito_op_session(lua_State *L, int op);
 
-/* Pushes "send", a request and the number of the attempt: 3. The URL and the body (or nil) are the two topmost values;
+/* Pushes "send", a request and the number of the attempt: 3. The URL and the body (a string, the table
+ * of an upload, or nil) are the two topmost values;
  * `type` is the Content-Type header line or NULL; `authorized` adds the access token. [-2, +3, m] */
 int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose purpose, const char *type,
                   bool authorized, double now);

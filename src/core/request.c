@@ -192,6 +192,7 @@ bool avito_request_build(lua_State *L, struct avito_request *r, int first)
   bool has_json = false;
   const int options = first + positional_count(e);
   r->content_type = NULL;
+  r->upload = 0;
   r->invalid = NULL;
   luaL_checkstack(L, 16, NULL);
   if (has_options(e) && !lua_isnil(L, options)) {

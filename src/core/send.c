@@ -101,7 +101,11 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   lua_setfield(L, -2, "url");
   if (!lua_isnil(L, url + 1)) {
     lua_pushvalue(L, url + 1);
-    lua_setfield(L, -2, "body");
+    lua_setfield(L, -2, lua_type(L, -1) == LUA_TTABLE ? "upload" : "body");
+  }
+  if (purpose == AVITO_DOWNLOAD) {
+    avito_op_get(L, op, AVITO_OP_OUTPUT);
+    lua_setfield(L, -2, "output");
   }
   bool once = purpose == AVITO_TOKEN && operation->grant != AVITO_GRANT_CLIENT;
   double timeout = (once ? operation->own_deadline : operation->deadline) - now;
@@ -146,7 +150,7 @@ int avito_op_send_own(lua_State *L, int op, int session, double now)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
   push_url(L, op, session);           /* url */
-  avito_op_get(L, op, AVITO_OP_BODY); /* url body */
+  avito_op_get(L, op, AVITO_OP_BODY); /* url body; or an upload */
   avito_op_get(L, op, AVITO_OP_TYPE); /* url body type */
   const char *type = lua_tostring(L, -1);
   lua_pop(L, 1); /* url body; the operation holds the type */

@@ -361,6 +361,15 @@ static int session_user_id(lua_State *L)
   return 1;
 }
 
+/* session:nonce() -> letters and digits no other call of this client gets, for the name of a file */
+static int session_nonce(lua_State *L)
+{
+  char digits[33];
+  avito_session_boundary(avito_session_check(L, 1), digits);
+  lua_pushlstring(L, digits, 8);
+  return 1;
+}
+
 static int session_tostring(lua_State *L)
 {
   avito_session_check(L, 1);
@@ -370,7 +379,8 @@ static int session_tostring(lua_State *L)
 
 void avito_session_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"user_id", session_user_id}, {"__tostring", session_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"user_id", session_user_id}, {"nonce", session_nonce}, {"__tostring", session_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
   lua_pushvalue(L, -1);
   luaL_setfuncs(L, methods, 1);

@@ -12,6 +12,7 @@
 static const char network[] = "network";
 static const char timeout[] = "timeout";
 static const char decode[] = "decode";
+static const char file[] = "file";
 
 #define SAY(failure, ...) (void)snprintf((failure)->message, sizeof(failure)->message, __VA_ARGS__)
 
@@ -197,6 +198,10 @@ void avito_transfer_failure(const struct avito_transfer *transfer, struct avito_
     return;
   }
   failure->dispatched = avito_transfer_dispatched(transfer);
+  if (transfer->files.failed) { /* avito_files_push says it: a path may be longer than a message */
+    failure->kind = file;
+    return;
+  }
   avito_address_name(transfer->url.data, host, sizeof host);
   if (say_bound(transfer, host, failure))
     return;

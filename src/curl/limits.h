@@ -13,6 +13,9 @@
 /* Bytes of a body from which on libcurl asks for leave to send it ("Expect: 100-continue"), with some to spare. */
 #define AVITO_EXPECT_BYTES ((size_t)512 * 1024)
 
+/* Bytes of a body before the file that is uploaded, and again after it. */
+#define AVITO_MAX_FRAME ((size_t)64 * 1024)
+
 /* Lines of all heads and trailers of one answer: ten thousand tiny headers fit in few bytes, but
  * cost whoever reads them. */
 #define AVITO_MAX_HEAD_LINES 1000

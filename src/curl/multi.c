@@ -206,8 +206,10 @@ static void start(lua_State *L, struct multi *multi, struct avito_slot *slot, co
   if (!slot->transfer.easy && !avito_transfer_open(&slot->transfer, &slot->pool->transport))
     luaL_error(L, "libcurl could not make a handle");
   accepted = avito_transfer_begin(L, &slot->transfer, request);
-  if (accepted && curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK)
+  if (accepted && curl_multi_add_handle(multi->handle, slot->transfer.easy) != CURLM_OK) {
+    avito_transfer_rest(&slot->transfer); /* closes the files of the request */
     luaL_error(L, "libcurl could not add a transfer");
+  }
   avito_slot_take(slot);
   if (accepted)
     slot->state = AVITO_SLOT_RUNNING;

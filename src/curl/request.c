@@ -10,11 +10,15 @@
 #define MS_PER_SECOND 1000.0
 #define SPACE         0x20
 #define DELETE        0x7f
+#define NO_BYTES      SIZE_MAX
 
+/* Of "upload.size", a name for messages, the field is "size". */
 static void push_field(lua_State *L, int index, const char *field)
 {
-  lua_pushstring(L, field); /* ... field */
-  lua_rawget(L, index);     /* ... value */
+  const char *dot = strchr(field, '.');
+
+  lua_pushstring(L, dot ? dot + 1 : field); /* ... field */
+  lua_rawget(L, index);                     /* ... value */
 }
 
 static int wrong_type(lua_State *L, const char *field, const char *expected)
@@ -86,12 +90,13 @@ static long read_seconds(lua_State *L, int index, const char *field, long missin
   return avito_milliseconds(seconds);
 }
 
+/* `missing` NO_BYTES: the field may not be. */
 static size_t read_bytes(lua_State *L, int index, const char *field, size_t missing)
 {
   double bytes;
 
   push_field(L, index, field);
-  if (lua_isnil(L, -1)) {
+  if (lua_isnil(L, -1) && missing != NO_BYTES) {
     lua_pop(L, 1);
     return missing;
   }
@@ -101,7 +106,7 @@ static size_t read_bytes(lua_State *L, int index, const char *field, size_t miss
   if (!(bytes >= 0))
     luaL_error(L, "%s must not be negative", field);
   lua_pop(L, 1);
-  return bytes < (double)(SIZE_MAX / 2) ? (size_t)bytes : SIZE_MAX / 2;
+  return bytes < (double)(SIZE_MAX / 4) ? (size_t)bytes : SIZE_MAX / 4;
 }
 
 static const char *read_method(lua_State *L, int index)
@@ -143,6 +148,55 @@ static long default_connect(long timeout_ms)
   return timeout_ms < AVITO_CONNECT_MS ? timeout_ms : AVITO_CONNECT_MS;
 }
 
+/* [-0, +1, m|v] */
+static const char *read_part(lua_State *L, int index, const char *field, size_t *length)
+{
+  push_field(L, index, field);
+  *length = 0;
+  if (lua_isnil(L, -1))
+    return "";
+  if (lua_type(L, -1) != LUA_TSTRING)
+    wrong_type(L, field, "string");
+  const char *part = lua_tolstring(L, -1, length);
+  if (*length > AVITO_MAX_FRAME)
+    luaL_error(L, "%s is longer than %d bytes", field, (int)AVITO_MAX_FRAME);
+  return part;
+}
+
+/* The table at the top becomes its three strings. [-1, +3, m|v] */
+static void read_upload(lua_State *L, struct avito_request *request)
+{
+  struct avito_upload *upload = &request->upload;
+  int index = lua_gettop(L);
+
+  if (!lua_istable(L, index))
+    wrong_type(L, "upload", "table");
+  if (request->body)
+    luaL_error(L, "give body or upload, not both");
+  if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "DELETE") == 0)
+    luaL_error(L, "upload: a %s has none", request->method);
+  upload->path = avito_option_string(L, index, "upload.path"); /* ... upload path */
+  if (!upload->path)
+    wrong_type(L, "upload.path", "string");
+  upload->head = read_part(L, index, "upload.head", &upload->head_length); /* ... upload path head */
+  upload->tail = read_part(L, index, "upload.tail", &upload->tail_length); /* ... upload path head tail */
+  upload->size = read_bytes(L, index, "upload.size", NO_BYTES);
+  request->body_length = upload->head_length + upload->size + upload->tail_length;
+  lua_remove(L, index); /* ... path head tail */
+}
+
+/* [-0, +4, m|v] */
+static void read_files(lua_State *L, int index, struct avito_request *request)
+{
+  memset(&request->upload, 0, sizeof request->upload);
+  request->output = avito_option_string(L, index, "output"); /* ... output */
+  push_field(L, index, "upload");                            /* ... output upload */
+  if (lua_isnil(L, -1))
+    lua_settop(L, lua_gettop(L) + 2); /* ... output nil nil nil */
+  else
+    read_upload(L, request); /* ... output path head tail */
+}
+
 void avito_request_read(lua_State *L, int index, struct avito_request *request)
 {
   luaL_checktype(L, index, LUA_TTABLE);
@@ -169,6 +223,7 @@ void avito_request_read(lua_State *L, int index, struct avito_request *request)
   request->headers = lua_gettop(L);
   if (!lua_istable(L, -1) && !lua_isnil(L, -1))
     wrong_type(L, "headers", "array of strings");
+  read_files(L, index, request); /* ... method url body headers output path head tail */
 }
 
 void avito_request_limit(struct avito_request *request, double seconds)

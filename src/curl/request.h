@@ -6,13 +6,25 @@
 
 #include <stddef.h>
 
-/* The strings belong to Lua: they live as long as the four values avito_request_read pushed stay on
- * the stack. All strings are free of NUL, CR and LF except the body. */
+/* A body of which the middle is a file. */
+struct avito_upload {
+  const char *path; /* NULL: there is no such body */
+  const char *head;
+  const char *tail;
+  size_t head_length;
+  size_t tail_length;
+  size_t size; /* how many bytes of the file are sent */
+};
+
+/* The strings belong to Lua: they live as long as the values avito_request_read pushed stay on the
+ * stack. All strings are free of NUL, CR and LF except those of a body; paths only of NUL. */
 struct avito_request {
   const char *method;
   const char *url;
-  const char *body; /* NULL when there is none */
-  size_t body_length;
+  const char *body;   /* NULL when there is none */
+  size_t body_length; /* of an upload too */
+  const char *output; /* the path of the file a 2xx answer's body is written to; NULL: it goes into memory */
+  struct avito_upload upload;
   int headers; /* stack index of an array of "Name: value" strings, or of nil */
   int body_index;
   long timeout_ms;
@@ -22,7 +34,7 @@ struct avito_request {
 };
 
 /* Reads the table at `index`; raises, naming the field, when it is not a request.
- * [-0, +4, m|v] pushes method, url, body, headers. Metamethods are not consulted. */
+ * [-0, +8, m|v] pushes method, url, body, headers and the strings of files. Metamethods are not consulted. */
 void avito_request_read(lua_State *L, int index, struct avito_request *request);
 
 /* Leaves the request only `seconds` (more than 0) of its time. */

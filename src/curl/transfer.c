@@ -5,7 +5,6 @@
 
 #include "address.h"
 #include "failure.h"
-#include "global.h"
 
 #define FIRST_CAPACITY ((size_t)1024)
 #define CLIENT_HEADER  512 /* bytes of a header line that is rewritten for libcurl */
@@ -130,6 +129,7 @@ static size_t on_head(char *line, size_t size, size_t count, void *user)
   if (line[0] == '\r' || line[0] == '\n') {
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->in_body = status >= 200;
+    transfer->to_file = transfer->files.output && status >= 200 && status < 300;
   }
   return length;
 }
@@ -139,10 +139,13 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
   struct avito_transfer *transfer = user;
   size_t length = size * count;
 
-  if (length > transfer->max_body - transfer->body.length) {
+  if (length > transfer->max_body - transfer->body_seen) {
     transfer->body_over = true;
     return 0;
   }
+  transfer->body_seen += length;
+  if (transfer->to_file)
+    return avito_files_write(&transfer->files, data, length) ? length : 0;
   if (!append(&transfer->body, data, length)) {
     transfer->no_memory = true;
     return 0;
@@ -150,116 +153,24 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
   return length;
 }
 
-/* ---- options ---- */
-
-static char *copy_option(lua_State *L, int index, const char *field)
-{
-  const char *text = avito_option_string(L, index, field); /* ... value */
-  char *copy = text ? strdup(text) : NULL;
-
-  if (text && !copy)
-    luaL_error(L, "not enough memory");
-  lua_pop(L, 1); /* ... */
-  return copy;
-}
-
-void avito_transport_read(lua_State *L, int index, struct avito_transport *transport)
-{
-  transport->proxy = copy_option(L, index, "proxy");
-  transport->ca_file = copy_option(L, index, "ca_file");
-}
-
-void avito_transport_free(struct avito_transport *transport)
-{
-  free(transport->proxy);
-  free(transport->ca_file);
-  memset(transport, 0, sizeof *transport);
-}
-
-/* A type-checked curl_easy_setopt whose failure is not lost. */
-#define SET(option, value)                                                                                             \
-  do {                                                                                                                 \
-    if (curl_easy_setopt(easy, (option), (value)) != CURLE_OK)                                                         \
-      return false;                                                                                                    \
-  } while (0)
-
-static bool set_limits(CURL *easy)
-{
-  SET(CURLOPT_PROTOCOLS_STR, "http,https");
-  SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
-  SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect would carry secret headers to another host */
-  SET(CURLOPT_PATH_AS_IS, 1L);     /* /a/../b is not ours to fold */
-  SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  SET(CURLOPT_HTTP09_ALLOWED, 0L);
-  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  SET(CURLOPT_NOSIGNAL, 1L);
-  /* without this, giving up on a name waits for the resolver thread, however long that takes */
-  SET(CURLOPT_QUICK_EXIT, 1L);
-  return true;
-}
-
-static bool set_connection(CURL *easy)
-{
-  /* one HTTP/2 connection stalls in 50 ms steps at 50 requests at once; 50 connections do not */
-  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  SET(CURLOPT_MAXAGE_CONN, AVITO_MAX_IDLE_SECONDS);
-  SET(CURLOPT_TCP_NODELAY, 1L);
-  SET(CURLOPT_TCP_KEEPALIVE, 1L);
-  SET(CURLOPT_TCP_KEEPIDLE, AVITO_KEEPALIVE_IDLE);
-  SET(CURLOPT_TCP_KEEPINTVL, AVITO_KEEPALIVE_INTERVAL);
-  SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-  return true;
-}
-
-/* A directory of certificates beside the bundle switches libcurl's cache of the bundle off: every new
- * connection would parse all of it again, 26 ms of CPU. A TLS library without directories says no. */
-static bool set_bundle(CURL *easy, const char *ca_file)
-{
-  if (ca_file) {
-    SET(CURLOPT_CAINFO, ca_file);
-    SET(CURLOPT_PROXY_CAINFO, ca_file);
-  }
-  (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-  return true;
-}
-
-static bool set_trust(CURL *easy, const char *ca_file)
-{
-  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  SET(CURLOPT_SSL_VERIFYPEER, 1L);
-  SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
-  SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
-  if (ca_file || !avito_curl_trusted())
-    return set_bundle(easy, ca_file);
-  SET(CURLOPT_CAINFO, NULL);
-  SET(CURLOPT_CAPATH, avito_curl_trusted());
-  SET(CURLOPT_PROXY_CAINFO, NULL);
-  SET(CURLOPT_PROXY_CAPATH, avito_curl_trusted());
-  return true;
-}
+/* ---- the handle ---- */
 
 static bool set_callbacks(CURL *easy, struct avito_transfer *transfer)
 {
-  SET(CURLOPT_ERRORBUFFER, transfer->detail);
-  SET(CURLOPT_PRIVATE, transfer);
-  SET(CURLOPT_PREREQFUNCTION, on_start);
-  SET(CURLOPT_PREREQDATA, transfer);
-  SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
-  SET(CURLOPT_OPENSOCKETDATA, transfer);
-  SET(CURLOPT_HEADERFUNCTION, on_head);
-  SET(CURLOPT_HEADERDATA, transfer);
-  SET(CURLOPT_WRITEFUNCTION, on_body);
-  SET(CURLOPT_WRITEDATA, transfer);
-  return true;
-}
-
-static bool set_proxy(CURL *easy, const char *proxy)
-{
-  if (proxy)
-    SET(CURLOPT_PROXY, proxy);
+  AVITO_SET(easy, CURLOPT_ERRORBUFFER, transfer->detail);
+  AVITO_SET(easy, CURLOPT_PRIVATE, transfer);
+  AVITO_SET(easy, CURLOPT_PREREQFUNCTION, on_start);
+  AVITO_SET(easy, CURLOPT_PREREQDATA, transfer);
+  AVITO_SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+  AVITO_SET(easy, CURLOPT_OPENSOCKETDATA, transfer);
+  AVITO_SET(easy, CURLOPT_HEADERFUNCTION, on_head);
+  AVITO_SET(easy, CURLOPT_HEADERDATA, transfer);
+  AVITO_SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+  AVITO_SET(easy, CURLOPT_WRITEDATA, transfer);
+  AVITO_SET(easy, CURLOPT_READFUNCTION, avito_files_read);
+  AVITO_SET(easy, CURLOPT_READDATA, &transfer->files);
+  AVITO_SET(easy, CURLOPT_SEEKFUNCTION, avito_files_seek);
+  AVITO_SET(easy, CURLOPT_SEEKDATA, &transfer->files);
   return true;
 }
 
@@ -271,8 +182,7 @@ bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_tra
     return false;
   transfer->easy = easy;
   transfer->proxied = transport->proxy && *transport->proxy;
-  if (set_limits(easy) && set_connection(easy) && set_trust(easy, transport->ca_file) &&
-      set_proxy(easy, transport->proxy) && set_callbacks(easy, transfer))
+  if (avito_transport_set(easy, transport) && set_callbacks(easy, transfer))
     return true;
   avito_transfer_close(transfer);
   return false;
@@ -384,14 +294,15 @@ static void set_headers(lua_State *L, struct avito_transfer *transfer, const str
 static bool set_method(CURL *easy, const struct avito_request *request)
 {
   if (strcmp(request->method, "GET") == 0) {
-    SET(CURLOPT_HTTPGET, 1L);
-    SET(CURLOPT_CUSTOMREQUEST, NULL);
+    AVITO_SET(easy, CURLOPT_HTTPGET, 1L);
+    AVITO_SET(easy, CURLOPT_CUSTOMREQUEST, NULL);
     return true;
   }
-  SET(CURLOPT_POST, 1L);
-  SET(CURLOPT_POSTFIELDS, request->body ? request->body : "");
-  SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
-  SET(CURLOPT_CUSTOMREQUEST, strcmp(request->method, "POST") == 0 ? NULL : request->method);
+  AVITO_SET(easy, CURLOPT_POST, 1L);
+  /* without the bytes themselves libcurl asks for them */
+  AVITO_SET(easy, CURLOPT_POSTFIELDS, request->upload.path ? NULL : request->body ? request->body : "");
+  AVITO_SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+  AVITO_SET(easy, CURLOPT_CUSTOMREQUEST, strcmp(request->method, "POST") == 0 ? NULL : request->method);
   return true;
 }
 
@@ -400,7 +311,7 @@ bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds)
   CURL *easy = transfer->easy;
 
   if (transfer->limit_ms != milliseconds)
-    SET(CURLOPT_TIMEOUT_MS, milliseconds);
+    AVITO_SET(easy, CURLOPT_TIMEOUT_MS, milliseconds);
   transfer->limit_ms = milliseconds;
   return true;
 }
@@ -409,18 +320,18 @@ static bool set_exchange(struct avito_transfer *transfer, const struct avito_req
 {
   CURL *easy = transfer->easy;
 
-  SET(CURLOPT_CURLU, transfer->target.parts);
-  SET(CURLOPT_HTTPHEADER, transfer->headers);
+  AVITO_SET(easy, CURLOPT_CURLU, transfer->target.parts);
+  AVITO_SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
   if (!avito_transfer_limit(transfer, request->timeout_ms))
     return false;
   transfer->timeout_ms = request->timeout_ms;
   if (transfer->connect_timeout_ms != request->connect_timeout_ms) {
-    SET(CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
+    AVITO_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
     transfer->connect_timeout_ms = request->connect_timeout_ms;
   }
   if (transfer->direct != transfer->plain) {
     /* no proxy may see what is meant for this machine; else the environment's no_proxy holds */
-    SET(CURLOPT_NOPROXY, transfer->plain ? "*" : NULL);
+    AVITO_SET(easy, CURLOPT_NOPROXY, transfer->plain ? "*" : NULL);
     transfer->direct = transfer->plain;
   }
   return set_method(easy, request);
@@ -437,7 +348,11 @@ bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const s
     transfer->refusal = avito_target_set(&transfer->target, request->url);
   if (transfer->refusal)
     return false;
-  if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !set_exchange(transfer, request))
+  if (!append(&transfer->url, request->url, strlen(request->url) + 1) || !avito_files_take(&transfer->files, request))
+    luaL_error(L, "not enough memory");
+  if (!avito_files_open(&transfer->files))
+    return false;
+  if (!set_exchange(transfer, request))
     luaL_error(L, "libcurl could not take the request");
   return true;
 }
@@ -445,6 +360,7 @@ bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const s
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code)
 {
   transfer->code = code;
+  avito_files_close(&transfer->files, transfer->to_file && code == CURLE_OK);
   (void)curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
 }
 
@@ -461,7 +377,10 @@ static void push_failure(lua_State *L, const struct avito_transfer *transfer)
   lua_createtable(L, 0, 4); /* response */
   lua_pushstring(L, failure.kind);
   lua_setfield(L, -2, "error");
-  lua_pushstring(L, failure.message);
+  if (transfer->files.failed)
+    avito_files_push(L, &transfer->files);
+  else
+    lua_pushstring(L, failure.message);
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, failure.dispatched);
   lua_setfield(L, -2, "dispatched");
@@ -475,7 +394,7 @@ void avito_transfer_push(lua_State *L, const struct avito_transfer *transfer)
 {
   long status = 0;
 
-  if (transfer->refusal || transfer->code != CURLE_OK || !transfer->in_body) {
+  if (transfer->refusal || transfer->files.failed || transfer->code != CURLE_OK || !transfer->in_body) {
     push_failure(L, transfer);
     return;
   }
@@ -487,6 +406,10 @@ void avito_transfer_push(lua_State *L, const struct avito_transfer *transfer)
   lua_setfield(L, -2, "head");
   lua_pushlstring(L, transfer->body.length ? transfer->body.data : "", transfer->body.length);
   lua_setfield(L, -2, "body");
+  if (transfer->to_file) {
+    lua_pushinteger(L, (lua_Integer)transfer->body_seen);
+    lua_setfield(L, -2, "bytes");
+  }
 }
 
 void avito_transfer_rest(struct avito_transfer *transfer)
@@ -494,7 +417,10 @@ void avito_transfer_rest(struct avito_transfer *transfer)
   clear(&transfer->head, AVITO_KEPT_CAPACITY);
   clear(&transfer->body, AVITO_KEPT_CAPACITY);
   clear(&transfer->url, AVITO_KEPT_CAPACITY);
+  avito_files_free(&transfer->files);
   transfer->refusal = NULL;
+  transfer->body_seen = 0;
+  transfer->to_file = false;
   transfer->head_seen = 0;
   transfer->head_lines = 0;
   transfer->starts = 0;
@@ -516,6 +442,7 @@ void avito_transfer_abandon(struct avito_transfer *transfer)
   free(transfer->head.data);
   free(transfer->body.data);
   free(transfer->url.data);
+  avito_files_free(&transfer->files);
   avito_target_free(&transfer->target);
   memset(transfer, 0, sizeof *transfer);
 }

@@ -2,7 +2,7 @@
  *
  * The easy and the multi transport both set a transfer up and judge its end here, so they cannot
  * differ. A transfer never touches a lua_State while libcurl runs: the callbacks fill bounded
- * buffers it owns. All-zero is the empty state. A transfer must not move in memory once opened:
+ * buffers it owns, or files. All-zero is the empty state. A transfer must not move in memory once opened:
  * libcurl holds its address.
  */
 #ifndef AVITO_CURL_TRANSFER_H
@@ -16,16 +16,11 @@
 
 #include <curl/curl.h>
 
+#include "files.h"
 #include "limits.h"
 #include "request.h"
 #include "target.h"
-
-/* Options of a transport. The strings are malloc'd copies owned by the transport; NULL when not
- * given. `proxy` may hold a password: it is never part of a message. */
-struct avito_transport {
-  char *proxy;   /* NULL: the environment decides (https_proxy, no_proxy …); "": none */
-  char *ca_file; /* NULL: the trust store libcurl was built with */
-};
+#include "transport.h"
 
 /* What libcurl would add to the headers by itself depends on it. */
 enum avito_body_kind { AVITO_NO_BODY, AVITO_SMALL_BODY, AVITO_LARGE_BODY };
@@ -44,6 +39,8 @@ struct avito_transfer {
   struct avito_bytes head; /* the final response's head; heads of 1xx answers are dropped */
   struct avito_bytes body; /* after content decoding */
 
+  struct avito_files files;
+
   struct avito_target target;
   struct avito_bytes url; /* of the request, terminated: a transfer that never starts has a name too */
 
@@ -58,6 +55,8 @@ struct avito_transfer {
 
   /* what happened */
   const char *refusal; /* constant sentence: nothing was tried */
+  size_t body_seen;
+  bool to_file; /* the body is that of a 2xx answer and goes to files.output */
   size_t head_seen;
   size_t head_lines;
   unsigned starts; /* times libcurl was about to send the request */
@@ -74,26 +73,21 @@ struct avito_transfer {
   char detail[CURL_ERROR_SIZE];
 };
 
-/* Reads { proxy =, ca_file = } at `index` into `transport`, which a userdata must own already.
- * [-0, +0, m|v] */
-void avito_transport_read(lua_State *L, int index, struct avito_transport *transport);
-void avito_transport_free(struct avito_transport *transport);
-
 /* Makes the easy handle and sets everything that no request changes. False when libcurl has no
  * memory or lacks something this transport cannot do without; the transfer is empty then. */
 bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_transport *transport);
 
-/* Prepares the next exchange. Copies headers and URL; the body is borrowed and must stay in place
+/* Prepares the next exchange. Copies headers, URL and paths; the body is borrowed and must stay in place
  * until avito_transfer_end. Raises when a header is misuse, or for want of memory; no Lua code runs
- * before that. False when the address is refused: nothing may be performed then, and the response
- * says why.
+ * before that. False when the address is refused or a file cannot be used: nothing may be performed
+ * then, and the response says why.
  * [-0, +0, m|v] */
 bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request);
 
 /* Leaves the exchange that was begun only `milliseconds` of its time. False for want of memory. */
 bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds);
 
-/* Records how the exchange ended and lets go of the request's body. */
+/* Records how the exchange ended, lets go of the request's body and closes the files. */
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code);
 
 /* May the server have seen the request? */

@@ -19,6 +19,9 @@ local curl = require "avito_messenger.curl"
 ---@field url string absolute and encoded
 ---@field headers string[] "Name: value"
 ---@field body? string
+---@field upload? { path: string, size: integer, head?: string, tail?: string } instead of a body: head, the first
+--- `size` bytes of the file, tail
+---@field output? string the path of a file for the body of a 2xx answer; it is made or emptied before anything is sent
 ---@field timeout number seconds for the whole attempt
 ---@field connect_timeout? number seconds until the connection stands; 5, or the timeout, when absent
 ---@field max_bytes? integer cap of the body, content encoding undone
@@ -28,8 +31,9 @@ local curl = require "avito_messenger.curl"
 ---@class avito.Response an answer (status, head, body), or a failure (error, message, dispatched, stale)
 ---@field status? integer
 ---@field head? string the header block as it came, status line included
----@field body? string
----@field error? "network"|"timeout"|"decode"|"cancelled"
+---@field body? string empty where it was written to the request's output
+---@field bytes? integer how many bytes were
+---@field error? "network"|"timeout"|"decode"|"cancelled"|"file" "file": one that cannot be read or written
 ---@field message? string one sentence
 ---@field dispatched? boolean may the server have seen the request?
 ---@field stale? boolean a kept-alive connection died before the first byte of an answer

@@ -86,6 +86,36 @@ local function duration(response)
   return seconds
 end
 
+--- The body of a request; nil and a message when it is a file that cannot be read.
+local function body_of(request)
+  local upload = request.upload
+  if not upload then return request.body or "" end
+  local file, message = io.open(upload.path, "rb")
+  if not file then return nil, message end
+  local data
+  data, message = file:read(upload.size)
+  file:close()
+  if upload.size == 0 then data = "" end
+  if not data or #data < upload.size then
+    return nil, ("%s: %s"):format(upload.path, message or "the file has become shorter")
+  end
+  return (upload.head or "") .. data .. (upload.tail or "")
+end
+
+local function file_failure(what, message, dispatched)
+  return { error = "file", message = ("cannot %s %s"):format(what, message), dispatched = dispatched }
+end
+
+--- Puts the answer's body where the request wants it.
+local function deliver(path, output, answer)
+  if not output or answer.error or answer.status < 200 or answer.status > 299 then return answer end
+  local ok, message = output:write(answer.body)
+  if ok then ok, message = output:flush() end
+  if not ok then return file_failure("write", ("%s: %s"):format(path, message), true) end
+  answer.bytes, answer.body = #answer.body, ""
+  return answer
+end
+
 local function outcome(request, response)
   local fault = response.fault and response.fault.kind
   if fault == "close" then return failure("network", "the server closed the connection without an answer") end
@@ -100,16 +130,13 @@ local function outcome(request, response)
   return { status = response.status, head = head, body = response.body }
 end
 
---- Performs a request as a transport would report it.
----@param request table
----@return table response
-function Driver:perform(request)
-  if self.closed then return { error = "cancelled", message = "the driver is closed", dispatched = false } end
+--- Gives the sandbox a request; what comes of it, as a transport would report it.
+local function exchange(self, request, body)
   local origin, path = request.url:match("^(%a+://[^/?#]+)(.*)$")
   if not origin then return { error = "network", message = "no such address", dispatched = false } end
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   local response = self.sandbox:handle({ method = request.method, path = path, origin = origin,
-    headers = headers_of(request, origin:match("//(.*)$")), body = request.body or "" }, self:time())
+    headers = headers_of(request, origin:match("//(.*)$")), body = body }, self:time())
   if response.probe then
     local result = self.webhook(response.probe)
     response = self.sandbox:delivered(response.probe.id, result, self:time())
@@ -121,6 +148,23 @@ function Driver:perform(request)
   end
   move(self, self.elapsed + seconds)
   return outcome(request, response)
+end
+
+--- Performs a request.
+---@param request table
+---@return table response
+function Driver:perform(request)
+  if self.closed then return { error = "cancelled", message = "the driver is closed", dispatched = false } end
+  local body, message = body_of(request)
+  if not body then return file_failure("read", message, false) end
+  local output
+  if request.output then
+    output, message = io.open(request.output, "wb")
+    if not output then return file_failure("write", message, false) end
+  end
+  local answer = deliver(request.output, output, exchange(self, request, body))
+  if output then output:close() end
+  return answer
 end
 
 function Driver:close()
