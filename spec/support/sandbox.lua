@@ -34,7 +34,8 @@ end
 --- Performs one request. Returns what the transport reports: { status, head, body } or { error, … }.
 --- `request.turn` is called between steps: a server in the same process works there.
 function sandbox.request(request)
-  local one, finished = transfers.new(), nil
+  local one = transfers.new()
+  local finished
   one:add { method = request.method or "GET", url = request.url, headers = request.headers or {}, body = request.body,
     timeout = request.timeout or 10, connect_timeout = 5, max_bytes = 64 * 1024 * 1024, max_head_bytes = 256 * 1024,
     purpose = "call" }

@@ -24,7 +24,7 @@ end
 
 local function check_seconds(where, seconds)
   if type(seconds) ~= "number" then error(("%s: seconds must be a number, got %s"):format(where, type(seconds)), 3) end
-  if not (seconds >= 0) then error(where .. ": seconds must not be negative", 3) end
+  if seconds < 0 or seconds ~= seconds then error(where .. ": seconds must not be negative", 3) end
 end
 
 --- A driver of its own for a client, with another limit of connections or other certificates: `io = loop.new { … }`.

@@ -161,7 +161,8 @@ local function listen(sandbox, given, stop)
   if not listener then return nil, problem end
   local port = listener:port()
   local self = setmetatable({
-    sandbox = sandbox, listener = listener, loop = loop, driver = loop.new(), event = event.new(), on_request = given.on_request, stop = stop,
+    sandbox = sandbox, listener = listener, loop = loop, driver = loop.new(), event = event.new(),
+    on_request = given.on_request, stop = stop,
     host = host, port = port, url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, port),
   }, Server)
   sandbox:see(self.driver:time())

@@ -121,7 +121,7 @@ function gather.map(items, fn, given)
   given = given or {}
   options.check("loop.map", given, OPTIONS, 3)
   local concurrency = given.concurrency or CONCURRENCY
-  if not (concurrency >= 1) then error("loop.map: concurrency must be at least 1", 3) end
+  if concurrency < 1 or concurrency ~= concurrency then error("loop.map: concurrency must be at least 1", 3) end
   scheduler.running_task("loop.map")
   return run(is_callable(items) and items or iterate(items), fn, concurrency)
 end
