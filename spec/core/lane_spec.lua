@@ -140,11 +140,15 @@ describe("a lane", function()
   it("tells waiters to look again half way, for turns change", function()
     local shared = paced { rate = 1, burst = 1 }
     goes(call(shared, 0), 0)
-    local seconds = {}
-    for i = 1, 5 do seconds[i] = select(2, waits(call(shared, 0), 0)) end
+    local ops, seconds = {}, {}
+    for i = 1, 5 do
+      ops[i] = call(shared, 0)
+      seconds[i] = select(2, waits(ops[i], 0))
+    end
     assert.same({ 0.5, 1, 1.5, 2, 2.5 }, seconds)
     local op = call(shared, 4.65)
     assert.is_true(select(2, waits(op, 4.65)) > 0.25)
+    for i = 1, 5 do ops[i]:cancel() end
     shared = paced { rate = 10, burst = 1 }
     used_up(shared, 0)
     near(0.25, (select(2, waits(call(shared, 0), 0)))) -- 0.3 away
@@ -341,21 +345,25 @@ describe("a call whose turn comes past its deadline", function()
     near(1.5, err.retry_after)
     assert.equal("2 calls of this account wait before this one: its turn would come in 1.5 s, past the deadline", err.message)
     assert.equal("make fewer calls at once, give them a longer timeout, or raise pace", err.hint)
-    near(1.5, (waits(call(shared, 0, { timeout = 1.51 }), 0)))
+    local op = call(shared, 0, { timeout = 1.51 })
+    near(1.5, (waits(op, 0)))
     near(0.5, (waits(waiting[1], 0)))
     waiting[2]:cancel()
     err = fails(call(shared, 0, { timeout = 1 }), 0)
     assert.equal("2 calls of this account wait before this one: its turn would come in 1.5 s, past the deadline", err.message)
     goes(waiting[1], 0.5)
+    goes(op, 1)
   end)
 
   it("says how many wait", function()
     local shared = paced { rate = 3, burst = 1 }
     goes(call(shared, 0), 0)
     assert.equal("the call's turn would come in 0.4 s, past the deadline", fails(call(shared, 0, { timeout = 0.1 }), 0).message)
-    waits(call(shared, 0), 0)
+    local waiting = call(shared, 0)
+    waits(waiting, 0)
     assert.equal("1 call of this account waits before this one: its turn would come in 0.7 s, past the deadline",
       fails(call(shared, 0, { timeout = 0.1 }), 0).message)
+    goes(waiting, 0.4)
   end)
 
   it("fails when it is looked at again, and leaves", function()
@@ -388,14 +396,15 @@ describe("a call whose turn comes past its deadline", function()
   end)
 
   it("is not reckoned with those who have waited too long", function()
-    local shared = paced { rate = 1, burst = 1 }
+    local shared = paced { rate = 0.1, burst = 1 }
     goes(call(shared, 0), 0)
     local late = {}
     for i = 1, 5 do
-      late[i] = call(shared, 0, { timeout = 7 })
+      late[i] = call(shared, 0)
       waits(late[i], 0)
+      late[i]:limit(6)
     end
-    goes(call(shared, 7, { timeout = 0.5 }), 7) -- the token that has gathered
+    near(3, (waits(call(shared, 7, { timeout = 4 }), 7)))
     for i = 1, 5 do assert.equal("timeout", fails(late[i], 7).kind) end
   end)
 end)
@@ -461,26 +470,26 @@ describe("tokens of the lane", function()
   end)
 
   it("are waited for without the lock of the token store", function()
-    local shared = session { pace = { rate = 1, burst = 1 }, has_store = true, has_lock = true, access_token = "dummy-token" }
-    goes(call(shared, 0), 0)
-    shared = session { pace = { rate = 1, burst = 1 }, has_store = true, has_lock = true }
-    local first, op = call(shared, 0), call(shared, 0)
-    local TOKENS = { access_token = "dummy-token", expires_at = 1000 }
-    assert.equal("lock", (first:next(0)))
-    first:feed(0, 0, true)
-    assert.equal("load", (first:next(0)))
-    first:feed(0, 0, TOKENS)
-    assert.equal("unlock", (first:next(0)))
-    first:feed(0, 0)
-    goes(first, 0)
-    first:feed(0, 0, answer(401)) -- so that the other renews, with an empty bucket
-    assert.equal("lock", (op:next(0)))
-    op:feed(0, 0, true)
-    assert.equal("load", (op:next(0)))
-    op:feed(0, 0, { access_token = "dummy-token-2", expires_at = 1000 })
-    assert.equal("unlock", (op:next(0)))
-    op:feed(0, 0)
-    waits(op, 0)
+    local shared = session { client_id = false, client_secret = false, access_token = "dummy-token", has_store = true,
+      has_lock = true, pace = { rate = 0.1, burst = 1 } }
+    local STORED = { access_token = "dummy-token-2", expires_at = 100 }
+    local op, other = call(shared, 0), call(shared, 91)
+    goes(op, 0)
+    op:feed(0, 0, answer(401))
+    local function renew(one, now)
+      assert.equal("lock", (one:next(now)))
+      one:feed(now, now, true)
+      assert.equal("load", (one:next(now)))
+      one:feed(now, now, STORED)
+      assert.equal("unlock", (one:next(now)))
+      one:feed(now, now)
+    end
+    renew(op, 0)
+    near(10, (waits(op, 0)))
+    goes(op, 10)
+    op:feed(91, 91, answer(429, "", { ["Retry-After"] = "5" }))
+    renew(other, 91) -- ahead of its expiry, and nothing newer is to be had
+    near(5 + 10, (waits(other, 91)))
   end)
 end)
 
@@ -556,6 +565,16 @@ describe("a 429", function()
     near(4, rate(shared, 10))
     perform(shared, 20, REFUSED, { retries = 0 })
     near(2, rate(shared, 30))
+  end)
+
+  it("does not shorten the pause that another has asked for", function()
+    local shared = paced { rate = 8, burst = 2 }
+    local first, second = call(shared, 0), call(shared, 0)
+    goes(first, 0)
+    goes(second, 0)
+    first:feed(0, 0, answer(429, "", { ["Retry-After"] = "60" }))
+    second:feed(0, 0, REFUSED)
+    near(60.25, (waits(call(shared, 0), 0)))
   end)
 
   it("does not slow further down than to one in ten seconds", function()
@@ -690,6 +709,11 @@ describe("the headers of an answer", function()
     goes(op, 20)
     op:feed(20, 0, answer(200, '{"id":"c1"}', { ["X-RateLimit-Remaining"] = "9" }))
     assert.equal(7, at_once(shared, 20))
+    perform(shared, 21) -- what is left is no more than the burst, however much has gathered
+    op = call(shared, 21)
+    goes(op, 21)
+    op:feed(31, 0, answer(200, '{"id":"c1"}', { ["X-RateLimit-Remaining"] = "20" }))
+    assert.equal(8, at_once(shared, 31))
   end)
 
   it("do not open a lane that a 429 has closed", function()

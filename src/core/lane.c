@@ -99,7 +99,7 @@ double avito_lane_turn(const struct avito_lane *lane, unsigned before)
 void avito_lane_learn(struct avito_lane *lane, int64_t limit, int64_t remaining, double now)
 {
   double left = (double)remaining;
-  if (remaining >= 0 && now >= lane->at && lane->tokens + (now - lane->at) * lane->rate > left) {
+  if (remaining >= 0 && lane->tokens + (now - lane->at) * lane->rate > left) {
     lane->tokens = fmin(left, fmax(lane->tokens, lane->burst)); /* with what has gathered since the last count */
     lane->at = now;
   }

@@ -453,7 +453,7 @@ static int op_limit(lua_State *L)
 {
   struct avito_operation *operation = check(L, 1);
   double when = luaL_checknumber(L, 2);
-  if (operation->end == AVITO_RUNNING && when < operation->deadline) {
+  if (when < operation->deadline) {
     operation->deadline = when;
     avito_pace_limit(operation);
   }
