@@ -16,12 +16,15 @@ local REPORT_AFTER = 1
 local current ---@type avito_messenger.Task? the task that runs now
 local alive = {} -- every task that has not ended
 local ordinary = 0 -- of them keep the loop running
-local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
+local ready, ready_first, ready_last = {}, 1, 0 -- tasks to be resumed in the next turn
 local timers = Timers.new()
 local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
 local multi -- libcurl's; stays between runs, with its connections
 local running = false
+local stopped -- an interrupt that fell to a task
 local finished, ready_fds = {}, {}
+local fetched, arrived = 0, 0 -- responses in `finished`: handed over, there
+local unclaimed = {} -- errors that nobody asked for yet
 local transfers, descriptors = {}, {} -- who waits for them: a task by transfer id; what is to be called by descriptor
 
 ---@class avito_messenger.Task
@@ -45,6 +48,9 @@ function scheduler.running_task(what)
     error(what .. " was called inside a coroutine of the program's own, which the loop cannot resume: "
       .. "call it from the task itself, or make a task with loop.spawn", 3)
   end
+  if not coroutine.isyieldable() then
+    error(what .. " was called inside a callback of a C function such as string.gsub, which cannot be suspended", 3)
+  end
   return current
 end
 
@@ -63,13 +69,28 @@ function scheduler.multi()
   return multi
 end
 
+local function size(set)
+  local count = 0
+  for _ in pairs(set) do count = count + 1 end
+  return count
+end
+
+--- What there is now, for specs: nothing may be left behind.
+---@return table<string, integer>
+function scheduler.counts()
+  return {
+    tasks = size(alive), ordinary = ordinary, ready = ready_last - ready_first + 1, timers = timers.count, pending = pending,
+    transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
+  }
+end
+
 --- Ends the task's wait, which returns these values in the next turn.
 ---@param task avito_messenger.Task
 local function wake(task, a, b, c)
   task.kind, task.key = nil, nil
   timers:remove(task)
-  ready_count = ready_count + 1
-  ready[ready_count] = task
+  ready_last = ready_last + 1
+  ready[ready_last] = task
   task.a, task.b, task.c = a, b, c
 end
 
@@ -140,11 +161,11 @@ function scheduler.await_transfer(task, id, kind)
   return coroutine.yield()
 end
 
---- Nobody waits for the transfer any more. Returns whether bytes had left.
+--- Nobody waits for the transfer any more. Returns whether the server may have seen it.
 function scheduler.drop_transfer(id)
   transfers[id] = nil
   pending = pending - 1
-  return multi:cancel(id)
+  return multi:cancel(id) ~= false -- nil: it has ended, and its response was not handed over yet
 end
 
 --- Every task that waits for a transfer, by its id.
@@ -172,7 +193,6 @@ end
 -- An error that nobody asked for in a while.
 local Unclaimed = {}
 Unclaimed.__index = Unclaimed
-local unclaimed = {}
 
 function Unclaimed:time_out()
   unclaimed[self] = nil
@@ -205,12 +225,13 @@ local function finish(task, ok, ...)
   else
     task.err = ...
     task.failed = true
-    if is_own_interruption(task, task.err) then task.claimed = true end
+    if failure.is_interrupt(task.err) then stopped = task.err end
+    if task.err == stopped or is_own_interruption(task, task.err) then task.claimed = true end
   end
   local waiters = task.waiters
   task.waiters, task.co, task.scope = nil, nil, nil
   if task.on_end then task.on_end(task) end
-  if waiters then
+  if waiters and next(waiters) then
     for waiter in pairs(waiters) do wake(waiter, true) end
   elseif task.failed and not task.claimed then
     keep_unclaimed(task)
@@ -254,7 +275,11 @@ local function resume(task, a, b, c)
     ok, problem = coroutine.resume(task.co, a, b, c)
   end
   current = nil
-  if not ok then finish(task, false, failure.keep(problem)) end -- the stack overflowed while an error was handled, and the like
+  if not ok then -- the stack overflowed while an error was handled, and the like
+    finish(task, false, failure.keep(problem))
+  elseif not task.ended and not task.kind then
+    finish(task, false, failure.keep(debug.traceback(task.co, "a task yielded by itself: use loop.sleep(0) or an event")))
+  end
 end
 
 local TASK_WAIT = {
@@ -343,21 +368,25 @@ end
 
 -- ---- the turns
 
+-- An interrupt may end either of the next two anywhere in between: what they have not come to is still there then.
+
 local function resume_ready()
-  local tasks, count = ready, ready_count
-  ready, ready_count = {}, 0
-  for i = 1, count do
-    local task = tasks[i]
+  local last = ready_last -- those that are added meanwhile wait for the next turn
+  while ready_first <= last do
+    local task = ready[ready_first]
     local a, b, c = task.a, task.b, task.c
     task.a, task.b, task.c = nil, nil, nil
+    ready[ready_first] = nil
+    ready_first = ready_first + 1
     resume(task, a, b, c)
   end
 end
 
-local function serve_transfers(count)
-  for i = 1, count do
-    local id, response = finished[2 * i - 1], finished[2 * i]
-    finished[2 * i] = nil
+local function serve_transfers()
+  while fetched < arrived do
+    fetched = fetched + 1
+    local id, response = finished[2 * fetched - 1], finished[2 * fetched]
+    finished[2 * fetched] = nil
     local task = transfers[id]
     if task then
       transfers[id] = nil
@@ -396,10 +425,11 @@ end
 
 -- Runs what can run, and waits for more unless `over` says that nothing more is wanted.
 local function turn(over)
+  serve_transfers() -- those that an interrupt has left
   resume_ready()
   if over() then return end
   local seconds = 0
-  if ready_count == 0 then
+  if ready_first > ready_last then
     local first = timers:first()
     if not first and pending == 0 then
       if next(alive) then stuck() end
@@ -407,9 +437,11 @@ local function turn(over)
     end
     seconds = first and math.max(0, first.at - curl.now()) or LONG
   end
-  local transfer_count, descriptor_count = multi:step(seconds, finished, ready_fds)
-  serve_transfers(transfer_count)
-  serve_descriptors(descriptor_count)
+  local descriptor_count
+  fetched, arrived = 0, 0
+  arrived, descriptor_count = multi:step(seconds, finished, ready_fds)
+  serve_descriptors(descriptor_count) -- before any task runs, which might close one and open another of the same number
+  serve_transfers()
   serve_timers()
 end
 
@@ -426,8 +458,9 @@ local function cancel_all()
 end
 
 local function turn_until_ended(main)
-  local function over() return ordinary == 0 or (main.ended and main.failed) end
+  local function over() return ordinary == 0 or stopped or (main.ended and main.failed) end
   while not over() do turn(over) end
+  if stopped then error(stopped, 0) end
 end
 
 local function is_empty()
@@ -448,7 +481,8 @@ local function abandon()
   for i = 1, timers.count do timers[i].place = nil end
   timers = Timers.new()
   alive, ordinary, pending = {}, 0, 0
-  ready, ready_count = {}, 0
+  ready, ready_first, ready_last = {}, 1, 0
+  fetched, arrived = 0, 0
 end
 
 --- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.
@@ -460,18 +494,22 @@ function scheduler.run(before, after, fn, ...)
   running = true
   local main = scheduler.spawn(false, fn, ...)
   main.claimed = true
-  local ok, problem = xpcall(function()
+  local problem -- the first
+  local function try(step)
+    local ok, err = xpcall(step, failure.keep)
+    problem = problem or not ok and err
+  end
+  try(function()
     before()
     turn_until_ended(main)
-  end, failure.keep)
-  local cleared, second = xpcall(turn_until_empty, failure.keep)
-  current = nil
-  after()
-  report_unclaimed()
+  end)
+  try(turn_until_empty)
+  current, stopped = nil, nil
+  try(report_unclaimed)
+  try(after)
   abandon()
   running = false
-  if not ok then error(problem, 0) end
-  if not cleared then error(second, 0) end
+  if problem then error(problem, 0) end
   return main
 end
 
