@@ -23,67 +23,79 @@ end
 
 -- ---- requests
 
+local function was_closed()
+  return not_sent("cancelled", "the client was closed")
+end
+
 local TRANSFER = {
-  give_up = function(_, id) return scheduler.drop_transfer(id) or false end,
+  give_up = function(_, id) return scheduler.drop_transfer(id) end,
 }
 -- An answer that exists once is waited for, whatever becomes of the task.
 local ONCE = { give_up = TRANSFER.give_up, shielded = true }
 
+-- Its key is the task's place in the queue, which nobody has any more then.
 local CONNECTION = {
-  give_up = function(task, driver) driver.queued[task] = nil end,
-  time_out = function(task, driver)
-    driver.queued[task] = nil
+  give_up = function(_, place) place.task = nil end,
+  time_out = function(task, place)
+    place.task = nil
     scheduler.wake(task, false)
   end,
 }
 
--- Hands a free connection to the first that waits for one.
+-- Hands free connections to the first that wait for one.
 local function serve_queue(self)
   while self.first < self.last and self.active < self.limit do
-    local task = self.queue[self.first]
+    local task = self.queue[self.first].task
     self.queue[self.first] = nil
     self.first = self.first + 1
-    if self.queued[task] then
-      self.queued[task] = nil
+    if task then
       self.active = self.active + 1
       scheduler.wake(task, true)
     end
   end
 end
 
+local function release(self)
+  self.active = self.active - 1
+  serve_queue(self)
+end
+
 -- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
 local function queue_up(self, task, request)
   local deadline = curl.now() + request.timeout
-  self.queue[self.last] = task
+  local place = { task = task }
+  self.queue[self.last] = place
   self.last = self.last + 1
-  self.queued[task] = true
-  local got, err = scheduler.suspend_until(task, CONNECTION, self, deadline)
-  if got then return math.max(deadline - curl.now(), 0.001) end
+  local got, err = scheduler.suspend_until(task, CONNECTION, place, deadline)
+  if got then
+    err = scheduler.interruption(task) -- since it was woken
+    if not err and not self.closed then return math.max(deadline - curl.now(), 0.001) end
+    release(self)
+  end
   if err then return nil, not_sent(err.kind, err.message) end
+  if self.closed then return nil, was_closed() end
   return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
 end
 
-local function transport_of(self, multi)
+local function add(self, request, seconds)
+  local multi = scheduler.multi()
   if self.multi ~= multi then
     self.transport, self.multi = multi:transport { proxy = self.proxy, ca_file = self.ca_file }, multi
   end
-  return self.transport
+  return multi:add(request, self.transport, seconds)
 end
 
 -- Holds a connection while the transfer runs.
 local function transfer(self, task, request, seconds)
-  local multi = scheduler.multi()
-  local ok, id = pcall(multi.add, multi, request, transport_of(self, multi), seconds)
+  local ok, id = pcall(add, self, request, seconds)
   if not ok then
-    self.active = self.active - 1
-    serve_queue(self)
+    release(self)
     error(id, 0)
   end
   task.driver = self
   local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
   task.driver = nil
-  self.active = self.active - 1
-  if self.first < self.last then serve_queue(self) end
+  release(self)
   return response or { error = err.kind, message = err.message, dispatched = dispatched }
 end
 
@@ -97,7 +109,7 @@ function Driver:perform(request)
   if told then error(err, 0) end
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
-  if self.active < self.limit and self.first == self.last then
+  if self.active < self.limit then
     self.active = self.active + 1
     return transfer(self, task, request)
   end
@@ -108,29 +120,37 @@ end
 
 -- ---- waits
 
-local SLEEP = {
-  give_up = function() end,
-  time_out = function(task) scheduler.wake(task, true) end,
-}
-
-local PARKED = {
-  give_up = function(task, parked) parked[task] = nil end,
-  time_out = function(task, parked)
-    parked[task] = nil
+-- Its key is a set of tasks.
+local WAIT = {
+  give_up = function(task, set) set[task] = nil end,
+  time_out = function(task, set)
+    set[task] = nil
     scheduler.wake(task, true)
   end,
 }
 
---- Waits. Returns true, or nil and why the call is to be given up.
----@param seconds number
----@return boolean?
----@return avito_messenger.Error?
-function Driver:sleep(seconds) -- luacheck: no self
+local function wait_in(set, seconds)
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return nil, err end
-  return scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  set[task] = true
+  return scheduler.suspend_until(task, WAIT, set, curl.now() + seconds)
+end
+
+local function wake_all(set)
+  for task in pairs(set) do
+    set[task] = nil
+    scheduler.wake(task, true)
+  end
+end
+
+--- Waits, at most until `close`. Returns true, or nil and why the call is to be given up.
+---@param seconds number
+---@return boolean?
+---@return avito_messenger.Error?
+function Driver:sleep(seconds)
+  return wait_in(self.sleeping, seconds)
 end
 
 --- As sleep, but `unpark` ends it: for calls that wait for something another call does.
@@ -138,22 +158,13 @@ end
 ---@return boolean?
 ---@return avito_messenger.Error?
 function Driver:park(key)
-  local task = scheduler.running_task("a call of a client of the loop")
-  local err, told = scheduler.interruption(task)
-  if told then error(err, 0) end
-  if err then return nil, err end
-  local parked = self.parked[key] or {}
-  self.parked[key] = parked
-  parked[task] = true
-  return scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+  self.parked[key] = self.parked[key] or {}
+  return wait_in(self.parked[key], LOOK)
 end
 
 ---@param key any
 function Driver:unpark(key)
-  local parked = self.parked[key]
-  if not parked then return end
-  self.parked[key] = nil
-  for task in pairs(parked) do scheduler.wake(task, true) end
+  if self.parked[key] then wake_all(self.parked[key]) end
 end
 
 --- When the running task's own deadline is (loop.deadline), or nil.
@@ -167,7 +178,7 @@ function Driver:spawn(fn, ...) -- luacheck: no self
   return scheduler.spawn(true, fn, ...)
 end
 
---- Ends its requests with errors of kind "cancelled". May be called again.
+--- Ends its requests with errors of kind "cancelled", and its waits. May be called again.
 function Driver:close()
   if self.closed then return end
   self.closed = true
@@ -176,13 +187,17 @@ function Driver:close()
     if task.driver == self and task.kind ~= ONCE then mine[id] = task end
   end
   for id, task in pairs(mine) do
-    local dispatched = scheduler.drop_transfer(id)
-    scheduler.wake(task, { error = "cancelled", message = "the client was closed", dispatched = dispatched or false })
+    local response = was_closed()
+    response.dispatched = scheduler.drop_transfer(id)
+    scheduler.wake(task, response)
   end
-  for task in pairs(self.queued) do
-    self.queued[task] = nil
-    scheduler.wake(task, nil, { kind = "cancelled", message = "the client was closed" })
+  for i = self.first, self.last - 1 do
+    local task = self.queue[i].task
+    self.queue[i].task = nil
+    if task then scheduler.wake(task, false) end
   end
+  wake_all(self.sleeping)
+  for _, set in pairs(self.parked) do wake_all(set) end
 end
 
 function Driver:__tostring()
@@ -205,9 +220,8 @@ function driver.new(given)
   return setmetatable({
     proxy = given.proxy, ca_file = given.ca_file, limit = limit,
     active = 0, -- requests that hold a connection
-    queue = {}, first = 1, last = 1, -- tasks that wait for one, first to last - 1; those in `queued` still do
-    queued = {},
-    parked = {},
+    queue = {}, first = 1, last = 1, -- places of those who wait for one, first to last - 1; without a task: gone
+    sleeping = {}, parked = {}, -- tasks; by key
   }, Driver)
 end
 
