@@ -70,21 +70,26 @@ local function transport_of(self, multi)
   return self.transport
 end
 
--- Holds a connection while the transfer runs.
+-- Holds a connection while the transfer runs. Raises where the request is misuse; no connection is held then.
 local function transfer(self, task, request, seconds)
   local multi = scheduler.multi()
-  local ok, id = pcall(multi.add, multi, request, transport_of(self, multi), seconds)
-  if not ok then
-    self.active = self.active - 1
-    serve_queue(self)
-    error(id, 0)
-  end
+  local id = multi:add(request, transport_of(self, multi), seconds)
+  self.active = self.active + 1
   task.driver = self
   local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
-  task.driver = nil
+  task.driver = false
   self.active = self.active - 1
   if self.first < self.last then serve_queue(self) end
   return response or { error = err.kind, message = err.message, dispatched = dispatched }
+end
+
+-- Hands the connection that was kept for the task on to its transfer.
+local function queued_transfer(self, task, request, seconds)
+  self.active = self.active - 1
+  local ok, response = pcall(transfer, self, task, request, seconds)
+  if ok then return response end
+  serve_queue(self)
+  error(response, 0)
 end
 
 --- Performs one request. Raises for misuse, and in a task that has been told of its end before: what the network does is in
@@ -97,13 +102,10 @@ function Driver:perform(request)
   if told then error(err, 0) end
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
-  if self.active < self.limit and self.first == self.last then
-    self.active = self.active + 1
-    return transfer(self, task, request)
-  end
+  if self.active < self.limit and self.first == self.last then return transfer(self, task, request) end
   local seconds, instead = queue_up(self, task, request)
   if not seconds then return instead end
-  return transfer(self, task, request, seconds)
+  return queued_transfer(self, task, request, seconds)
 end
 
 -- ---- waits

@@ -66,7 +66,7 @@ end
 --- Ends the task's wait, which returns these values in the next turn.
 ---@param task avito_messenger.Task
 local function wake(task, a, b, c)
-  task.kind, task.key = nil, nil
+  task.kind, task.key = false, false
   timers:remove(task)
   ready_count = ready_count + 1
   ready[ready_count] = task
@@ -83,8 +83,9 @@ end
 
 scheduler.suspend = suspend
 
---- The outermost scope of the task that has ended early, or nil.
+--- The outermost scope of the task that has ended early, or nil. A task that was cancelled is such a scope itself.
 local function ended_scope(task)
+  if task.cancelled then return task.cancelled end
   local found
   local scope = task.scope
   while scope do
@@ -192,8 +193,11 @@ local function report_unclaimed()
   end
 end
 
-local function is_own_interruption(task, problem)
-  return task.root.ended and problem == task.root.err
+local function keep_results(task, ...)
+  local count = select("#", ...)
+  task.n = count
+  if count > 2 then task.more = { ... } end
+  task.a, task.b = ...
 end
 
 local function finish(task, ok, ...)
@@ -201,24 +205,48 @@ local function finish(task, ok, ...)
   if not task.background then ordinary = ordinary - 1 end
   task.ended = true
   if ok then
-    task.results = { n = select("#", ...), ... }
+    keep_results(task, ...)
   else
     task.err = ...
     task.failed = true
-    if is_own_interruption(task, task.err) then task.claimed = true end
+    if task.cancelled and task.err == task.cancelled.err then task.claimed = true end
   end
   local waiters = task.waiters
-  task.waiters, task.co, task.scope = nil, nil, nil
-  if task.on_end then task.on_end(task) end
+  task.waiters, task.co, task.scope = nil, false, nil
+  local told = task.group and task.group:ended(task)
   if waiters then
     for waiter in pairs(waiters) do wake(waiter, true) end
-  elseif task.failed and not task.claimed then
+  elseif task.failed and not told and not task.claimed then
     keep_unclaimed(task)
   end
 end
 
+-- ---- the coroutines, which serve one task after another
+
+local MAX_IDLE = 100
+local idle, idle_count = {}, 0
+
+local again
+
 local function body(task, fn, ...)
-  return finish(task, xpcall(fn, failure.keep, ...))
+  finish(task, xpcall(fn, failure.keep, ...))
+  return again()
+end
+
+-- In a frame of its own, which holds nothing of the task that has ended.
+function again()
+  if idle_count >= MAX_IDLE then return end
+  idle_count = idle_count + 1
+  idle[idle_count] = coroutine.running()
+  return body(coroutine.yield())
+end
+
+local function coroutine_for_a_task()
+  if idle_count == 0 then return coroutine.create(body) end
+  local co = idle[idle_count]
+  idle[idle_count] = nil
+  idle_count = idle_count - 1
+  return co
 end
 
 --- Makes a task; it begins in the next turn.
@@ -226,35 +254,45 @@ end
 ---@param fn function
 ---@return avito_messenger.Task
 function scheduler.spawn(background, fn, ...)
-  local task = setmetatable({ background = background }, Task)
-  task.root = { task = task }
-  task.scope = task.root
-  task.co = coroutine.create(body)
-  task.begins = { n = select("#", ...), fn, ... }
+  local count = select("#", ...)
+  local task = setmetatable({ -- every field that a life without surprises sets, and one more makes 16
+    background = background, co = false, fn = fn, n = count, a = false, b = false, c = false, kind = false, key = false,
+    driver = false, ended = false, at = false, place = false, group = false, index = false,
+  }, Task)
+  if count > 3 then task.more = { ... } end
   alive[task] = true
   if not background then ordinary = ordinary + 1 end
-  wake(task)
+  wake(task, ...)
   return task
 end
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143 113
 
-local function resume(task, a, b, c)
+local function begin(task, a, b, c)
+  local fn, count, more = task.fn, task.n, task.more
+  task.fn, task.more = false, nil
+  if task.interrupted then return finish(task, false, task.cancelled.err) end -- cancelled before it began
+  task.co = coroutine_for_a_task()
   current = task
+  if more then return coroutine.resume(task.co, task, fn, unpack(more, 1, count)) end
+  if count == 3 then return coroutine.resume(task.co, task, fn, a, b, c) end
+  if count == 2 then return coroutine.resume(task.co, task, fn, a, b) end
+  if count == 1 then return coroutine.resume(task.co, task, fn, a) end
+  return coroutine.resume(task.co, task, fn)
+end
+
+local function resume(task, a, b, c)
   local ok, problem
-  local begins = task.begins
-  if begins then
-    task.begins = nil
-    if task.interrupted then -- cancelled before it began
-      current = nil
-      return finish(task, false, task.root.err)
-    end
-    ok, problem = coroutine.resume(task.co, task, unpack(begins, 1, begins.n + 1))
+  if task.fn then
+    ok, problem = begin(task, a, b, c)
   else
+    current = task
     ok, problem = coroutine.resume(task.co, a, b, c)
   end
   current = nil
-  if not ok then finish(task, false, failure.keep(problem)) end -- the stack overflowed while an error was handled, and the like
+  if not ok and not task.ended then -- an error while an error was handled, and the like
+    finish(task, false, failure.keep(problem))
+  end
 end
 
 local TASK_WAIT = {
@@ -284,7 +322,9 @@ end
 function Task:outcome()
   self.claimed = true
   if self.failed then return nil, self.err end
-  return unpack(self.results, 1, self.results.n)
+  if self.n > 2 then return unpack(self.more, 1, self.n) end
+  if self.n == 2 then return self.a, self.b end
+  if self.n == 1 then return self.a end
 end
 
 --- Ends what the task waits for: a call returns nil and an error of kind "cancelled", whose `dispatched` says whether the
@@ -292,9 +332,8 @@ end
 --- A request for a token that exists only once is not broken off: the task is told after it.
 ---@return boolean cancelled false when it had ended before
 function Task:cancel()
-  if self.ended or self.root.ended then return false end
-  self.root.ended = true
-  self.root.err = errors.new("cancelled", "task", "the task was cancelled")
+  if self.ended or self.cancelled then return false end
+  self.cancelled = { err = errors.new("cancelled", "task", "the task was cancelled") }
   interrupt(self)
   return true
 end
@@ -349,7 +388,7 @@ local function resume_ready()
   for i = 1, count do
     local task = tasks[i]
     local a, b, c = task.a, task.b, task.c
-    task.a, task.b, task.c = nil, nil, nil
+    task.a, task.b, task.c = false, false, false
     resume(task, a, b, c)
   end
 end
@@ -362,7 +401,7 @@ local function serve_transfers(count)
     if task then
       transfers[id] = nil
       pending = pending - 1
-      task.kind, task.key = nil, nil
+      task.kind, task.key = false, false
       resume(task, response)
     end
   end
