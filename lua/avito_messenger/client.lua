@@ -137,10 +137,11 @@ function methods:messages(chat_id, range, call_options)
   end)
 end
 
---- Gives back connections. Calls made from now on return an error of kind "cancelled".
+--- Gives back connections. Calls under way in other tasks, and those made from now on, return an error of kind "cancelled".
 function methods:close()
   if self.closed then return end
   self.closed = true
+  if self.driver.end_calls then self.driver:end_calls(self) end
   if self.owns_driver then self.driver:close() end
 end
 

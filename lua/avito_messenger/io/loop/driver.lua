@@ -52,12 +52,14 @@ local function serve_queue(self)
 end
 
 -- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
-local function queue_up(self, task, request)
+local function queue_up(self, task, request, owner)
   local deadline = curl.now() + request.timeout
   self.queue[self.last] = task
   self.last = self.last + 1
   self.queued[task] = true
+  task.owner = owner
   local got, err = scheduler.suspend_until(task, CONNECTION, self, deadline)
+  task.owner = false
   if got then return math.max(deadline - curl.now(), 0.001) end
   if err then return nil, not_sent(err.kind, err.message) end
   return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
@@ -71,22 +73,22 @@ local function transport_of(self, multi)
 end
 
 -- Holds a connection while the transfer runs. Raises where the request is misuse; no connection is held then.
-local function transfer(self, task, request, seconds)
+local function transfer(self, task, request, owner, seconds)
   local multi = scheduler.multi()
   local id = multi:add(request, transport_of(self, multi), seconds)
   self.active = self.active + 1
-  task.driver = self
+  task.owner = owner
   local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
-  task.driver = false
+  task.owner = false
   self.active = self.active - 1
   if self.first < self.last then serve_queue(self) end
   return response or { error = err.kind, message = err.message, dispatched = dispatched }
 end
 
 -- Hands the connection that was kept for the task on to its transfer.
-local function queued_transfer(self, task, request, seconds)
+local function queued_transfer(self, task, request, owner, seconds)
   self.active = self.active - 1
-  local ok, response = pcall(transfer, self, task, request, seconds)
+  local ok, response = pcall(transfer, self, task, request, owner, seconds)
   if ok then return response end
   serve_queue(self)
   error(response, 0)
@@ -95,17 +97,18 @@ end
 --- Performs one request. Raises for misuse, and in a task that has been told of its end before: what the network does is in
 --- the response.
 ---@param request avito.Request
+---@param owner? any whose call it is, for end_calls
 ---@return avito.Response
-function Driver:perform(request)
+function Driver:perform(request, owner)
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
-  if self.active < self.limit and self.first == self.last then return transfer(self, task, request) end
-  local seconds, instead = queue_up(self, task, request)
+  if self.active < self.limit and self.first == self.last then return transfer(self, task, request, owner) end
+  local seconds, instead = queue_up(self, task, request, owner)
   if not seconds then return instead end
-  return queued_transfer(self, task, request, seconds)
+  return queued_transfer(self, task, request, owner, seconds)
 end
 
 -- ---- waits
@@ -125,36 +128,45 @@ local PARKED = {
 
 --- Waits. Returns true, or nil and why the call is to be given up.
 ---@param seconds number
+---@param owner? any
 ---@return boolean?
 ---@return avito_messenger.Error?
-function Driver:sleep(seconds) -- luacheck: no self
+function Driver:sleep(seconds, owner) -- luacheck: no self
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return nil, err end
-  return scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  task.owner = owner
+  local slept
+  slept, err = scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  task.owner = false
+  return slept, err
 end
 
---- As sleep, but `unpark` ends it: for calls that wait for something another call does.
----@param key any
----@return boolean?
+--- As sleep, but `unpark` ends it: for calls of the same owner, that wait for something another of them does.
+---@param owner any
+---@return boolean? looked
 ---@return avito_messenger.Error?
-function Driver:park(key)
+function Driver:park(owner)
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return nil, err end
-  local parked = self.parked[key] or {}
-  self.parked[key] = parked
+  local parked = self.parked[owner] or {}
+  self.parked[owner] = parked
   parked[task] = true
-  return scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+  task.owner = owner
+  local told_to_look
+  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+  task.owner = false
+  return told_to_look, err
 end
 
----@param key any
-function Driver:unpark(key)
-  local parked = self.parked[key]
+---@param owner any
+function Driver:unpark(owner)
+  local parked = self.parked[owner]
   if not parked then return end
-  self.parked[key] = nil
+  self.parked[owner] = nil
   for task in pairs(parked) do scheduler.wake(task, true) end
 end
 
@@ -169,22 +181,15 @@ function Driver:spawn(fn, ...) -- luacheck: no self
   return scheduler.spawn(true, fn, ...)
 end
 
---- Ends its requests with errors of kind "cancelled". May be called again.
+--- Ends the calls of that owner that are under way, with errors of kind "cancelled".
+---@param owner any
+function Driver:end_calls(owner) -- luacheck: no self
+  scheduler.end_waits(owner, { kind = "cancelled", message = "the client was closed" })
+end
+
+--- May be called again; `perform` raises afterwards.
 function Driver:close()
-  if self.closed then return end
   self.closed = true
-  local mine = {}
-  for id, task in pairs(scheduler.transfers()) do
-    if task.driver == self and task.kind ~= ONCE then mine[id] = task end
-  end
-  for id, task in pairs(mine) do
-    local dispatched = scheduler.drop_transfer(id)
-    scheduler.wake(task, { error = "cancelled", message = "the client was closed", dispatched = dispatched or false })
-  end
-  for task in pairs(self.queued) do
-    self.queued[task] = nil
-    scheduler.wake(task, nil, { kind = "cancelled", message = "the client was closed" })
-  end
 end
 
 function Driver:__tostring()

@@ -148,9 +148,14 @@ function scheduler.drop_transfer(id)
   return multi:cancel(id)
 end
 
---- Every task that waits for a transfer, by its id.
-function scheduler.transfers()
-  return transfers
+--- Ends the waits of tasks in calls of this owner: they are told of `err`.
+function scheduler.end_waits(owner, err)
+  for task in pairs(alive) do
+    local kind = task.kind
+    if task.owner == owner and kind and not kind.shielded then
+      wake(task, nil, err, kind.give_up(task, task.key))
+    end
+  end
 end
 
 --- Calls `entry:ready(what)` whenever the descriptor is ready, until unwatch. One at a time.
@@ -257,7 +262,7 @@ function scheduler.spawn(background, fn, ...)
   local count = select("#", ...)
   local task = setmetatable({ -- every field that a life without surprises sets, and one more makes 16
     background = background, co = false, fn = fn, n = count, a = false, b = false, c = false, kind = false, key = false,
-    driver = false, ended = false, at = false, place = false, group = false, index = false,
+    owner = false, ended = false, at = false, place = false, group = false, index = false,
   }, Task)
   if count > 3 then task.more = { ... } end
   alive[task] = true
