@@ -17,6 +17,7 @@ local current ---@type avito_messenger.Task? the task that runs now
 local alive = {} -- every task that has not ended
 local ordinary = 0 -- of them keep the loop running
 local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
+local batch, batch_at, batch_count = {}, 0, 0 -- those of this turn, and how many of them have been
 local timers = Timers.new()
 local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
 local multi -- libcurl's; stays between runs, with its connections
@@ -388,10 +389,15 @@ end
 -- ---- the turns
 
 local function resume_ready()
-  local tasks, count = ready, ready_count
-  ready, ready_count = {}, 0
-  for i = 1, count do
-    local task = tasks[i]
+  -- Ctrl-C may leave some for the turns in which everything is cleared up.
+  if batch_at == batch_count then
+    batch, batch_at, batch_count = ready, 0, ready_count
+    ready, ready_count = {}, 0
+  end
+  while batch_at < batch_count do
+    batch_at = batch_at + 1
+    local task = batch[batch_at]
+    batch[batch_at] = nil
     local a, b, c = task.a, task.b, task.c
     task.a, task.b, task.c = false, false, false
     resume(task, a, b, c)
@@ -402,7 +408,7 @@ local function serve_transfers(count)
   for i = 1, count do
     local id, response = finished[2 * i - 1], finished[2 * i]
     finished[2 * i] = nil
-    local task = transfers[id]
+    local task = response and transfers[id]
     if task then
       transfers[id] = nil
       pending = pending - 1
@@ -410,6 +416,13 @@ local function serve_transfers(count)
       resume(task, response)
     end
   end
+end
+
+-- Answers that Ctrl-C has left: one may hold a token that exists once.
+local function serve_left_transfers()
+  local count = 0
+  while finished[2 * count + 1] do count = count + 1 end
+  serve_transfers(count)
 end
 
 local function serve_descriptors(count)
@@ -479,6 +492,7 @@ local function is_empty()
 end
 
 local function turn_until_empty()
+  serve_left_transfers()
   while not is_empty() do
     cancel_all() -- also those that were made meanwhile
     turn(is_empty)
@@ -493,6 +507,7 @@ local function abandon()
   timers = Timers.new()
   alive, ordinary, pending = {}, 0, 0
   ready, ready_count = {}, 0
+  batch, batch_at, batch_count = {}, 0, 0
 end
 
 --- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.
