@@ -1,4 +1,5 @@
 local avito = require "avito_messenger"
+local loop = require "avito_messenger.io.loop"
 local script = require "support.script"
 
 --- A server with a list of `count` messages, newest first, that may grow between pages.
@@ -110,5 +111,106 @@ describe("an iterator over pages", function()
     for chat in client:chats { unread_only = true } do ids[#ids + 1] = chat.id end
     assert.same({ "a", "b" }, ids)
     assert.truthy(driver.requests[1].url:find("unread_only=true&limit=100&offset=0", 1, true))
+  end)
+
+  describe("that reads ahead", function()
+    -- A scripted driver with tasks: other tasks run while a request is under way.
+    local function driver_with_tasks(answers)
+      local driver = script.driver(answers)
+      local under_way, perform = 0, driver.perform
+      driver.most = 0
+      function driver:perform(request)
+        under_way = under_way + 1
+        self.most = math.max(self.most, under_way)
+        loop.sleep(0)
+        loop.sleep(0)
+        under_way = under_way - 1
+        return perform(self, request)
+      end
+      function driver:spawn(fn) return loop.background(fn) end -- luacheck: no self
+      return driver
+    end
+
+    local function pages_of(answers, range)
+      local driver = driver_with_tasks(answers)
+      local client = avito.client { access_token = "dummy", user_id = 7, base_url = "https://api.example", io = driver,
+        retries = 0, pace = false }
+      return client:messages("c", range), driver
+    end
+
+    local function let_others_run()
+      for _ = 1, 100 do loop.sleep(0) end
+    end
+
+    for _, has_more in ipairs { true, false } do
+      it("gives the same in the same order, " .. (has_more and "with" or "without") .. " has_more", function()
+        loop.run(function()
+          for _, count in ipairs { 0, 9, 10, 11, 95, 100 } do
+            for _, prefetch in ipairs { 1, 3, 10 } do
+              local pages, driver = pages_of(server(count, { has_more = has_more }), { limit = 10, prefetch = prefetch })
+              local ids = {}
+              for message in pages do ids[#ids + 1] = tonumber(message.id) end
+              assert.equal(count, #ids)
+              for i = 1, count do assert.equal(i, ids[i]) end
+              assert.equal(1, driver.most)
+              let_others_run()
+              assert.is_true(#driver.requests <= math.floor(count / 10) + 1)
+            end
+          end
+        end)
+      end)
+    end
+
+    it("is ahead by as many pages as it is told, and not before the first is known", function()
+      loop.run(function()
+        local pages, driver = pages_of(server(1000), { limit = 10, prefetch = 3 })
+        let_others_run()
+        assert.equal(0, #driver.requests)
+        for page = 1, 5 do
+          for _ = 1, 10 do pages() end
+          let_others_run()
+          assert.equal(page + 3, #driver.requests)
+        end
+      end)
+    end)
+
+    it("loses nothing and gives nothing twice while the list grows", function()
+      loop.run(function()
+        local seen = {}
+        for message in pages_of(server(300, { grows = 3 }), { limit = 10, prefetch = 5 }) do
+          assert.is_nil(seen[message.id])
+          seen[message.id] = true
+        end
+        for id = 1, 300 do assert.is_true(seen[tostring(id)]) end
+      end)
+    end)
+
+    it("raises the error of a page where it stands, and reads no more", function()
+      loop.run(function()
+        local pages, driver = pages_of(server(1000, { fail_at = 3 }), { limit = 10, prefetch = 5 })
+        pages()
+        let_others_run()
+        for _ = 2, 20 do assert.truthy(pages()) end
+        local ok, err = pcall(pages)
+        assert.is_false(ok)
+        assert.equal("invalid", err.kind)
+        assert.is_nil(pages())
+        let_others_run()
+        assert.equal(3, #driver.requests)
+      end)
+    end)
+
+    it("says how far it may read", function()
+      local client = avito.client { access_token = "dummy", user_id = 7, io = script.driver {} }
+      for _, wrong in ipairs { -1, 11, 1.5 } do
+        assert.error_matches(function() return (client:chats { prefetch = wrong }) end,
+          "chats: prefetch must be an integer from 0 to 10")
+      end
+    end)
+
+    it("reads page by page where the driver has no tasks", function()
+      local ids = all({}, 250, { prefetch = 5 })
+      assert.equal(250, #ids)
+    end)
   end)
 end)

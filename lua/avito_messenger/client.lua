@@ -114,31 +114,34 @@ function methods:request(method, path, request, call_options)
   return finish(self, self.session:request(method, now, path, query, body, content_type, call_options), now)
 end
 
---- An iterator over all chats that match. Raises the error of a page that fails.
----@param filter? { unread_only?: boolean, chat_types?: string[], item_ids?: integer[], limit?: integer, offset?: integer }
+--- An iterator over all chats that match. Raises the error of a page that fails. With prefetch = n up to
+--- n pages are read ahead while one is gone over (0 to 10; where the driver has tasks, as the loop has).
+---@param filter? { unread_only?: boolean, chat_types?: string[], item_ids?: integer[], limit?: integer, offset?: integer,
+--- prefetch?: integer }
 ---@param call_options? avito_messenger.CallOptions
 ---@return avito_messenger.Pages
 function methods:chats(filter, call_options)
-  return pages.new("chats", filter, function(page)
+  return pages.new("chats", filter, self.driver, function(page)
     return self:get_chats(page, call_options)
   end)
 end
 
---- An iterator over the messages of a chat, newest first. Raises the error of a page that fails.
+--- An iterator over the messages of a chat, newest first. Raises the error of a page that fails; prefetch as for chats.
 ---@param chat_id string
----@param range? { limit?: integer, offset?: integer }
+---@param range? { limit?: integer, offset?: integer, prefetch?: integer }
 ---@param call_options? avito_messenger.CallOptions
 ---@return avito_messenger.Pages
 function methods:messages(chat_id, range, call_options)
-  return pages.new("messages", range, function(page)
+  return pages.new("messages", range, self.driver, function(page)
     return self:get_messages(chat_id, page, call_options)
   end)
 end
 
---- Gives back connections. Calls made from now on return an error of kind "cancelled".
+--- Gives back connections. Calls under way in other tasks, and those made from now on, return an error of kind "cancelled".
 function methods:close()
   if self.closed then return end
   self.closed = true
+  if self.driver.end_calls then self.driver:end_calls(self) end
   if self.owns_driver then self.driver:close() end
 end
 

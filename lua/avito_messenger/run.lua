@@ -75,7 +75,7 @@ end
 local function wait(operation, seconds, reason, client)
   local driver = client.driver
   local _, err
-  if reason == "token" and driver.park then _, err = driver:park(client) else _, err = driver:sleep(seconds) end
+  if reason == "token" and driver.park then _, err = driver:park(client) else _, err = driver:sleep(seconds, client) end
   if err then operation:cancel(err.message, err.kind) end
   return driver:now()
 end
@@ -90,7 +90,7 @@ local function steps(operation, now, client, held)
     if step == "send" then
       local started = now
       queued = queued and a.purpose == "token"
-      local response = driver:perform(a)
+      local response = driver:perform(a, client)
       now = driver:now()
       operation:feed(now, driver:time(), response)
       if a.purpose == "token" then tell_waiters(client) end

@@ -306,25 +306,16 @@ static bool set_method(CURL *easy, const struct avito_request *request)
   return true;
 }
 
-bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds)
-{
-  CURL *easy = transfer->easy;
-
-  if (transfer->limit_ms != milliseconds)
-    AVITO_SET(easy, CURLOPT_TIMEOUT_MS, milliseconds);
-  transfer->limit_ms = milliseconds;
-  return true;
-}
-
 static bool set_exchange(struct avito_transfer *transfer, const struct avito_request *request)
 {
   CURL *easy = transfer->easy;
 
   AVITO_SET(easy, CURLOPT_CURLU, transfer->target.parts);
   AVITO_SET(easy, CURLOPT_HTTPHEADER, transfer->headers);
-  if (!avito_transfer_limit(transfer, request->timeout_ms))
-    return false;
-  transfer->timeout_ms = request->timeout_ms;
+  if (transfer->timeout_ms != request->timeout_ms) {
+    AVITO_SET(easy, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+    transfer->timeout_ms = request->timeout_ms;
+  }
   if (transfer->connect_timeout_ms != request->connect_timeout_ms) {
     AVITO_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_ms);
     transfer->connect_timeout_ms = request->connect_timeout_ms;

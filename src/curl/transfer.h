@@ -48,7 +48,6 @@ struct avito_transfer {
   size_t max_head;
   size_t max_body;
   long timeout_ms;
-  long limit_ms; /* what libcurl was told: less, when the exchange had to wait for its start */
   long connect_timeout_ms;
   bool plain; /* http, so to loopback only */
   bool direct;
@@ -83,9 +82,6 @@ bool avito_transfer_open(struct avito_transfer *transfer, const struct avito_tra
  * then, and the response says why.
  * [-0, +0, m|v] */
 bool avito_transfer_begin(lua_State *L, struct avito_transfer *transfer, const struct avito_request *request);
-
-/* Leaves the exchange that was begun only `milliseconds` of its time. False for want of memory. */
-bool avito_transfer_limit(struct avito_transfer *transfer, long milliseconds);
 
 /* Records how the exchange ended, lets go of the request's body and closes the files. */
 void avito_transfer_end(struct avito_transfer *transfer, CURLcode code);

@@ -6,12 +6,13 @@ local curl = require "avito_messenger.curl"
 ---@class avito.Driver
 ---@field now fun(self): number monotonic seconds
 ---@field time fun(self): number Unix seconds
----@field sleep fun(self, seconds: number): boolean?, avito_messenger.Error? an error: the call is to be given up
----@field perform fun(self, request: avito.Request): avito.Response
+---@field sleep fun(self, seconds: number, owner: any): boolean?, avito_messenger.Error? an error: the call is to be given up
+---@field perform fun(self, request: avito.Request, owner: any): avito.Response
 ---@field close fun(self)
 ---@field deadline? fun(self): number? when whatever surrounds the call must have ended
----@field park? fun(self, key: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
----@field unpark? fun(self, key: any)
+---@field park? fun(self, owner: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
+---@field unpark? fun(self, owner: any)
+---@field end_calls? fun(self, owner: any) gives up what is under way of that owner's
 ---@field spawn? fun(self, fn: function): table runs a function beside the caller: a task with wait and cancel
 
 ---@class avito.Request what the core wants sent; a driver only reads it

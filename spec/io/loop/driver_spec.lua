@@ -334,7 +334,7 @@ describe("the loop's driver", function()
         loop.sleep(0.002)
         client:close()
         local _, err = task:wait()
-        assert.same({ "cancelled", false, "the client is closed" }, { err.kind, err.dispatched, err.message })
+        assert.same({ "cancelled", false, "the client was closed" }, { err.kind, err.dispatched, err.message })
       end)
     end)
 

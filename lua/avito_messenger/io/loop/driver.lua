@@ -23,10 +23,6 @@ end
 
 -- ---- requests
 
-local function was_closed()
-  return not_sent("cancelled", "the client was closed")
-end
-
 local TRANSFER = {
   give_up = function(_, id) return scheduler.drop_transfer(id) end,
 }
@@ -45,12 +41,13 @@ local CONNECTION = {
 -- Hands free connections to the first that wait for one.
 local function serve_queue(self)
   while self.first < self.last and self.active < self.limit do
-    local task = self.queue[self.first].task
+    local place = self.queue[self.first]
     self.queue[self.first] = nil
     self.first = self.first + 1
-    if task then
+    if place.task then
+      place.served = true
       self.active = self.active + 1
-      scheduler.wake(task, true)
+      scheduler.wake(place.task, true)
     end
   end
 end
@@ -61,110 +58,123 @@ local function release(self)
 end
 
 -- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
-local function queue_up(self, task, request)
+local function queue_up(self, task, request, owner)
   local deadline = curl.now() + request.timeout
   local place = { task = task }
   self.queue[self.last] = place
   self.last = self.last + 1
+  task.owner = owner
   local got, err = scheduler.suspend_until(task, CONNECTION, place, deadline)
-  if got then
-    err = scheduler.interruption(task) -- since it was woken
-    if not err and not self.closed then return math.max(deadline - curl.now(), 0.001) end
-    release(self)
-  end
+  task.owner = false
+  err = err or scheduler.interruption(task) -- since it was woken
+  if got and not err then return math.max(deadline - curl.now(), 0.001) end
+  if place.served then release(self) end
   if err then return nil, not_sent(err.kind, err.message) end
-  if self.closed then return nil, was_closed() end
   return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
 end
 
-local function add(self, request, seconds)
-  local multi = scheduler.multi()
+local function transport_of(self, multi)
   if self.multi ~= multi then
     self.transport, self.multi = multi:transport { proxy = self.proxy, ca_file = self.ca_file }, multi
   end
-  return multi:add(request, self.transport, seconds)
+  return self.transport
 end
 
--- Holds a connection while the transfer runs.
-local function transfer(self, task, request, seconds)
-  local ok, id = pcall(add, self, request, seconds)
-  if not ok then
-    release(self)
-    error(id, 0)
-  end
-  task.driver = self
+-- Holds a connection while the transfer runs. Raises where the request is misuse; no connection is held then.
+local function transfer(self, task, request, owner, seconds)
+  local multi = scheduler.multi()
+  local id = multi:add(request, transport_of(self, multi), seconds)
+  self.active = self.active + 1
+  task.owner = owner
   local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
-  task.driver = nil
+  task.owner = false
   release(self)
   return response or { error = err.kind, message = err.message, dispatched = dispatched }
+end
+
+-- Hands the connection that was kept for the task on to its transfer.
+local function queued_transfer(self, task, request, owner, seconds)
+  self.active = self.active - 1
+  local ok, response = pcall(transfer, self, task, request, owner, seconds)
+  if ok then return response end
+  serve_queue(self)
+  error(response, 0)
 end
 
 --- Performs one request. Raises for misuse, and in a task that has been told of its end before: what the network does is in
 --- the response.
 ---@param request avito.Request
+---@param owner? any whose call it is, for end_calls
 ---@return avito.Response
-function Driver:perform(request)
+function Driver:perform(request, owner)
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
-  if self.active < self.limit then
-    self.active = self.active + 1
-    return transfer(self, task, request)
-  end
-  local seconds, instead = queue_up(self, task, request)
+  if self.active < self.limit then return transfer(self, task, request, owner) end
+  local seconds, instead = queue_up(self, task, request, owner)
   if not seconds then return instead end
-  return transfer(self, task, request, seconds)
+  return queued_transfer(self, task, request, owner, seconds)
 end
 
 -- ---- waits
 
--- Its key is a set of tasks.
-local WAIT = {
-  give_up = function(task, set) set[task] = nil end,
-  time_out = function(task, set)
-    set[task] = nil
+local SLEEP = {
+  give_up = function() end,
+  time_out = function(task) scheduler.wake(task, true) end,
+}
+
+local PARKED = {
+  give_up = function(task, parked) parked[task] = nil end,
+  time_out = function(task, parked)
+    parked[task] = nil
     scheduler.wake(task, true)
   end,
 }
 
-local function wait_in(set, seconds)
+--- Waits. Returns true, or nil and why the call is to be given up.
+---@param seconds number
+---@param owner? any
+---@return boolean?
+---@return avito_messenger.Error?
+function Driver:sleep(seconds, owner) -- luacheck: no self
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
   if err then return nil, err end
-  set[task] = true
-  return scheduler.suspend_until(task, WAIT, set, curl.now() + seconds)
+  task.owner = owner
+  local slept
+  slept, err = scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  task.owner = false
+  return slept, err
 end
 
-local function wake_all(set)
-  for task in pairs(set) do
-    set[task] = nil
-    scheduler.wake(task, true)
-  end
-end
-
---- Waits, at most until `close`. Returns true, or nil and why the call is to be given up.
----@param seconds number
----@return boolean?
+--- As sleep, but `unpark` ends it: for calls of the same owner, that wait for something another of them does.
+---@param owner any
+---@return boolean? looked
 ---@return avito_messenger.Error?
-function Driver:sleep(seconds)
-  return wait_in(self.sleeping, seconds)
+function Driver:park(owner)
+  local task = scheduler.running_task("a call of a client of the loop")
+  local err, told = scheduler.interruption(task)
+  if told then error(err, 0) end
+  if err then return nil, err end
+  local parked = self.parked[owner] or {}
+  self.parked[owner] = parked
+  parked[task] = true
+  task.owner = owner
+  local told_to_look
+  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+  task.owner = false
+  return told_to_look, err
 end
 
---- As sleep, but `unpark` ends it: for calls that wait for something another call does.
----@param key any
----@return boolean?
----@return avito_messenger.Error?
-function Driver:park(key)
-  self.parked[key] = self.parked[key] or {}
-  return wait_in(self.parked[key], LOOK)
-end
-
----@param key any
-function Driver:unpark(key)
-  if self.parked[key] then wake_all(self.parked[key]) end
+---@param owner any
+function Driver:unpark(owner)
+  local parked = self.parked[owner]
+  if not parked then return end
+  self.parked[owner] = nil
+  for task in pairs(parked) do scheduler.wake(task, true) end
 end
 
 --- When the running task's own deadline is (loop.deadline), or nil.
@@ -178,26 +188,15 @@ function Driver:spawn(fn, ...) -- luacheck: no self
   return scheduler.spawn(true, fn, ...)
 end
 
---- Ends its requests with errors of kind "cancelled", and its waits. May be called again.
+--- Ends the calls of that owner that are under way, with errors of kind "cancelled".
+---@param owner any
+function Driver:end_calls(owner) -- luacheck: no self
+  scheduler.end_waits(owner, { kind = "cancelled", message = "the client was closed" })
+end
+
+--- May be called again; `perform` raises afterwards.
 function Driver:close()
-  if self.closed then return end
   self.closed = true
-  local mine = {}
-  for id, task in pairs(scheduler.transfers()) do
-    if task.driver == self and task.kind ~= ONCE then mine[id] = task end
-  end
-  for id, task in pairs(mine) do
-    local response = was_closed()
-    response.dispatched = scheduler.drop_transfer(id)
-    scheduler.wake(task, response)
-  end
-  for i = self.first, self.last - 1 do
-    local task = self.queue[i].task
-    self.queue[i].task = nil
-    if task then scheduler.wake(task, false) end
-  end
-  wake_all(self.sleeping)
-  for _, set in pairs(self.parked) do wake_all(set) end
 end
 
 function Driver:__tostring()
@@ -221,7 +220,7 @@ function driver.new(given)
     proxy = given.proxy, ca_file = given.ca_file, limit = limit,
     active = 0, -- requests that hold a connection
     queue = {}, first = 1, last = 1, -- places of those who wait for one, first to last - 1; without a task: gone
-    sleeping = {}, parked = {}, -- tasks; by key
+    parked = {},
   }, Driver)
 end
 

@@ -13,25 +13,35 @@ Group.__index = Group
 
 local GROUP_WAIT = { give_up = function(_, group) group.waiter = nil end }
 
-local function ended(task)
-  local group = task.group
-  group.tasks[task] = nil
-  group.active = group.active - 1
-  local results, index = task.results, task.index
-  task.claimed = true
+-- Keeps what became of a child. False when there is nobody to be told of its error.
+local function keep(self, task)
+  local index = task.index
   if not task.failed then
-    group.results[index] = results[1]
-    if results[1] == nil and results[2] ~= nil then group:note(index, results[2]) end
-  elseif failure.is_of_call(task.err) then
-    group:note(index, task.err)
-  elseif not group.broken then
-    group.broken, group.problem = true, task.err
+    local value, err = task:outcome()
+    self.results[index] = value
+    if value == nil and err ~= nil then self:note(index, err) end
+    return true
   end
-  local waiter = group.waiter
+  if failure.is_of_call(task.err) then
+    self:note(index, task.err)
+    return true
+  end
+  if self.broken or self.abandoned then return false end
+  self.broken, self.problem = true, task.err
+  return true
+end
+
+--- A child has ended.
+function Group:ended(task)
+  self.tasks[task] = nil
+  self.active = self.active - 1
+  local kept = keep(self, task)
+  local waiter = self.waiter
   if waiter then
-    group.waiter = nil
+    self.waiter = nil
     scheduler.wake(waiter, true)
   end
+  return kept
 end
 
 function Group:note(index, err)
@@ -41,7 +51,7 @@ end
 
 function Group:spawn(index, fn, ...)
   local task = scheduler.spawn(self.background, fn, ...)
-  task.group, task.index, task.on_end = self, index, ended
+  task.group, task.index = self, index
   self.tasks[task] = true
   self.active = self.active + 1
 end
@@ -79,6 +89,7 @@ local function run(caller, items, fn, concurrency)
   local group = setmetatable({ background = caller.background, tasks = {}, active = 0, results = { n = 0 } }, Group)
   local ok, problem = xpcall(lead, failure.keep, group, items, fn, concurrency)
   if not ok then
+    group.abandoned = true
     group:cancel()
     error(problem, 0)
   end

@@ -16,14 +16,14 @@ local REPORT_AFTER = 1
 local current ---@type avito_messenger.Task? the task that runs now
 local alive = {} -- every task that has not ended
 local ordinary = 0 -- of them keep the loop running
-local ready, ready_first, ready_last = {}, 1, 0 -- tasks to be resumed in the next turn
+local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
+local batch, batch_at, batch_count = {}, 0, 0 -- those of this turn, and how many of them have been
 local timers = Timers.new()
 local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
 local multi -- libcurl's; stays between runs, with its connections
 local running = false
 local stopped -- an interrupt that fell to a task
 local finished, ready_fds = {}, {}
-local fetched, arrived = 0, 0 -- responses in `finished`: handed over, there
 local unclaimed = {} -- errors that nobody asked for yet
 local transfers, descriptors = {}, {} -- who waits for them: a task by transfer id; what is to be called by descriptor
 
@@ -79,18 +79,18 @@ end
 ---@return table<string, integer>
 function scheduler.counts()
   return {
-    tasks = size(alive), ordinary = ordinary, ready = ready_last - ready_first + 1, timers = timers.count, pending = pending,
-    transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
+    tasks = size(alive), ordinary = ordinary, ready = ready_count + batch_count - batch_at, timers = timers.count,
+    pending = pending, transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
   }
 end
 
 --- Ends the task's wait, which returns these values in the next turn.
 ---@param task avito_messenger.Task
 local function wake(task, a, b, c)
-  task.kind, task.key = nil, nil
+  task.kind, task.key = false, false
   timers:remove(task)
-  ready_last = ready_last + 1
-  ready[ready_last] = task
+  ready_count = ready_count + 1
+  ready[ready_count] = task
   task.a, task.b, task.c = a, b, c
 end
 
@@ -104,8 +104,9 @@ end
 
 scheduler.suspend = suspend
 
---- The outermost scope of the task that has ended early, or nil.
+--- The outermost scope of the task that has ended early, or nil. A task that was cancelled is such a scope itself.
 local function ended_scope(task)
+  if task.cancelled then return task.cancelled end
   local found
   local scope = task.scope
   while scope do
@@ -168,9 +169,16 @@ function scheduler.drop_transfer(id)
   return multi:cancel(id) ~= false -- nil: it has ended, and its response was not handed over yet
 end
 
---- Every task that waits for a transfer, by its id.
-function scheduler.transfers()
-  return transfers
+--- Ends the waits of tasks in calls of this owner: they are told of `err`.
+function scheduler.end_waits(owner, err)
+  for task in pairs(alive) do
+    local kind = task.kind
+    if task.owner == owner and kind and not kind.shielded then
+      wake(task, nil, err, kind.give_up(task, task.key))
+    elseif task.owner == owner and task.a then -- it is awake already
+      task.a, task.b = nil, err
+    end
+  end
 end
 
 --- Calls `entry:ready(what)` whenever the descriptor is ready, until unwatch. One at a time.
@@ -212,8 +220,11 @@ local function report_unclaimed()
   end
 end
 
-local function is_own_interruption(task, problem)
-  return task.root.ended and problem == task.root.err
+local function keep_results(task, ...)
+  local count = select("#", ...)
+  task.n = count
+  if count > 2 then task.more = { ... } end
+  task.a, task.b = ...
 end
 
 local function finish(task, ok, ...)
@@ -221,25 +232,49 @@ local function finish(task, ok, ...)
   if not task.background then ordinary = ordinary - 1 end
   task.ended = true
   if ok then
-    task.results = { n = select("#", ...), ... }
+    keep_results(task, ...)
   else
     task.err = ...
     task.failed = true
     if failure.is_interrupt(task.err) then stopped = task.err end
-    if task.err == stopped or is_own_interruption(task, task.err) then task.claimed = true end
+    if task.err == stopped or task.cancelled and task.err == task.cancelled.err then task.claimed = true end
   end
   local waiters = task.waiters
-  task.waiters, task.co, task.scope = nil, nil, nil
-  if task.on_end then task.on_end(task) end
+  task.waiters, task.co, task.scope = nil, false, nil
+  local told = task.group and task.group:ended(task)
   if waiters and next(waiters) then
     for waiter in pairs(waiters) do wake(waiter, true) end
-  elseif task.failed and not task.claimed then
+  elseif task.failed and not told and not task.claimed then
     keep_unclaimed(task)
   end
 end
 
+-- ---- the coroutines, which serve one task after another
+
+local MAX_IDLE = 100
+local idle, idle_count = {}, 0
+
+local again
+
 local function body(task, fn, ...)
-  return finish(task, xpcall(fn, failure.keep, ...))
+  finish(task, xpcall(fn, failure.keep, ...))
+  return again()
+end
+
+-- In a frame of its own, which holds nothing of the task that has ended.
+function again()
+  if idle_count >= MAX_IDLE then return end
+  idle_count = idle_count + 1
+  idle[idle_count] = coroutine.running()
+  return body(coroutine.yield())
+end
+
+local function coroutine_for_a_task()
+  if idle_count == 0 then return coroutine.create(body) end
+  local co = idle[idle_count]
+  idle[idle_count] = nil
+  idle_count = idle_count - 1
+  return co
 end
 
 --- Makes a task; it begins in the next turn.
@@ -247,37 +282,45 @@ end
 ---@param fn function
 ---@return avito_messenger.Task
 function scheduler.spawn(background, fn, ...)
-  local task = setmetatable({ background = background }, Task)
-  task.root = { task = task }
-  task.scope = task.root
-  task.co = coroutine.create(body)
-  task.begins = { n = select("#", ...), fn, ... }
+  local count = select("#", ...)
+  local task = setmetatable({ -- every field that a life without surprises sets, and one more makes 16
+    background = background, co = false, fn = fn, n = count, a = false, b = false, c = false, kind = false, key = false,
+    owner = false, ended = false, at = false, place = false, group = false, index = false,
+  }, Task)
+  if count > 3 then task.more = { ... } end
   alive[task] = true
   if not background then ordinary = ordinary + 1 end
-  wake(task)
+  wake(task, ...)
   return task
 end
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143 113
 
-local function resume(task, a, b, c)
+local function begin(task, a, b, c)
+  local fn, count, more = task.fn, task.n, task.more
+  task.fn, task.more = false, nil
+  if task.interrupted then return finish(task, false, task.cancelled.err) end -- cancelled before it began
+  task.co = coroutine_for_a_task()
   current = task
+  if more then return coroutine.resume(task.co, task, fn, unpack(more, 1, count)) end
+  if count == 3 then return coroutine.resume(task.co, task, fn, a, b, c) end
+  if count == 2 then return coroutine.resume(task.co, task, fn, a, b) end
+  if count == 1 then return coroutine.resume(task.co, task, fn, a) end
+  return coroutine.resume(task.co, task, fn)
+end
+
+local function resume(task, a, b, c)
   local ok, problem
-  local begins = task.begins
-  if begins then
-    task.begins = nil
-    if task.interrupted then -- cancelled before it began
-      current = nil
-      return finish(task, false, task.root.err)
-    end
-    ok, problem = coroutine.resume(task.co, task, unpack(begins, 1, begins.n + 1))
+  if task.fn then
+    ok, problem = begin(task, a, b, c)
   else
+    current = task
     ok, problem = coroutine.resume(task.co, a, b, c)
   end
   current = nil
-  if not ok then -- the stack overflowed while an error was handled, and the like
+  if not ok and not task.ended then -- an error while an error was handled, and the like
     finish(task, false, failure.keep(problem))
-  elseif not task.ended and not task.kind then
+  elseif ok and not task.ended and not task.kind then
     finish(task, false, failure.keep(debug.traceback(task.co, "a task yielded by itself: use loop.sleep(0) or an event")))
   end
 end
@@ -309,7 +352,9 @@ end
 function Task:outcome()
   self.claimed = true
   if self.failed then return nil, self.err end
-  return unpack(self.results, 1, self.results.n)
+  if self.n > 2 then return unpack(self.more, 1, self.n) end
+  if self.n == 2 then return self.a, self.b end
+  if self.n == 1 then return self.a end
 end
 
 --- Ends what the task waits for: a call returns nil and an error of kind "cancelled", whose `dispatched` says whether the
@@ -317,9 +362,8 @@ end
 --- A request for a token that exists only once is not broken off: the task is told after it.
 ---@return boolean cancelled false when it had ended before
 function Task:cancel()
-  if self.ended or self.root.ended then return false end
-  self.root.ended = true
-  self.root.err = errors.new("cancelled", "task", "the task was cancelled")
+  if self.ended or self.cancelled then return false end
+  self.cancelled = { err = errors.new("cancelled", "task", "the task was cancelled") }
   interrupt(self)
   return true
 end
@@ -368,33 +412,41 @@ end
 
 -- ---- the turns
 
--- An interrupt may end either of the next two anywhere in between: what they have not come to is still there then.
-
 local function resume_ready()
-  local last = ready_last -- those that are added meanwhile wait for the next turn
-  while ready_first <= last do
-    local task = ready[ready_first]
+  -- Ctrl-C may leave some for the turns in which everything is cleared up.
+  if batch_at == batch_count then
+    batch, batch_at, batch_count = ready, 0, ready_count
+    ready, ready_count = {}, 0
+  end
+  while batch_at < batch_count do
+    batch_at = batch_at + 1
+    local task = batch[batch_at]
+    batch[batch_at] = nil
     local a, b, c = task.a, task.b, task.c
-    task.a, task.b, task.c = nil, nil, nil
-    ready[ready_first] = nil
-    ready_first = ready_first + 1
+    task.a, task.b, task.c = false, false, false
     resume(task, a, b, c)
   end
 end
 
-local function serve_transfers()
-  while fetched < arrived do
-    fetched = fetched + 1
-    local id, response = finished[2 * fetched - 1], finished[2 * fetched]
-    finished[2 * fetched] = nil
-    local task = transfers[id]
+local function serve_transfers(count)
+  for i = 1, count do
+    local id, response = finished[2 * i - 1], finished[2 * i]
+    finished[2 * i] = nil
+    local task = response and transfers[id]
     if task then
       transfers[id] = nil
       pending = pending - 1
-      task.kind, task.key = nil, nil
+      task.kind, task.key = false, false
       resume(task, response)
     end
   end
+end
+
+-- Answers that Ctrl-C has left: one may hold a token that exists once.
+local function serve_left_transfers()
+  local count = 0
+  while finished[2 * count + 1] do count = count + 1 end
+  serve_transfers(count)
 end
 
 local function serve_descriptors(count)
@@ -425,11 +477,10 @@ end
 
 -- Runs what can run, and waits for more unless `over` says that nothing more is wanted.
 local function turn(over)
-  serve_transfers() -- those that an interrupt has left
   resume_ready()
   if over() then return end
   local seconds = 0
-  if ready_first > ready_last then
+  if ready_count == 0 then
     local first = timers:first()
     if not first and pending == 0 then
       if next(alive) then stuck() end
@@ -437,11 +488,9 @@ local function turn(over)
     end
     seconds = first and math.max(0, first.at - curl.now()) or LONG
   end
-  local descriptor_count
-  fetched, arrived = 0, 0
-  arrived, descriptor_count = multi:step(seconds, finished, ready_fds)
+  local transfer_count, descriptor_count = multi:step(seconds, finished, ready_fds)
   serve_descriptors(descriptor_count) -- before any task runs, which might close one and open another of the same number
-  serve_transfers()
+  serve_transfers(transfer_count)
   serve_timers()
 end
 
@@ -468,6 +517,7 @@ local function is_empty()
 end
 
 local function turn_until_empty()
+  serve_left_transfers()
   while not is_empty() do
     cancel_all() -- also those that were made meanwhile
     turn(is_empty)
@@ -481,8 +531,8 @@ local function abandon()
   for i = 1, timers.count do timers[i].place = nil end
   timers = Timers.new()
   alive, ordinary, pending = {}, 0, 0
-  ready, ready_first, ready_last = {}, 1, 0
-  fetched, arrived = 0, 0
+  ready, ready_count = {}, 0
+  batch, batch_at, batch_count = {}, 0, 0
 end
 
 --- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.

@@ -53,7 +53,7 @@ end
 function timers:remove(entry)
   local place = entry.place
   if not place then return end
-  entry.place = nil
+  entry.place = false
   local last = self[self.count]
   self[self.count] = nil
   self.count = self.count - 1
