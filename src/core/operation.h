@@ -6,7 +6,9 @@
  *   op:next(now, unix) ->            then
  *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
  *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "lock" | "pace")
- *                                  "pace": a fourth value says in how many seconds its turn comes, as things are
+ *                                  "pace": a fourth value says in how many seconds its turn comes, as things are;
+ *                                  "token": it says how many the call has left, for a driver that is told of the end
+ *                                  of another's renewal and need not look so often
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
  *                                                                            another process has it, it cannot be had
  *     "load"                         op:feed(now, unix, tokens | nil, message)
