@@ -5,6 +5,7 @@ read_globals = {
   "unpack",
   "jit",
   "newproxy",
+  coroutine = { fields = { "isyieldable" } },
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
   package = { fields = { "searchpath" } },

@@ -277,7 +277,7 @@ static int multi_watch(lua_State *L)
 
   if (strlen(what) != (size_t)read + (size_t)write)
     return luaL_argerror(L, 3, "\"r\", \"w\", \"rw\" or nil expected");
-  if (!(fd >= 0 && fd <= INT32_MAX))
+  if (!(fd >= 0 && fd <= INT32_MAX && fd == (lua_Number)(int)fd))
     return luaL_argerror(L, 2, "no descriptor");
   if (!avito_poller_watch(&multi->poller, (int)fd, read, write))
     return luaL_error(L, "descriptor %d cannot be watched: %s", (int)fd, strerror(errno));

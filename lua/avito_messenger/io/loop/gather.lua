@@ -50,7 +50,7 @@ function Group:note(index, err)
 end
 
 function Group:spawn(index, fn, ...)
-  local task = scheduler.spawn(false, fn, ...)
+  local task = scheduler.spawn(self.background, fn, ...)
   task.group, task.index = self, index
   self.tasks[task] = true
   self.active = self.active + 1
@@ -85,8 +85,8 @@ local function lead(group, items, fn, concurrency)
   while group.active > 0 do group:wait() end
 end
 
-local function run(items, fn, concurrency)
-  local group = setmetatable({ tasks = {}, active = 0, results = { n = 0 } }, Group)
+local function run(caller, items, fn, concurrency)
+  local group = setmetatable({ background = caller.background, tasks = {}, active = 0, results = { n = 0 } }, Group)
   local ok, problem = xpcall(lead, failure.keep, group, items, fn, concurrency)
   if not ok then
     group.abandoned = true
@@ -112,8 +112,7 @@ function gather.all(fns)
   for i, fn in ipairs(fns) do
     if type(fn) ~= "function" then error(("loop.all: [%d] must be a function, got %s"):format(i, type(fn)), 3) end
   end
-  scheduler.running_task("loop.all")
-  return run(iterate(fns), call, math.huge)
+  return run(scheduler.running_task("loop.all"), iterate(fns), call, math.huge)
 end
 
 local OPTIONS = { concurrency = "number" }
@@ -132,9 +131,10 @@ function gather.map(items, fn, given)
   given = given or {}
   options.check("loop.map", given, OPTIONS, 3)
   local concurrency = given.concurrency or CONCURRENCY
-  if concurrency < 1 or concurrency ~= concurrency then error("loop.map: concurrency must be at least 1", 3) end
-  scheduler.running_task("loop.map")
-  return run(is_callable(items) and items or iterate(items), fn, concurrency)
+  if not (concurrency >= 1 and concurrency == math.floor(concurrency)) then
+    error("loop.map: concurrency must be a whole number, 1 or more", 3)
+  end
+  return run(scheduler.running_task("loop.map"), is_callable(items) and items or iterate(items), fn, concurrency)
 end
 
 return gather

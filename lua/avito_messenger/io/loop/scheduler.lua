@@ -16,13 +16,15 @@ local REPORT_AFTER = 1
 local current ---@type avito_messenger.Task? the task that runs now
 local alive = {} -- every task that has not ended
 local ordinary = 0 -- of them keep the loop running
-local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
-local batch, batch_at, batch_count = {}, 0, 0 -- those of this turn, and how many of them have been
+local ready, ready_first, ready_last = {}, 1, 0 -- tasks to be resumed in the next turn
 local timers = Timers.new()
 local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
 local multi -- libcurl's; stays between runs, with its connections
 local running = false
+local interrupted -- Ctrl-C was pressed
 local finished, ready_fds = {}, {}
+local fetched, arrived = 0, 0 -- responses in `finished`: handed over, there
+local unclaimed = {} -- errors that nobody asked for yet
 local transfers, descriptors = {}, {} -- who waits for them: a task by transfer id; what is to be called by descriptor
 
 ---@class avito_messenger.Task
@@ -46,6 +48,9 @@ function scheduler.running_task(what)
     error(what .. " was called inside a coroutine of the program's own, which the loop cannot resume: "
       .. "call it from the task itself, or make a task with loop.spawn", 3)
   end
+  if not coroutine.isyieldable() then
+    error(what .. " was called inside a callback of a C function such as string.gsub, which cannot be suspended", 3)
+  end
   return current
 end
 
@@ -64,13 +69,28 @@ function scheduler.multi()
   return multi
 end
 
+local function size(set)
+  local count = 0
+  for _ in pairs(set) do count = count + 1 end
+  return count
+end
+
+--- What there is now, for specs: nothing may be left behind.
+---@return table<string, integer>
+function scheduler.counts()
+  return {
+    tasks = size(alive), ordinary = ordinary, ready = ready_last - ready_first + 1, timers = timers.count, pending = pending,
+    transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
+  }
+end
+
 --- Ends the task's wait, which returns these values in the next turn.
 ---@param task avito_messenger.Task
 local function wake(task, a, b, c)
   task.kind, task.key = false, false
   timers:remove(task)
-  ready_count = ready_count + 1
-  ready[ready_count] = task
+  ready_last = ready_last + 1
+  ready[ready_last] = task
   task.a, task.b, task.c = a, b, c
 end
 
@@ -142,11 +162,11 @@ function scheduler.await_transfer(task, id, kind)
   return coroutine.yield()
 end
 
---- Nobody waits for the transfer any more. Returns whether bytes had left.
+--- Nobody waits for the transfer any more. Returns whether the server may have seen it.
 function scheduler.drop_transfer(id)
   transfers[id] = nil
   pending = pending - 1
-  return multi:cancel(id)
+  return multi:cancel(id) ~= false -- nil: it has ended, and its response was not handed over yet
 end
 
 --- Ends the waits of tasks in calls of this owner: they are told of `err`.
@@ -160,17 +180,19 @@ function scheduler.end_waits(owner, err)
 end
 
 --- Calls `entry:ready(what)` whenever the descriptor is ready, until unwatch. One at a time.
+---@param entry table with `idle` = true it is nothing that a task could wait for
 function scheduler.watch(fd, what, entry)
   if descriptors[fd] then error(("descriptor %d is waited for already"):format(fd), 0) end
   multi:watch(fd, what)
   descriptors[fd] = entry
-  pending = pending + 1
+  if not entry.idle then pending = pending + 1 end
 end
 
 function scheduler.unwatch(fd)
-  if not descriptors[fd] then return end
+  local entry = descriptors[fd]
+  if not entry then return end
   descriptors[fd] = nil
-  pending = pending - 1
+  if not entry.idle then pending = pending - 1 end
   multi:watch(fd, nil)
 end
 
@@ -179,7 +201,6 @@ end
 -- An error that nobody asked for in a while.
 local Unclaimed = {}
 Unclaimed.__index = Unclaimed
-local unclaimed = {}
 
 function Unclaimed:time_out()
   unclaimed[self] = nil
@@ -220,7 +241,7 @@ local function finish(task, ok, ...)
   local waiters = task.waiters
   task.waiters, task.co, task.scope = nil, false, nil
   local told = task.group and task.group:ended(task)
-  if waiters then
+  if waiters and next(waiters) then
     for waiter in pairs(waiters) do wake(waiter, true) end
   elseif task.failed and not told and not task.claimed then
     keep_unclaimed(task)
@@ -296,8 +317,11 @@ local function resume(task, a, b, c)
     ok, problem = coroutine.resume(task.co, a, b, c)
   end
   current = nil
-  if not ok and not task.ended then -- an error while an error was handled, and the like
+  if task.ended then return end
+  if not ok then -- an error while an error was handled, and the like
     finish(task, false, failure.keep(problem))
+  elseif not task.kind then
+    finish(task, false, failure.keep(debug.traceback(task.co, "a task yielded by itself: use loop.sleep(0) or an event")))
   end
 end
 
@@ -389,26 +413,24 @@ end
 -- ---- the turns
 
 local function resume_ready()
-  -- Ctrl-C may leave some for the turns in which everything is cleared up.
-  if batch_at == batch_count then
-    batch, batch_at, batch_count = ready, 0, ready_count
-    ready, ready_count = {}, 0
-  end
-  while batch_at < batch_count do
-    batch_at = batch_at + 1
-    local task = batch[batch_at]
-    batch[batch_at] = nil
+  local last = ready_last -- those that are added meanwhile wait for the next turn
+  while ready_first <= last do
+    local task = ready[ready_first]
     local a, b, c = task.a, task.b, task.c
     task.a, task.b, task.c = false, false, false
+    ready[ready_first] = nil
+    ready_first = ready_first + 1
     resume(task, a, b, c)
   end
 end
 
-local function serve_transfers(count)
-  for i = 1, count do
-    local id, response = finished[2 * i - 1], finished[2 * i]
-    finished[2 * i] = nil
-    local task = response and transfers[id]
+-- What raises in between leaves the rest for the next turn: an answer may hold a token that exists once.
+local function serve_transfers()
+  while fetched < arrived do
+    fetched = fetched + 1
+    local id, response = finished[2 * fetched - 1], finished[2 * fetched]
+    finished[2 * fetched] = nil
+    local task = transfers[id]
     if task then
       transfers[id] = nil
       pending = pending - 1
@@ -416,13 +438,6 @@ local function serve_transfers(count)
       resume(task, response)
     end
   end
-end
-
--- Answers that Ctrl-C has left: one may hold a token that exists once.
-local function serve_left_transfers()
-  local count = 0
-  while finished[2 * count + 1] do count = count + 1 end
-  serve_transfers(count)
 end
 
 local function serve_descriptors(count)
@@ -453,10 +468,11 @@ end
 
 -- Runs what can run, and waits for more unless `over` says that nothing more is wanted.
 local function turn(over)
+  serve_transfers() -- those that are left
   resume_ready()
   if over() then return end
   local seconds = 0
-  if ready_count == 0 then
+  if ready_first > ready_last then
     local first = timers:first()
     if not first and pending == 0 then
       if next(alive) then stuck() end
@@ -464,9 +480,11 @@ local function turn(over)
     end
     seconds = first and math.max(0, first.at - curl.now()) or LONG
   end
-  local transfer_count, descriptor_count = multi:step(seconds, finished, ready_fds)
-  serve_transfers(transfer_count)
-  serve_descriptors(descriptor_count)
+  local descriptor_count
+  fetched, arrived = 0, 0
+  arrived, descriptor_count = multi:step(seconds, finished, ready_fds)
+  serve_descriptors(descriptor_count) -- before any task runs, which might close one and open another of the same number
+  serve_transfers()
   serve_timers()
 end
 
@@ -483,8 +501,9 @@ local function cancel_all()
 end
 
 local function turn_until_ended(main)
-  local function over() return ordinary == 0 or (main.ended and main.failed) end
+  local function over() return ordinary == 0 or interrupted or (main.ended and main.failed) end
   while not over() do turn(over) end
+  if interrupted then error("interrupted!", 0) end
 end
 
 local function is_empty()
@@ -492,7 +511,6 @@ local function is_empty()
 end
 
 local function turn_until_empty()
-  serve_left_transfers()
   while not is_empty() do
     cancel_all() -- also those that were made meanwhile
     turn(is_empty)
@@ -506,8 +524,8 @@ local function abandon()
   for i = 1, timers.count do timers[i].place = nil end
   timers = Timers.new()
   alive, ordinary, pending = {}, 0, 0
-  ready, ready_count = {}, 0
-  batch, batch_at, batch_count = {}, 0, 0
+  ready, ready_first, ready_last = {}, 1, 0
+  fetched, arrived = 0, 0
 end
 
 --- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.
@@ -519,19 +537,28 @@ function scheduler.run(before, after, fn, ...)
   running = true
   local main = scheduler.spawn(false, fn, ...)
   main.claimed = true
-  local ok, problem = xpcall(function()
+  local problem -- the first
+  local function try(step)
+    local ok, err = xpcall(step, failure.keep)
+    problem = problem or not ok and err
+  end
+  try(function()
     before()
     turn_until_ended(main)
-  end, failure.keep)
-  local cleared, second = xpcall(turn_until_empty, failure.keep)
-  current = nil
-  after()
-  report_unclaimed()
+  end)
+  try(turn_until_empty)
+  current, interrupted = nil, nil
+  try(report_unclaimed)
+  try(after)
   abandon()
   running = false
-  if not ok then error(problem, 0) end
-  if not cleared then error(second, 0) end
+  if problem then error(problem, 0) end
   return main
+end
+
+--- Ends the run, as Ctrl-C is to.
+function scheduler.interrupt()
+  interrupted = true
 end
 
 --- Gives back the connections; not while the loop runs.
