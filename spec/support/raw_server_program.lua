@@ -112,6 +112,7 @@ local bomb
 local behaviours = {}
 
 function behaviours.ok(c) c:answer("ok") end
+function behaviours.text(c) c:answer("ok", "Content-Type: text/plain\r\n") end
 function behaviours.echo(c, request) c:answer(request.head .. "\n" .. request.body) end
 function behaviours.close(c) c:answer("ok", "Connection: close\r\n") return true end
 function behaviours.empty(c) c:send("HTTP/1.1 204 No Content\r\n\r\n") end
@@ -157,7 +158,7 @@ function behaviours.hold(c)
   while released == turn do
     coroutine.yield("tick", 0.005)
   end
-  c:answer("held")
+  c:answer("held", "Content-Type: text/plain\r\n")
 end
 
 -- size

@@ -51,8 +51,8 @@ describe("loop.map", function()
     end)
   end)
 
-  for _, given in ipairs { { nil, 10 }, { { concurrency = 1 }, 1 }, { { concurrency = 3 }, 3 }, { { concurrency = math.huge }, 30 } } do
-    it(("has %g at once, and never more"):format(given[2]), function()
+  for concurrency, expected in pairs { [false] = 10, [1] = 1, [3] = 3, [math.huge] = 30 } do
+    it(("has %d at once, and never more"):format(expected), function()
       local items, active, most = {}, 0, 0
       for i = 1, 30 do items[i] = i end
       loop.run(function()
@@ -61,9 +61,9 @@ describe("loop.map", function()
           most = math.max(most, active)
           loop.sleep(0)
           active = active - 1
-        end, given[1])
+        end, concurrency and { concurrency = concurrency } or nil)
       end)
-      assert.same({ 0, given[2] }, { active, most })
+      assert.same({ 0, expected }, { active, most })
     end)
   end
 

@@ -58,7 +58,13 @@ describe("loop.on_signal", function()
   it("leaves a signal to do what it always does outside of the loop, and once the function is taken away", function()
     for _, script in ipairs {
       [[loop.on_signal("TERM", print) loop.run(loop.sleep, 0) say "ready" require("avito_messenger.curl").sleep(60)]],
-      [[loop.run(function() loop.on_signal("TERM", print) loop.sleep(0) loop.on_signal("TERM", nil) say "ready" loop.sleep(60) end)]],
+      [[loop.run(function()
+        loop.on_signal("TERM", print)
+        loop.sleep(0)
+        loop.on_signal("TERM", nil)
+        say "ready"
+        loop.sleep(60)
+      end)]],
     } do
       local child = start(script)
       child:kill "TERM"

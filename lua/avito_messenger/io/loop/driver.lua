@@ -24,43 +24,51 @@ end
 -- ---- requests
 
 local TRANSFER = {
-  give_up = function(_, id) return scheduler.drop_transfer(id) or false end,
+  give_up = function(_, id) return scheduler.drop_transfer(id) end,
 }
 -- An answer that exists once is waited for, whatever becomes of the task.
 local ONCE = { give_up = TRANSFER.give_up, shielded = true }
 
+-- Its key is the task's place in the queue, which nobody has any more then.
 local CONNECTION = {
-  give_up = function(task, driver) driver.queued[task] = nil end,
-  time_out = function(task, driver)
-    driver.queued[task] = nil
+  give_up = function(_, place) place.task = nil end,
+  time_out = function(task, place)
+    place.task = nil
     scheduler.wake(task, false)
   end,
 }
 
--- Hands a free connection to the first that waits for one.
+-- Hands free connections to the first that wait for one.
 local function serve_queue(self)
   while self.first < self.last and self.active < self.limit do
-    local task = self.queue[self.first]
+    local place = self.queue[self.first]
     self.queue[self.first] = nil
     self.first = self.first + 1
-    if self.queued[task] then
-      self.queued[task] = nil
+    if place.task then
+      place.served = true
       self.active = self.active + 1
-      scheduler.wake(task, true)
+      scheduler.wake(place.task, true)
     end
   end
+end
+
+local function release(self)
+  self.active = self.active - 1
+  serve_queue(self)
 end
 
 -- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
 local function queue_up(self, task, request, owner)
   local deadline = curl.now() + request.timeout
-  self.queue[self.last] = task
+  local place = { task = task }
+  self.queue[self.last] = place
   self.last = self.last + 1
-  self.queued[task] = true
   task.owner = owner
-  local got, err = scheduler.suspend_until(task, CONNECTION, self, deadline)
+  local got, err = scheduler.suspend_until(task, CONNECTION, place, deadline)
   task.owner = false
-  if got then return math.max(deadline - curl.now(), 0.001) end
+  err = err or scheduler.interruption(task) -- since it was woken
+  if got and not err then return math.max(deadline - curl.now(), 0.001) end
+  if place.served then release(self) end
   if err then return nil, not_sent(err.kind, err.message) end
   return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
 end
@@ -80,8 +88,7 @@ local function transfer(self, task, request, owner, seconds)
   task.owner = owner
   local response, err, dispatched = scheduler.await_transfer(task, id, request.once and ONCE or TRANSFER)
   task.owner = false
-  self.active = self.active - 1
-  if self.first < self.last then serve_queue(self) end
+  release(self)
   return response or { error = err.kind, message = err.message, dispatched = dispatched }
 end
 
@@ -105,7 +112,7 @@ function Driver:perform(request, owner)
   if told then error(err, 0) end
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
-  if self.active < self.limit and self.first == self.last then return transfer(self, task, request, owner) end
+  if self.active < self.limit then return transfer(self, task, request, owner) end
   local seconds, instead = queue_up(self, task, request, owner)
   if not seconds then return instead end
   return queued_transfer(self, task, request, owner, seconds)
@@ -212,8 +219,7 @@ function driver.new(given)
   return setmetatable({
     proxy = given.proxy, ca_file = given.ca_file, limit = limit,
     active = 0, -- requests that hold a connection
-    queue = {}, first = 1, last = 1, -- tasks that wait for one, first to last - 1; those in `queued` still do
-    queued = {},
+    queue = {}, first = 1, last = 1, -- places of those who wait for one, first to last - 1; without a task: gone
     parked = {},
   }, Driver)
 end

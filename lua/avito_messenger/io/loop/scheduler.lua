@@ -175,6 +175,8 @@ function scheduler.end_waits(owner, err)
     local kind = task.kind
     if task.owner == owner and kind and not kind.shielded then
       wake(task, nil, err, kind.give_up(task, task.key))
+    elseif task.owner == owner and task.a then -- it is awake already
+      task.a, task.b = nil, err
     end
   end
 end
@@ -422,6 +424,7 @@ local function resume_ready()
     ready_first = ready_first + 1
     resume(task, a, b, c)
   end
+  if ready_first > ready_last then ready_first, ready_last = 1, 0 end
 end
 
 -- What raises in between leaves the rest for the next turn: an answer may hold a token that exists once.
