@@ -7,6 +7,7 @@
 int avito_easy_new(lua_State *L);
 int avito_multi_new(lua_State *L);
 int avito_signals_new(lua_State *L);
+int avito_interrupts_new(lua_State *L);
 
 /* Make the metatables; called once when the module is loaded. [-0, +0, m] */
 void avito_easy_register(lua_State *L);

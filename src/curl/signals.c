@@ -4,6 +4,8 @@
  *   watch:fd()                                  readable when a signal has come
  *   watch:caught() -> "INT" | nil               the next that has come; never waits
  *   watch:close()                               what the signals did before, they do again
+ *   curl.interrupts() -> watch | nil            of INT, once: the second ends the process, as in lua.c. nil unless the
+ *                                               host has a handler of its own for INT, to make an error of it
  *
  * The handlers write into a pipe; no signal is blocked, so programs that are started meanwhile inherit nothing.
  */
@@ -67,14 +69,14 @@ static int signal_index(lua_State *L, const char *name)
   return luaL_error(L, "unknown signal '%s' (known: INT, TERM, HUP, USR1, USR2)", name ? name : "?");
 }
 
-static void take(lua_State *L, struct watch *watch, int i)
+static void take(lua_State *L, struct watch *watch, int i, bool once)
 {
   struct sigaction action;
 
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   (void)sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = once ? (int)(SA_RESTART | SA_RESETHAND) : SA_RESTART;
   if (sigaction(known[i].number, &action, &watch->before[i]) != 0)
     luaL_error(L, "cannot watch the signal %s: %s", known[i].name, strerror(errno));
   watch->taken[i] = true;
@@ -107,6 +109,19 @@ static void read_names(lua_State *L, bool wanted[COUNT])
   }
 }
 
+/* [-0, +1, m] */
+static struct watch *new_watch(lua_State *L)
+{
+  struct watch *watch = avito_newuserdata(L, sizeof *watch); /* watch */
+
+  luaL_setmetatable(L, TYPE);
+  if (!make_pipe(watch->fds))
+    luaL_error(L, "cannot watch signals: %s", strerror(errno));
+  watch->open = true;
+  owner = getpid();
+  return watch;
+}
+
 int avito_signals_new(lua_State *L)
 {
   bool wanted[COUNT] = {false};
@@ -115,15 +130,21 @@ int avito_signals_new(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   read_names(L, wanted);
-  watch = avito_newuserdata(L, sizeof *watch); /* names watch */
-  luaL_setmetatable(L, TYPE);
-  if (!make_pipe(watch->fds))
-    return luaL_error(L, "cannot watch signals: %s", strerror(errno));
-  watch->open = true;
-  owner = getpid();
+  watch = new_watch(L); /* names watch */
   for (int i = 0; i < COUNT; i++)
     if (wanted[i])
-      take(L, watch, i);
+      take(L, watch, i, false);
+  return 1;
+}
+
+int avito_interrupts_new(lua_State *L)
+{
+  struct sigaction present;
+
+  if (pipes[INT] > 0 || sigaction(SIGINT, NULL, &present) != 0 || present.sa_handler == SIG_DFL ||
+      present.sa_handler == SIG_IGN)
+    return 0;
+  take(L, new_watch(L), INT, true);
   return 1;
 }
 

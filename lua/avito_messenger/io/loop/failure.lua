@@ -34,13 +34,6 @@ function failure.keep(problem)
     TaskError)
 end
 
---- Is it Ctrl-C, as both interpreters raise it in whatever runs? LuaJIT also within a coroutine, so within a task.
----@param problem any
----@return boolean
-function failure.is_interrupt(problem)
-  return getmetatable(problem) == TaskError and problem.message:find "interrupted!$" ~= nil
-end
-
 --- Is it an error of a call, so what the world does, and no mistake of the program?
 failure.is_of_call = errors.is
 

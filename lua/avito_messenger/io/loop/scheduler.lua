@@ -16,14 +16,14 @@ local REPORT_AFTER = 1
 local current ---@type avito_messenger.Task? the task that runs now
 local alive = {} -- every task that has not ended
 local ordinary = 0 -- of them keep the loop running
-local ready, ready_count = {}, 0 -- tasks to be resumed in the next turn
-local batch, batch_at, batch_count = {}, 0, 0 -- those of this turn, and how many of them have been
+local ready, ready_first, ready_last = {}, 1, 0 -- tasks to be resumed in the next turn
 local timers = Timers.new()
 local pending = 0 -- waits that something outside the tasks will end: transfers, descriptors, signals
 local multi -- libcurl's; stays between runs, with its connections
 local running = false
-local stopped -- an interrupt that fell to a task
+local interrupted -- Ctrl-C was pressed
 local finished, ready_fds = {}, {}
+local fetched, arrived = 0, 0 -- responses in `finished`: handed over, there
 local unclaimed = {} -- errors that nobody asked for yet
 local transfers, descriptors = {}, {} -- who waits for them: a task by transfer id; what is to be called by descriptor
 
@@ -79,8 +79,8 @@ end
 ---@return table<string, integer>
 function scheduler.counts()
   return {
-    tasks = size(alive), ordinary = ordinary, ready = ready_count + batch_count - batch_at, timers = timers.count,
-    pending = pending, transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
+    tasks = size(alive), ordinary = ordinary, ready = ready_last - ready_first + 1, timers = timers.count, pending = pending,
+    transfers = size(transfers), descriptors = size(descriptors), unclaimed = size(unclaimed),
   }
 end
 
@@ -89,8 +89,8 @@ end
 local function wake(task, a, b, c)
   task.kind, task.key = false, false
   timers:remove(task)
-  ready_count = ready_count + 1
-  ready[ready_count] = task
+  ready_last = ready_last + 1
+  ready[ready_last] = task
   task.a, task.b, task.c = a, b, c
 end
 
@@ -182,17 +182,19 @@ function scheduler.end_waits(owner, err)
 end
 
 --- Calls `entry:ready(what)` whenever the descriptor is ready, until unwatch. One at a time.
+---@param entry table with `idle` = true it is nothing that a task could wait for
 function scheduler.watch(fd, what, entry)
   if descriptors[fd] then error(("descriptor %d is waited for already"):format(fd), 0) end
   multi:watch(fd, what)
   descriptors[fd] = entry
-  pending = pending + 1
+  if not entry.idle then pending = pending + 1 end
 end
 
 function scheduler.unwatch(fd)
-  if not descriptors[fd] then return end
+  local entry = descriptors[fd]
+  if not entry then return end
   descriptors[fd] = nil
-  pending = pending - 1
+  if not entry.idle then pending = pending - 1 end
   multi:watch(fd, nil)
 end
 
@@ -236,8 +238,7 @@ local function finish(task, ok, ...)
   else
     task.err = ...
     task.failed = true
-    if failure.is_interrupt(task.err) then stopped = task.err end
-    if task.err == stopped or task.cancelled and task.err == task.cancelled.err then task.claimed = true end
+    if task.cancelled and task.err == task.cancelled.err then task.claimed = true end
   end
   local waiters = task.waiters
   task.waiters, task.co, task.scope = nil, false, nil
@@ -318,9 +319,10 @@ local function resume(task, a, b, c)
     ok, problem = coroutine.resume(task.co, a, b, c)
   end
   current = nil
-  if not ok and not task.ended then -- an error while an error was handled, and the like
+  if task.ended then return end
+  if not ok then -- an error while an error was handled, and the like
     finish(task, false, failure.keep(problem))
-  elseif ok and not task.ended and not task.kind then
+  elseif not task.kind then
     finish(task, false, failure.keep(debug.traceback(task.co, "a task yielded by itself: use loop.sleep(0) or an event")))
   end
 end
@@ -413,26 +415,25 @@ end
 -- ---- the turns
 
 local function resume_ready()
-  -- Ctrl-C may leave some for the turns in which everything is cleared up.
-  if batch_at == batch_count then
-    batch, batch_at, batch_count = ready, 0, ready_count
-    ready, ready_count = {}, 0
-  end
-  while batch_at < batch_count do
-    batch_at = batch_at + 1
-    local task = batch[batch_at]
-    batch[batch_at] = nil
+  local last = ready_last -- those that are added meanwhile wait for the next turn
+  while ready_first <= last do
+    local task = ready[ready_first]
     local a, b, c = task.a, task.b, task.c
     task.a, task.b, task.c = false, false, false
+    ready[ready_first] = nil
+    ready_first = ready_first + 1
     resume(task, a, b, c)
   end
+  if ready_first > ready_last then ready_first, ready_last = 1, 0 end
 end
 
-local function serve_transfers(count)
-  for i = 1, count do
-    local id, response = finished[2 * i - 1], finished[2 * i]
-    finished[2 * i] = nil
-    local task = response and transfers[id]
+-- What raises in between leaves the rest for the next turn: an answer may hold a token that exists once.
+local function serve_transfers()
+  while fetched < arrived do
+    fetched = fetched + 1
+    local id, response = finished[2 * fetched - 1], finished[2 * fetched]
+    finished[2 * fetched] = nil
+    local task = transfers[id]
     if task then
       transfers[id] = nil
       pending = pending - 1
@@ -440,13 +441,6 @@ local function serve_transfers(count)
       resume(task, response)
     end
   end
-end
-
--- Answers that Ctrl-C has left: one may hold a token that exists once.
-local function serve_left_transfers()
-  local count = 0
-  while finished[2 * count + 1] do count = count + 1 end
-  serve_transfers(count)
 end
 
 local function serve_descriptors(count)
@@ -477,10 +471,11 @@ end
 
 -- Runs what can run, and waits for more unless `over` says that nothing more is wanted.
 local function turn(over)
+  serve_transfers() -- those that are left
   resume_ready()
   if over() then return end
   local seconds = 0
-  if ready_count == 0 then
+  if ready_first > ready_last then
     local first = timers:first()
     if not first and pending == 0 then
       if next(alive) then stuck() end
@@ -488,9 +483,11 @@ local function turn(over)
     end
     seconds = first and math.max(0, first.at - curl.now()) or LONG
   end
-  local transfer_count, descriptor_count = multi:step(seconds, finished, ready_fds)
+  local descriptor_count
+  fetched, arrived = 0, 0
+  arrived, descriptor_count = multi:step(seconds, finished, ready_fds)
   serve_descriptors(descriptor_count) -- before any task runs, which might close one and open another of the same number
-  serve_transfers(transfer_count)
+  serve_transfers()
   serve_timers()
 end
 
@@ -507,9 +504,9 @@ local function cancel_all()
 end
 
 local function turn_until_ended(main)
-  local function over() return ordinary == 0 or stopped or (main.ended and main.failed) end
+  local function over() return ordinary == 0 or interrupted or (main.ended and main.failed) end
   while not over() do turn(over) end
-  if stopped then error(stopped, 0) end
+  if interrupted then error("interrupted!", 0) end
 end
 
 local function is_empty()
@@ -517,7 +514,6 @@ local function is_empty()
 end
 
 local function turn_until_empty()
-  serve_left_transfers()
   while not is_empty() do
     cancel_all() -- also those that were made meanwhile
     turn(is_empty)
@@ -531,8 +527,8 @@ local function abandon()
   for i = 1, timers.count do timers[i].place = nil end
   timers = Timers.new()
   alive, ordinary, pending = {}, 0, 0
-  ready, ready_count = {}, 0
-  batch, batch_at, batch_count = {}, 0, 0
+  ready, ready_first, ready_last = {}, 1, 0
+  fetched, arrived = 0, 0
 end
 
 --- Runs tasks until all ordinary ones have ended, or the first has failed; then the rest is cancelled.
@@ -554,13 +550,18 @@ function scheduler.run(before, after, fn, ...)
     turn_until_ended(main)
   end)
   try(turn_until_empty)
-  current, stopped = nil, nil
+  current, interrupted = nil, nil
   try(report_unclaimed)
   try(after)
   abandon()
   running = false
   if problem then error(problem, 0) end
   return main
+end
+
+--- Ends the run, as Ctrl-C is to.
+function scheduler.interrupt()
+  interrupted = true
 end
 
 --- Gives back the connections; not while the loop runs.
