@@ -265,6 +265,43 @@ describe("curl.multi", function()
     end
   end)
 
+  it("can be closed by a finalizer that runs in the middle of a call", function()
+    local closes -- only then
+    local function closer(victim) -- garbage whose finalizer closes the multi
+      local function close()
+        if closes then victim:close() end
+      end
+      if rawget(_G, "newproxy") then
+        getmetatable(rawget(_G, "newproxy")(true)).__gc = close
+      else
+        setmetatable({}, { __gc = close })
+      end
+    end
+    local request = server:request("/ok", { url = "ftp://a/" })
+    local closed = 0
+    for _ = 1, 20 do
+      local stressed = curl.multi()
+      local number = stressed:transport { proxy = "" }
+      collectgarbage() -- the names of a request's fields, too: the call makes them anew
+      collectgarbage("stop")
+      closer(stressed)
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", rawget(_G, "newproxy") and 10000000 or 10000) -- a whole cycle in one step
+      closes = true
+      collectgarbage("restart")
+      local ok, message = pcall(stressed.add, stressed, request, number)
+      closes = false
+      if not ok then
+        closed = closed + 1
+        assert.matches("this multi is closed", message)
+      end
+      stressed:close()
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+    assert.is_true(closed > 0)
+  end)
+
   it("may be collected with exchanges under way", function()
     local dropped = curl.multi()
     local number = dropped:transport { proxy = "" }
