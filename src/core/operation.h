@@ -7,6 +7,7 @@
  *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
  *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "lock" | "pace")
  *                                  "pace": a fourth value says in how many seconds its turn comes, as things are
+ *                                  "token": one says how long it may wait for the end of another's renewal
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
  *                                                                            another process has it, it cannot be had
  *     "load"                         op:feed(now, unix, tokens | nil, message)

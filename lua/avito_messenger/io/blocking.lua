@@ -10,7 +10,7 @@ local curl = require "avito_messenger.curl"
 ---@field perform fun(self, request: avito.Request, owner: any): avito.Response
 ---@field close fun(self)
 ---@field deadline? fun(self): number? when whatever surrounds the call must have ended
----@field park? fun(self, owner: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
+---@field park? fun(self, seconds: number, owner: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
 ---@field unpark? fun(self, owner: any)
 ---@field end_calls? fun(self, owner: any) gives up what is under way of that owner's
 ---@field spawn? fun(self, fn: function): table runs a function beside the caller: a task with wait and cancel

@@ -151,10 +151,11 @@ function Driver:sleep(seconds, owner) -- luacheck: no self
 end
 
 --- As sleep, but `unpark` ends it: for calls of the same owner, that wait for something another of them does.
+---@param seconds number
 ---@param owner any
 ---@return boolean? looked
 ---@return avito_messenger.Error?
-function Driver:park(owner)
+function Driver:park(seconds, owner)
   local task = scheduler.running_task("a call of a client of the loop")
   local err, told = scheduler.interruption(task)
   if told then error(err, 0) end
@@ -164,7 +165,7 @@ function Driver:park(owner)
   parked[task] = true
   task.owner = owner
   local told_to_look
-  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, curl.now() + LOOK)
+  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, curl.now() + math.min(LOOK, seconds))
   task.owner = false
   return told_to_look, err
 end
