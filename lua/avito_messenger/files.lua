@@ -27,7 +27,6 @@ end
 function files:upload_image(image, call_options)
   if self.closed then return errors.closed "upload_image" end
   if type(image) == "string" then
-    if image:find("\0", 1, true) then return zero_byte "upload_image" end
     local message
     image, message = describe(image)
     if not image then return nil, errors.new("invalid", "upload_image", message) end
