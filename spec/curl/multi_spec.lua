@@ -229,6 +229,19 @@ describe("curl.multi", function()
       client:close()
     end)
 
+    it("that were closed behind its back do not take libcurl's socket of the same number with them", function()
+      local gone = curl.signals { "USR1" }
+      local fd = gone:fd()
+      multi:watch(fd, "r")
+      gone:close()
+      local id = add(server:request "/hold") -- its socket gets the lowest number that is free
+      until_seen(1)
+      assert.error_matches(function() multi:watch(fd, "r") end, "cannot be watched: Device or resource busy")
+      multi:watch(fd, nil)
+      server:tell "release"
+      assert.equal("held", collect(1)[id].body)
+    end)
+
     it("that cannot be waited for are refused", function()
       assert.error_matches(function() multi:watch(1000000, "r") end, "descriptor 1000000 cannot be watched: Bad file")
       assert.error_matches(function() multi:watch(-1, "r") end, "no descriptor")
