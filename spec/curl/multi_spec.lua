@@ -252,6 +252,28 @@ describe("curl.multi", function()
     end)
   end)
 
+  it("loses one exchange only where a socket cannot be watched", function()
+    local output = raw_server.interposed(([[
+      local multi = require("avito_messenger.curl").multi()
+      local transport = multi:transport { proxy = "" }
+      local finished, left = {}, 2
+      for _ = 1, left do
+        multi:add({ method = "GET", url = "%s/ok", timeout = 10, headers = {} }, transport)
+      end
+      while left > 0 do
+        for i = 1, multi:step(10, finished, {}) do
+          local response = finished[2 * i]
+          print(response.status or response.error .. ", " .. response.message:gsub("%%d+", "n"))
+          left = left - 1
+        end
+      end
+      multi:add({ method = "GET", url = "%s/ok", timeout = 10, headers = {} }, transport)
+      while multi:step(10, finished, {}) == 0 do end
+      print(finished[2].body)
+    ]]):format(server.url, server.url), { INTERPOSE_UNWATCHED = "1" })
+    assert.equal("network, not enough memory for the exchange with n.n.n.n:n\n200\nok\n", output)
+  end)
+
   it("lets Ctrl-C end a long wait", function()
     local child = process.spawn({ raw_server.lua(), "-e", [[
       local multi = require "avito_messenger.curl".multi()

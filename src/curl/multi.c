@@ -282,6 +282,21 @@ static int multi_watch(lua_State *L)
   return 0;
 }
 
+/* Nothing would wake those whose socket could not be watched. */
+static void end_lost(struct multi *multi)
+{
+  if (!multi->poller.lost)
+    return;
+  multi->poller.lost = false;
+  for (size_t i = 0; i < multi->slots.count; i++) {
+    struct avito_slot *slot = multi->slots.slots[i];
+    if (slot->state == AVITO_SLOT_RUNNING && slot->transfer.no_memory) {
+      (void)curl_multi_remove_handle(multi->handle, slot->transfer.easy);
+      make_done(multi, slot, CURLE_OUT_OF_MEMORY);
+    }
+  }
+}
+
 static void collect(struct multi *multi)
 {
   CURLMsg *message;
@@ -297,6 +312,7 @@ static void collect(struct multi *multi)
     (void)curl_multi_remove_handle(multi->handle, easy);
     make_done(multi, (struct avito_slot *)(void *)owner, code);
   }
+  end_lost(multi);
 }
 
 /* The list stays until all of it is in Lua: after a memory error the next step returns it again. */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "transfer.h"
+
 #define NS_PER_SECOND 1e9
 #define MS_PER_SECOND 1000.0
 #define FIRST_SOCKETS ((size_t)64)
@@ -64,14 +66,24 @@ static bool note_socket(struct avito_poller *poller, int fd)
   return true;
 }
 
-/* ---- callbacks of libcurl ---- */
+/* ---- callbacks of libcurl: to return an error from one would end all transfers, and the multi for good ---- */
+
+static void lose(struct avito_poller *poller, CURL *easy)
+{
+  char *owner = NULL;
+
+  (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+  if (!owner) /* no transfer of ours */
+    return;
+  ((struct avito_transfer *)(void *)owner)->no_memory = true;
+  poller->lost = true;
+}
 
 static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
 {
   struct avito_poller *poller = user;
   uint32_t events = 0;
 
-  (void)easy;
   (void)known;
   if (what == CURL_POLL_REMOVE) {
     if (is_socket(poller, fd))
@@ -83,7 +95,9 @@ static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *user, vo
     events |= EPOLLIN;
   if (what & CURL_POLL_OUT)
     events |= EPOLLOUT;
-  return control(poller, fd, events, 0, is_socket(poller, fd)) && note_socket(poller, fd) ? 0 : -1;
+  if (!control(poller, fd, events, 0, is_socket(poller, fd)) || !note_socket(poller, fd))
+    lose(poller, easy);
+  return 0;
 }
 
 static int on_timer_wish(CURLM *handle, long milliseconds, void *user)

@@ -25,6 +25,7 @@ struct avito_poller {
   size_t socket_count;
   int epoll;
   bool open;
+  bool lost; /* a socket could not be watched: its transfer is marked no_memory, and whoever sees this is to end it */
   bool timed;
   double due; /* monotonic seconds: when libcurl wants to be called, if `timed` */
   int ready_count;
