@@ -41,6 +41,11 @@ local function check_string(method, name, value, level)
   end
 end
 
+--- Lua's os functions, and C, would take what stands before a zero byte for the path: the name of another file.
+local function zero_byte(method)
+  return nil, errors.new("invalid", method, "the path of the file has a zero byte")
+end
+
 --- Beside the target, so that the rename stays within one file system.
 local function temporary_name(self, path)
   return ("%s.%s.part"):format(path, self.session:nonce())
@@ -71,6 +76,7 @@ function files:download_voice(voice_id, path, call_options)
   check_string("download_voice", "path", path)
   check_string("download_voice", "voice_id", voice_id)
   if self.closed then return errors.closed "download_voice" end
+  if path:find("\0", 1, true) then return zero_byte "download_voice" end
   local started = self.driver:now()
   local operation = self.session:operation("get_voice_files", started, { voice_id }, call_options)
   local urls, err = run.operation(operation, started, self)
@@ -120,6 +126,7 @@ function files:download_image(image, path, call_options)
     error(("download_image: image must be a string or a table, got %s"):format(type(image)), 2)
   end
   if self.closed then return errors.closed "download_image" end
+  if path:find("\0", 1, true) then return zero_byte "download_image" end
   if not url then
     return nil, errors.new("not_found", "download_image", 'the image has no address for a size of the form "WxH"')
   end

@@ -72,10 +72,14 @@ local function tell_waiters(client)
   if client.driver.unpark then client.driver:unpark(client) end
 end
 
-local function wait(operation, seconds, reason, left, client)
+local function wait(operation, seconds, reason, longest, client)
   local driver = client.driver
   local _, err
-  if reason == "token" and driver.park then _, err = driver:park(left, client) else _, err = driver:sleep(seconds, client) end
+  if reason == "token" and driver.park then
+    _, err = driver:park(longest, client)
+  else
+    _, err = driver:sleep(seconds, client)
+  end
   if err then operation:cancel(err.message, err.kind) end
   return driver:now()
 end

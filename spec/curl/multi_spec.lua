@@ -229,6 +229,19 @@ describe("curl.multi", function()
       client:close()
     end)
 
+    it("that were closed behind its back do not take libcurl's socket of the same number with them", function()
+      local gone = curl.signals { "USR1" }
+      local fd = gone:fd()
+      multi:watch(fd, "r")
+      gone:close()
+      local id = add(server:request "/hold") -- its socket gets the lowest number that is free
+      until_seen(1)
+      assert.error_matches(function() multi:watch(fd, "r") end, "cannot be watched: Device or resource busy")
+      multi:watch(fd, nil)
+      server:tell "release"
+      assert.equal("held", collect(1)[id].body)
+    end)
+
     it("that cannot be waited for are refused", function()
       assert.error_matches(function() multi:watch(1000000, "r") end, "descriptor 1000000 cannot be watched: Bad file")
       assert.error_matches(function() multi:watch(-1, "r") end, "no descriptor")
@@ -237,6 +250,28 @@ describe("curl.multi", function()
       assert.error_matches(function() multi:watch(0, "rr") end, "expected")
       multi:watch(1000000, nil)
     end)
+  end)
+
+  it("loses one exchange only where a socket cannot be watched", function()
+    local output = raw_server.interposed(([[
+      local multi = require("avito_messenger.curl").multi()
+      local transport = multi:transport { proxy = "" }
+      local finished, left = {}, 2
+      for _ = 1, left do
+        multi:add({ method = "GET", url = "%s/ok", timeout = 10, headers = {} }, transport)
+      end
+      while left > 0 do
+        for i = 1, multi:step(10, finished, {}) do
+          local response = finished[2 * i]
+          print(response.status or response.error .. ", " .. response.message:gsub("%%d+", "n"))
+          left = left - 1
+        end
+      end
+      multi:add({ method = "GET", url = "%s/ok", timeout = 10, headers = {} }, transport)
+      while multi:step(10, finished, {}) == 0 do end
+      print(finished[2].body)
+    ]]):format(server.url, server.url), { INTERPOSE_UNWATCHED = "1" })
+    assert.equal("network, not enough memory for the exchange with n.n.n.n:n\n200\nok\n", output)
   end)
 
   it("lets Ctrl-C end a long wait", function()
@@ -263,6 +298,38 @@ describe("curl.multi", function()
     for _, name in ipairs { "add", "step", "cancel", "watch", "transport" } do
       assert.error_matches(function() multi[name](multi, 0) end, "this multi is closed")
     end
+  end)
+
+  it("can be closed by a finalizer that runs in the middle of a call", function()
+    local closes -- only then
+    local proxy = rawget(_G, "newproxy")
+    local function closer(victim) -- garbage whose finalizer closes the multi
+      local function close()
+        if closes then victim:close() end
+      end
+      if proxy then getmetatable(proxy(true)).__gc = close else setmetatable({}, { __gc = close }) end
+    end
+    local request = server:request("/ok", { url = "ftp://a/" })
+    local closed = 0
+    for _ = 1, 20 do
+      local stressed = curl.multi()
+      local number = stressed:transport { proxy = "" }
+      collectgarbage()
+      collectgarbage("stop")
+      closer(stressed)
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", proxy and 10000000 or 10000)
+      closes = true
+      collectgarbage("restart")
+      local ok, message = pcall(stressed.add, stressed, request, number)
+      closes = false
+      assert.is_true(ok or message:match "this multi is closed" ~= nil)
+      if not ok then closed = closed + 1 end
+      stressed:close()
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+    assert.is_true(closed > 0 or not proxy) -- Lua 5.4 need not find it then
   end)
 
   it("may be collected with exchanges under way", function()

@@ -60,6 +60,30 @@ describe("curl.signals", function()
     assert.error_matches(function() curl.signals() end, "table expected")
   end)
 
+  it("are a forked child's own, whatever its parent watches", function()
+    local watch = curl.signals { "USR1", "USR2" }
+    local how, status, output = process.fork(function()
+      local child = tostring(io.open("/proc/self/stat"):read("*n"))
+      local own = curl.signals { "USR1" }
+      watch:close() -- the parent's
+      kill("USR1", child)
+      local caught = own:caught()
+      own:close()
+      return caught
+    end)
+    assert.same({ "exit", 0, "USR1" }, { how, status, output })
+    how = process.fork(function()
+      local child = tostring(io.open("/proc/self/stat"):read("*n"))
+      curl.signals { "TERM" }
+      kill("USR2", child)
+    end)
+    assert.equal("signal", how)
+    assert.is_nil(watch:caught())
+    kill "USR1"
+    assert.equal("USR1", watch:caught())
+    watch:close()
+  end)
+
   it("are not blocked for programs started meanwhile", function()
     local watch = curl.signals { "TERM" }
     local child = process.spawn({ "sleep", "60" })

@@ -6,6 +6,7 @@
  *   - each time a TLS library reads a bundle or a directory of certificates, a line is written to
  *     the file named by INTERPOSE_LOG: "bundle" or "directory";
  *   - a file whose name ends in ".unclosable" is closed with the error of a full disk;
+ *   - with INTERPOSE_UNWATCHED=n the n-th descriptor that epoll is given is refused;
  *   - with INTERPOSE_LINGER set the process ends only after names of ".brief.invalid" were
  * resolved.
  */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +95,21 @@ __attribute__((destructor)) static void linger(void)
 
   if (getenv("INTERPOSE_LINGER"))
     (void)nanosleep(&twice, NULL);
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's names are reserved */
+SHOW int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+  static int given;
+  int (*real)(int, int, int, struct epoll_event *);
+  const char *refused = getenv("INTERPOSE_UNWATCHED");
+
+  find(RTLD_NEXT, "epoll_ctl", &real);
+  if (refused && what == EPOLL_CTL_ADD && ++given == atoi(refused)) {
+    errno = ENOSPC;
+    return -1;
+  }
+  return real(epoll, what, fd, event);
 }
 
 static void note(const char *line)

@@ -402,8 +402,7 @@ static int session_download(lua_State *L)
   double now = luaL_checknumber(L, 3);
   struct call_options options = default_options(session);
   lua_settop(L, 5);
-  size_t path_length = 0;
-  const char *path = luaL_optlstring(L, 5, NULL, &path_length);
+  const char *path = luaL_optstring(L, 5, NULL);
   read_call_options(L, "download", 4, &options);                     /* …, lines or a message */
   struct avito_operation *operation = push_operation(L, "download"); /* lines op */
   int op = lua_gettop(L);
@@ -415,11 +414,6 @@ static int session_download(lua_State *L)
   if (problem != NULL || length > AVITO_MAX_URL) {
     lua_pushfstring(L, "the download address %s", problem != NULL ? problem : "is too long");
     make_invalid(L, op, "download", "url");
-    return 1;
-  }
-  if (path != NULL && strlen(path) != path_length) {
-    lua_pushliteral(L, "the path of the file has a zero byte");
-    make_invalid(L, op, "download", "path");
     return 1;
   }
   lua_pushvalue(L, 2);

@@ -250,10 +250,11 @@ bool avito_token_saved(lua_State *L, int op, int value, double now)
 
 /* ---- the steps ---- */
 
-static int push_wait(lua_State *L, double seconds, double left)
+/* A driver that is told when the other's renewal has ended waits for that, at most until the deadline. */
+static int push_wait(lua_State *L, double left)
 {
   lua_pushliteral(L, "wait");
-  lua_pushnumber(L, seconds);
+  lua_pushnumber(L, fmin(AVITO_FLIGHT_POLL, left));
   lua_pushliteral(L, "token");
   lua_pushnumber(L, left);
   return 4;
@@ -301,7 +302,7 @@ static bool joins_other(lua_State *L, int op, struct avito_operation *operation,
     operation->waits_for_renewal = true;
     operation->renewals_failed_before = session->renewals_failed;
   }
-  *pushed = push_wait(L, AVITO_FLIGHT_POLL, operation->deadline - now);
+  *pushed = push_wait(L, operation->deadline - now);
   *step = AVITO_STEP_PUSHED;
   return true;
 }

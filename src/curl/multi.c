@@ -161,8 +161,8 @@ static int multi_transport(lua_State *L)
 
   lua_settop(L, 2);
   avito_check_options(L, 2, names);
-  avito_transport_free(&multi->reading);
   avito_transport_read(L, 2, &multi->reading);
+  (void)check_usable(L); /* a finalizer may have run since */
   number = avito_slots_pool(&multi->slots, &multi->reading);
   if (number < 0)
     return luaL_error(L, "not enough memory, or too many transports");
@@ -189,10 +189,8 @@ static struct avito_slot *idle_slot(lua_State *L, struct multi *multi, struct av
   return avito_slots_idle(pool);
 }
 
-static struct avito_pool *read_transport(lua_State *L, struct multi *multi)
+static struct avito_pool *pool_of(lua_State *L, const struct multi *multi, lua_Integer number)
 {
-  lua_Integer number = luaL_checkinteger(L, 3);
-
   if (number < 1 || (size_t)number > multi->slots.pool_count)
     luaL_argerror(L, 3, "no such transport");
   return multi->slots.pools[number - 1];
@@ -220,7 +218,7 @@ static void start(lua_State *L, struct multi *multi, struct avito_slot *slot, co
 static int multi_add(lua_State *L)
 {
   struct multi *multi = check_usable(L);
-  struct avito_pool *pool = read_transport(L, multi);
+  lua_Integer transport = luaL_checkinteger(L, 3);
   double seconds = luaL_optnumber(L, 4, 0);
   struct avito_request request;
   struct avito_slot *slot;
@@ -232,8 +230,8 @@ static int multi_add(lua_State *L)
     avito_request_limit(&request, seconds);
   avito_getowned(L, 1); /* ... owned */
   owned = lua_gettop(L);
-  slot = idle_slot(L, multi, pool, owned);
   (void)check_usable(L); /* a finalizer may have run since */
+  slot = idle_slot(L, multi, pool_of(L, multi, transport), owned);
   if (request.body) {
     lua_pushvalue(L, request.body_index);
     lua_rawseti(L, owned, (int)slot->index + 1);
@@ -284,6 +282,21 @@ static int multi_watch(lua_State *L)
   return 0;
 }
 
+/* Nothing would wake those whose socket could not be watched. */
+static void end_lost(struct multi *multi)
+{
+  if (!multi->poller.lost)
+    return;
+  multi->poller.lost = false;
+  for (size_t i = 0; i < multi->slots.count; i++) {
+    struct avito_slot *slot = multi->slots.slots[i];
+    if (slot->state == AVITO_SLOT_RUNNING && slot->transfer.no_memory) {
+      (void)curl_multi_remove_handle(multi->handle, slot->transfer.easy);
+      make_done(multi, slot, CURLE_OUT_OF_MEMORY);
+    }
+  }
+}
+
 static void collect(struct multi *multi)
 {
   CURLMsg *message;
@@ -299,6 +312,7 @@ static void collect(struct multi *multi)
     (void)curl_multi_remove_handle(multi->handle, easy);
     make_done(multi, (struct avito_slot *)(void *)owner, code);
   }
+  end_lost(multi);
 }
 
 /* The list stays until all of it is in Lua: after a memory error the next step returns it again. */

@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "transfer.h"
+
 #define NS_PER_SECOND 1e9
 #define MS_PER_SECOND 1000.0
+#define FIRST_SOCKETS ((size_t)64)
 
 /* What epoll hands back with an event: the descriptor, and whose it is. */
 #define FOREIGN (UINT64_C(1) << 32)
@@ -36,15 +40,54 @@ static bool control(const struct avito_poller *poller, int fd, uint32_t events, 
   return false;
 }
 
-/* ---- callbacks of libcurl ---- */
+/* ---- which descriptors are libcurl's ---- */
+
+static bool is_socket(const struct avito_poller *poller, int fd)
+{
+  return (size_t)fd < poller->socket_count && poller->sockets[fd];
+}
+
+static bool note_socket(struct avito_poller *poller, int fd)
+{
+  size_t count = poller->socket_count ? poller->socket_count : FIRST_SOCKETS;
+  unsigned char *grown;
+
+  while (count <= (size_t)fd)
+    count *= 2;
+  if (count > poller->socket_count) {
+    grown = realloc(poller->sockets, count);
+    if (!grown)
+      return false;
+    memset(grown + poller->socket_count, 0, count - poller->socket_count);
+    poller->sockets = grown;
+    poller->socket_count = count;
+  }
+  poller->sockets[fd] = 1;
+  return true;
+}
+
+/* ---- callbacks of libcurl: to return an error from one would end all transfers, and the multi for good ---- */
+
+static void lose(struct avito_poller *poller, CURL *easy)
+{
+  char *owner = NULL;
+
+  (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+  if (!owner) /* no transfer of ours */
+    return;
+  ((struct avito_transfer *)(void *)owner)->no_memory = true;
+  poller->lost = true;
+}
 
 static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
 {
   struct avito_poller *poller = user;
   uint32_t events = 0;
 
-  (void)easy;
+  (void)known;
   if (what == CURL_POLL_REMOVE) {
+    if (is_socket(poller, fd))
+      poller->sockets[fd] = 0;
     (void)epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, NULL);
     return 0;
   }
@@ -52,10 +95,8 @@ static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *user, vo
     events |= EPOLLIN;
   if (what & CURL_POLL_OUT)
     events |= EPOLLOUT;
-  if (!control(poller, fd, events, 0, known != NULL))
-    return -1;
-  if (!known)
-    (void)curl_multi_assign(poller->handle, fd, poller);
+  if (!control(poller, fd, events, 0, is_socket(poller, fd)) || !note_socket(poller, fd))
+    lose(poller, easy);
   return 0;
 }
 
@@ -94,6 +135,7 @@ void avito_poller_close(struct avito_poller *poller)
 {
   if (poller->open)
     (void)close(poller->epoll);
+  free(poller->sockets);
   memset(poller, 0, sizeof *poller);
 }
 
@@ -101,6 +143,10 @@ bool avito_poller_watch(struct avito_poller *poller, int fd, bool read, bool wri
 {
   uint32_t events = (read ? (uint32_t)EPOLLIN : 0) | (write ? (uint32_t)EPOLLOUT : 0);
 
+  if (is_socket(poller, fd)) {
+    errno = EBUSY;
+    return events == 0;
+  }
   if (events)
     return control(poller, fd, events, FOREIGN, false);
   return epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, NULL) == 0 || errno == ENOENT || errno == EBADF;

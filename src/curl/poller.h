@@ -8,6 +8,7 @@
 #define AVITO_CURL_POLLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <curl/curl.h>
 
@@ -19,9 +20,12 @@ struct avito_ready {
 };
 
 struct avito_poller {
-  CURLM *handle; /* borrowed */
+  CURLM *handle;          /* borrowed */
+  unsigned char *sockets; /* by descriptor, `socket_count` of them: not 0 where libcurl waits for it */
+  size_t socket_count;
   int epoll;
   bool open;
+  bool lost; /* a socket could not be watched: its transfer is marked no_memory, and whoever sees this is to end it */
   bool timed;
   double due; /* monotonic seconds: when libcurl wants to be called, if `timed` */
   int ready_count;
@@ -35,7 +39,8 @@ bool avito_poller_open(struct avito_poller *poller, CURLM *handle);
 void avito_poller_close(struct avito_poller *poller);
 
 /* Watches a foreign descriptor, from now on and at every turn, for what is asked; for neither: no longer.
- * False: errno says why. */
+ * A socket of libcurl's is refused; that it is watched no longer changes nothing: whoever closes a descriptor that is
+ * watched may find its number there. False: errno says why. */
 bool avito_poller_watch(struct avito_poller *poller, int fd, bool read, bool write);
 
 /* Lets libcurl do what its timer stands for, if it is time. New transfers send their requests here: to be called

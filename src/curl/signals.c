@@ -94,6 +94,19 @@ static bool make_pipe(int fds[2])
   return true;
 }
 
+/* A watch of before a fork is the parent's, and so is its pipe: what it took does here what it does without a handler. */
+static void disown_parents(void)
+{
+  if (owner == getpid())
+    return;
+  for (int i = 0; i < COUNT; i++) {
+    if (pipes[i] > 0)
+      (void)signal(known[i].number, SIG_DFL);
+    pipes[i] = 0;
+  }
+  owner = getpid();
+}
+
 /* Raises unless all names are known and free, so that none is taken for nothing. */
 static void read_names(lua_State *L, bool wanted[COUNT])
 {
@@ -118,7 +131,6 @@ static struct watch *new_watch(lua_State *L)
   if (!make_pipe(watch->fds))
     luaL_error(L, "cannot watch signals: %s", strerror(errno));
   watch->open = true;
-  owner = getpid();
   return watch;
 }
 
@@ -129,6 +141,7 @@ int avito_signals_new(lua_State *L)
 
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  disown_parents();
   read_names(L, wanted);
   watch = new_watch(L); /* names watch */
   for (int i = 0; i < COUNT; i++)
@@ -141,6 +154,7 @@ int avito_interrupts_new(lua_State *L)
 {
   struct sigaction present;
 
+  disown_parents();
   if (pipes[INT] > 0 || sigaction(SIGINT, NULL, &present) != 0 || present.sa_handler == SIG_DFL ||
       present.sa_handler == SIG_IGN)
     return 0;
@@ -177,7 +191,7 @@ static int watch_close(lua_State *L)
     return 0;
   watch->open = false;
   for (int i = 0; i < COUNT; i++) {
-    if (!watch->taken[i])
+    if (!watch->taken[i] || pipes[i] != watch->fds[1] + 1) /* or a forked child has disowned it */
       continue;
     (void)sigaction(known[i].number, &watch->before[i], NULL);
     pipes[i] = 0;

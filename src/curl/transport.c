@@ -7,21 +7,25 @@
 #include "limits.h"
 #include "request.h"
 
-static char *copy_option(lua_State *L, int index, const char *field)
+static char *copy(lua_State *L, const char *text)
 {
-  const char *text = avito_option_string(L, index, field); /* ... value */
-  char *copy = text ? strdup(text) : NULL;
+  char *made = text ? strdup(text) : NULL;
 
-  if (text && !copy)
+  if (text && !made)
     luaL_error(L, "not enough memory");
-  lua_pop(L, 1); /* ... */
-  return copy;
+  return made;
 }
 
 void avito_transport_read(lua_State *L, int index, struct avito_transport *transport)
 {
-  transport->proxy = copy_option(L, index, "proxy");
-  transport->ca_file = copy_option(L, index, "ca_file");
+  const char *proxy = avito_option_string(L, index, "proxy");     /* ... proxy */
+  const char *ca_file = avito_option_string(L, index, "ca_file"); /* ... proxy ca_file */
+
+  /* no Lua code runs from here on: a finalizer may have read another one into it */
+  avito_transport_free(transport);
+  transport->proxy = copy(L, proxy);
+  transport->ca_file = copy(L, ca_file);
+  lua_pop(L, 2); /* ... */
 }
 
 void avito_transport_free(struct avito_transport *transport)

@@ -15,7 +15,7 @@ struct avito_transport {
   char *ca_file; /* NULL: the trust store libcurl was built with */
 };
 
-/* Reads { proxy =, ca_file = } at `index` into `transport`, which a userdata must own already.
+/* Reads { proxy =, ca_file = } at `index` into `transport`, which a userdata must own already; what it held is freed.
  * [-0, +0, m|v] */
 void avito_transport_read(lua_State *L, int index, struct avito_transport *transport);
 void avito_transport_free(struct avito_transport *transport);

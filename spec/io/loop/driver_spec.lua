@@ -19,7 +19,7 @@ describe("the loop's driver", function()
 
   local function make(options)
     local given = { io = loop, base_url = server.url, access_token = "dummy", user_id = 7, pace = false }
-    for name, value in pairs(options or {}) do given[name] = value end
+    for name, value in pairs(options or {}) do given[name] = value or nil end
     return avito.client(given)
   end
 
@@ -287,6 +287,23 @@ describe("the loop's driver", function()
         end)
         assert.is_nil(value)
         assert.equal("timeout", err.kind)
+      end)
+    end)
+
+    it("also while another call renews the token", function()
+      local client = make { access_token = false, client_id = "dummy", client_secret = "dummy", token_store = {
+        load = function() loop.sleep(60) end,
+        save = function() return true end,
+      } }
+      run(function()
+        local renewing = loop.spawn(client.request, client, "GET", "/text")
+        local later = loop.spawn(loop.sleep, 0.5) -- less than until a call looks by itself
+        loop.sleep(0)
+        local _, err = client:request("GET", "/text", nil, { timeout = 0.05 })
+        assert.equal("timeout", err.kind)
+        assert.matches("another call was still renewing", err.message)
+        assert.matches("running", tostring(later))
+        renewing:cancel()
       end)
     end)
 
