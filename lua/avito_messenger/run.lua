@@ -1,4 +1,6 @@
 --- Carrying an operation out: the core says what to do next, the driver does it. The same for every driver.
+local errors = require "avito_messenger.errors"
+
 local run = {}
 
 --- Whatever was raised, as text: also what cannot say what it is.
@@ -31,39 +33,48 @@ local function request_event(operation, request, attempt, response, seconds)
   }
 end
 
+--- The call was given up while its store waited: no reason of the store's, and nothing that other calls should be told.
+local function given_up(problem)
+  return errors.is(problem) and (problem.kind == "cancelled" or problem.kind == "timeout") and problem or nil
+end
+
 --- Calls a function of the token store; what it raises is a reason like another.
 local function ask(fn, ...)
   local ok, value, message = pcall(fn, ...)
-  if not ok then return nil, text_of(value) end
+  if not ok then return nil, text_of(value), given_up(value) end
   return value, message
 end
 
 --- A token that could not be stored is worth knowing even where the call succeeds all the same.
 local function save(store, tokens, on_event)
-  local ok, message = ask(store.save, tokens)
+  local ok, message, over = ask(store.save, tokens)
   if not ok and on_event then
     report(on_event, { type = "token_store", message = message or "save returned nothing" })
   end
-  return ok, message
+  return ok, message, over
 end
 
 -- Does what a step says about the token store, and feeds what came of it.
 local function serve_store(operation, step, tokens, client, held)
   local driver, store = client.driver, client.token_store
-  local value, message
+  local value, message, over
   if step == "lock" then
-    held.lock, message = ask(store.lock)
+    held.lock, message, over = ask(store.lock)
     value = held.lock and true or held.lock
   elseif step == "unlock" then
     if held.lock then ask(held.lock.unlock, held.lock) end
     held.lock = nil
   elseif step == "load" then
-    value, message = ask(store.load)
+    value, message, over = ask(store.load)
   else
-    value, message = save(store, tokens, client.on_event)
+    value, message, over = save(store, tokens, client.on_event)
   end
   local now = driver:now()
-  operation:feed(now, driver:time(), value, message)
+  if over then
+    operation:cancel(over.message, over.kind)
+  else
+    operation:feed(now, driver:time(), value, message)
+  end
   return now
 end
 

@@ -320,6 +320,40 @@ describe("the loop's driver", function()
     end)
   end)
 
+  describe("when a call is cancelled while its token store waits", function()
+    for _, step in ipairs { "lock", "load", "save" } do
+      it("tells only that call: " .. step, function()
+        local asked = 0
+        local function waits(name, ...)
+          if name ~= step then return ... end
+          asked = asked + 1
+          if asked == 1 then loop.sleep(60) end
+          return ...
+        end
+        local client = make { access_token = false, client_id = "dummy", client_secret = "dummy", token_store = {
+          lock = function() return waits("lock", { unlock = function() end }) end,
+          load = function() return waits("load", { access_token = "dummy-stored", expires_at = step == "save" and 1 or nil }) end,
+          save = function() return waits("save", true) end,
+        } }
+        local answer = '{"access_token":"dummy-new","expires_in":1000,"refresh_token":"dummy-new","token_type":"Bearer"}'
+        local perform = client.driver.perform
+        client.driver.perform = function(self, request, owner)
+          if request.purpose ~= "token" then return perform(self, request, owner) end
+          return { status = 200, head = "HTTP/1.1 200 OK\r\n\r\n", body = answer }
+        end
+        run(function()
+          local first = loop.spawn(client.request, client, "GET", "/text")
+          while asked == 0 do loop.sleep(0) end
+          local second = loop.spawn(client.request, client, "GET", "/text")
+          loop.sleep(0)
+          first:cancel()
+          assert.equal("cancelled", select(2, first:wait()).kind)
+          assert.equal("ok", second:wait())
+        end)
+      end)
+    end
+  end)
+
   describe("when its client is closed", function()
     it("ends its calls, wherever they are, and no others", function()
       local client, other = make { io = { new = function() return limited(1) end } }, make()
