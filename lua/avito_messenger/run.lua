@@ -62,7 +62,8 @@ local function serve_store(operation, step, tokens, client, held)
     held.lock, message, over = ask(store.lock)
     value = held.lock and true or held.lock
   elseif step == "unlock" then
-    if held.lock then ask(held.lock.unlock, held.lock) end
+    local lock = held.lock
+    if lock then ask(function() return lock:unlock() end) end
     held.lock = nil
   elseif step == "load" then
     value, message, over = ask(store.load)

@@ -189,6 +189,10 @@ function loop.in_task()
   return scheduler.in_task()
 end
 
+--- Does the loop run?
+---@return boolean
+loop.is_running = scheduler.is_running
+
 --- Gives back the connections that are kept for the next run. The next loop.run makes new ones.
 function loop.close()
   if scheduler.is_running() then error("loop.close: the loop runs", 2) end

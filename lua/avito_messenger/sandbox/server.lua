@@ -155,6 +155,9 @@ local function listen(sandbox, given, stop)
   end
   local httpd = need("avito_messenger.httpd", "apt-get install libmicrohttpd-dev, then build again")
   local loop = need("avito_messenger.io.loop", "apt-get install libcurl4-openssl-dev, then build again")
+  if not loop.is_running() then
+    error("sandbox:listen must be called inside loop.run(function() … end), which sandbox:serve need not", 3)
+  end
   local event = require "avito_messenger.io.loop.event"
   local listener, problem = httpd.listen { host = host, port = given.port or 8077, max_body = MAX_BODY,
     max_head = 64 * 1024, timeout = 60, max_connections = 1024 }
