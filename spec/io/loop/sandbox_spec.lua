@@ -117,6 +117,7 @@ describe("a sandbox in the loop of its client", function()
       assert.matches("^avito.sandbox.Server %(http://127.0.0.1:%d+%)$", tostring(server))
       server:close()
       server:close()
+      assert(box:listen { port = server.port }):close() -- the port is free at once
       server:wait()
       assert.matches("closed", tostring(server))
       for _, task in ipairs { hanging, late } do assert.equal("network", select(2, task:wait()).kind) end
