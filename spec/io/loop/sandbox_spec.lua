@@ -127,6 +127,14 @@ describe("a sandbox in the loop of its client", function()
     end)
   end)
 
+  it("is closed without a word", function() -- nothing is reported
+    serving(function(client, server)
+      assert(client:get_self())
+      server:close()
+      loop.sleep(0)
+    end)
+  end)
+
   it("says why it cannot listen", function()
     serving(function(_, server)
       local second, problem = box:listen { port = server.port }
