@@ -1,3 +1,4 @@
+local curl = require "avito_messenger.curl"
 local loop = require "avito_messenger.io.loop"
 local scheduler = require "avito_messenger.io.loop.scheduler"
 
@@ -81,6 +82,26 @@ describe("loop.deadline", function()
         return "went on"
       end)
       assert.same({ "went on" }, { value, err })
+    end)
+  end)
+
+  it("may stand in another: both are over when the task is told", function()
+    loop.run(function()
+      local reached
+      loop.spawn(function()
+        local clock = curl.now()
+        repeat until curl.now() - clock > 0.005
+      end)
+      local result, err = loop.deadline(0.002, function()
+        loop.deadline(0.001, function()
+          pcall(loop.sleep, 3600)
+          loop.sleep(3600)
+        end)
+        reached = true
+      end)
+      assert.is_nil(result)
+      assert.matches("0.002 s", err.message)
+      assert.is_nil(reached)
     end)
   end)
 

@@ -1,3 +1,4 @@
+local Event = require "avito_messenger.io.loop.event"
 local avito = require "avito_messenger"
 local certificates = require "support.certificates"
 local loop = require "avito_messenger.io.loop"
@@ -38,6 +39,19 @@ describe("the loop's driver", function()
   local function release() server:tell "release" end
 
   local function run(fn) return loop.run(fn) end
+
+  -- Cancels a task that holds a connection, and calls the function when the next has been given it but does not run yet.
+  local function before_next(task, fn)
+    local event = Event.new()
+    local between = loop.spawn(function()
+      event:wait(60)
+      fn()
+    end)
+    loop.sleep(0)
+    task:cancel()
+    event:set()
+    between:wait()
+  end
 
   describe("has so many connections", function()
     it("and no more requests at once", function()
@@ -108,12 +122,15 @@ describe("the loop's driver", function()
         assert.same({ "timeout", false }, { err.kind, err.dispatched })
         assert.matches("none of the 1 connections was free within 0.0[12]", err.message)
         assert.equal(0, #server:requests())
-        local late = loop.spawn(client.request, client, "GET", "/hold", nil, { timeout = 0.1, retries = 0 })
-        loop.sleep(0.01)
+        local late = loop.spawn(client.request, client, "GET", "/hold", nil, { timeout = 0.5, retries = 0 })
+        local later = loop.spawn(loop.sleep, 0.65)
+        loop.sleep(0.2)
         release()
         assert.equal("held", held:wait())
         err = select(2, late:wait())
         assert.same({ "timeout", true }, { err.kind, err.dispatched })
+        assert.equal("avito_messenger.Task (running)", tostring(later)) -- what it waited was taken off
+        later:cancel()
       end)
     end)
 
@@ -159,7 +176,7 @@ describe("the loop's driver", function()
         local task = loop.spawn(function()
           outcome = { client:request(request and "POST" or "GET", path or "/hold", request, options) }
           local ok, err = pcall(client.request, client, "GET", "/text")
-          raised = not ok and err.kind
+          raised = not ok and err
         end)
         moment(task)
         assert.is_true(task:cancel())
@@ -167,7 +184,8 @@ describe("the loop's driver", function()
       end)
       assert.is_nil(outcome[1])
       assert.equal("cancelled", outcome[2].kind)
-      assert.equal("cancelled", raised) -- the next one
+      assert.equal("cancelled", raised.kind) -- the next one
+      assert.equal(outcome[2].dispatched, raised.dispatched)
       return outcome[2]
     end
 
@@ -222,10 +240,7 @@ describe("the loop's driver", function()
         local first = loop.spawn(client.request, client, "GET", "/hold")
         until_seen(1)
         local second = loop.spawn(function() outcome = { client:request("POST", "/text/never", { json = {} }) } end)
-        loop.sleep(0)
-        first:cancel()
-        first:wait() -- the first has let go, the second is awake
-        second:cancel()
+        before_next(first, function() second:cancel() end)
         second:wait()
         assert.same({ "cancelled", false }, { outcome[2].kind, outcome[2].dispatched })
         assert.equal("ok", client:request("GET", "/text"))
@@ -395,10 +410,7 @@ describe("the loop's driver", function()
         local first = loop.spawn(client.request, client, "GET", "/hold")
         until_seen(1)
         local second = loop.spawn(client.request, client, "POST", "/text/never", { json = {} })
-        loop.sleep(0)
-        first:cancel()
-        first:wait()
-        client:close()
+        before_next(first, function() client:close() end)
         local _, err = second:wait()
         assert.same({ "cancelled", false }, { err.kind, err.dispatched })
         assert.equal(0, #server:requests())
@@ -458,6 +470,15 @@ describe("the loop's driver", function()
       assert.equal("ok", client:request("GET", "/text"))
     end)
     assert.equal(1, #server:requests())
+  end)
+
+  it("takes no request when it is closed", function()
+    local driver = loop.new()
+    driver:close()
+    driver:close()
+    run(function()
+      assert.error_matches(function() driver:perform(server:request "/text") end, "this driver is closed")
+    end)
   end)
 
   it("checks its options", function()

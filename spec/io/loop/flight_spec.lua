@@ -1,3 +1,4 @@
+local Event = require "avito_messenger.io.loop.event"
 local avito = require "avito_messenger"
 local loop = require "avito_messenger.io.loop"
 local sandbox = require "support.sandbox"
@@ -107,6 +108,42 @@ describe("many calls of the loop that need a token", function()
       assert.equal("avito_messenger.Task (running)", tostring(later))
       later:cancel()
       first:cancel()
+    end)
+  end)
+
+  it("are told when another has renewed it, or has given up, and do not look for it", function()
+    serving(function(server)
+      local refused = Event.new()
+      local client = make(server, { on_event = function(event) if event.type == "retry" then refused:set() end end })
+      local later = loop.spawn(loop.sleep, 0.9) -- less than the time after which a call looks
+      local _, problems = call_all(client, 5)
+      assert.is_nil(problems)
+      box:expire_tokens()
+      box:fault { operation = "token", kind = "rate_limited", retry_after = 30 }
+      local first = loop.spawn(client.get_self, client)
+      local other = loop.spawn(client.get_self, client)
+      assert.is_true(refused:wait(60))
+      first:cancel() -- between two attempts
+      assert.equal("cancelled", select(2, first:wait()).kind)
+      assert.equal(sandbox.user_id, assert(other:wait()).id)
+      assert.equal("avito_messenger.Task (running)", tostring(later))
+      later:cancel()
+    end)
+  end)
+
+  it("give the store's lock back when the task may not wait any more", function()
+    local store = memory_store()
+    serving(function(server)
+      local client = make(server, { token_store = store })
+      local task = loop.spawn(function()
+        pcall(loop.sleep, 3600)
+        client:get_self()
+      end)
+      loop.sleep(0)
+      task:cancel()
+      assert.equal("cancelled", select(2, task:wait()).kind)
+      assert.is_false(store.held)
+      assert(client:get_self())
     end)
   end)
 

@@ -106,6 +106,51 @@ describe("loop.map", function()
     end)
   end)
 
+  it("cancels the others also when all have begun", function()
+    loop.run(function()
+      local kinds = {}
+      local function body(item)
+        if item == 2 then error "broken on purpose" end
+        local _, problem = pcall(loop.sleep, 3600)
+        kinds[item] = problem.kind
+      end
+      assert.is_false((pcall(loop.map, { 1, 2, 3 }, body)))
+      assert.same({ [1] = "cancelled", [3] = "cancelled" }, kinds)
+      assert.is_false((pcall(loop.all, { function() loop.sleep(3600) end, error })))
+    end)
+  end)
+
+  it("asks for no more items when one has raised", function()
+    loop.run(function()
+      local asked = 0
+      pcall(loop.map, function()
+        asked = asked + 1
+        return asked
+      end, function(item)
+        if item == 3 then error "broken on purpose" end
+        loop.sleep(3600)
+      end, { concurrency = 3 })
+      assert.equal(3, asked)
+    end)
+  end)
+
+  it("does not hide what others raise in their cleanup", function()
+    loop.run(function()
+      local function clumsy(item)
+        if item == 3 then error "broken on purpose" end
+        pcall(loop.sleep, 3600)
+        error "in its cleanup"
+      end
+      pcall(loop.map, { 1, 2, 3 }, clumsy)
+      local caller = loop.spawn(loop.map, { 1, 2 }, clumsy)
+      loop.sleep(0)
+      loop.sleep(0)
+      caller:cancel()
+    end)
+    assert.equal(4, reported)
+    reported = 0
+  end)
+
   it("raises what the iterator raises, and cancels what has begun", function()
     loop.run(function()
       local kind

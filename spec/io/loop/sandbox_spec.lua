@@ -117,12 +117,21 @@ describe("a sandbox in the loop of its client", function()
       assert.matches("^avito.sandbox.Server %(http://127.0.0.1:%d+%)$", tostring(server))
       server:close()
       server:close()
+      assert(box:listen { port = server.port }):close() -- the port is free at once
       server:wait()
       assert.matches("closed", tostring(server))
       for _, task in ipairs { hanging, late } do assert.equal("network", select(2, task:wait()).kind) end
       local _, err = client:get_self { retries = 0 }
       assert.same({ "network", false }, { err.kind, err.dispatched })
       loop.sleep(0.02) -- the late answer's time
+    end)
+  end)
+
+  it("is closed without a word", function() -- nothing is reported
+    serving(function(client, server)
+      assert(client:get_self())
+      server:close()
+      loop.sleep(0)
     end)
   end)
 

@@ -81,6 +81,7 @@ local function lead(group, items, fn, concurrency)
     group:spawn(index, fn, item, index)
     while group.active >= concurrency and not group.broken do group:wait() end
   end
+  while group.active > 0 and not group.broken do group:wait() end
   if group.broken then group:cancel() end
   while group.active > 0 do group:wait() end
 end

@@ -381,7 +381,6 @@ local Scope = {}
 Scope.__index = Scope
 
 function Scope:time_out()
-  if self.ended then return end
   self.ended = true
   interrupt(self.task)
 end
