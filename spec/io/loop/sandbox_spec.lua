@@ -135,6 +135,18 @@ describe("a sandbox in the loop of its client", function()
     end)
   end)
 
+  it("takes no port where no loop runs", function()
+    local box = avito.sandbox()
+    local port
+    loop.run(function()
+      local server = assert(box:listen { port = 0 })
+      port = server.port
+      server:close()
+    end)
+    assert.error_matches(function() box:listen { port = port } end, "inside loop.run")
+    loop.run(function() assert(box:listen { port = port }):close() end)
+  end)
+
   it("says why it cannot listen", function()
     serving(function(_, server)
       local second, problem = box:listen { port = server.port }
@@ -147,7 +159,7 @@ describe("a sandbox in the loop of its client", function()
   end)
 
   it("must be made to listen inside of the loop", function()
-    assert.error_matches(function() box:listen { port = 0 } end, "loop.background must be called inside loop.run")
+    assert.error_matches(function() box:listen { port = 0 } end, "sandbox:listen must be called inside loop.run")
   end)
 
   describe("is served until it is told to stop", function()
