@@ -136,15 +136,15 @@ describe("a sandbox in the loop of its client", function()
   end)
 
   it("takes no port where no loop runs", function()
-    local box = avito.sandbox()
+    local other = avito.sandbox()
     local port
     loop.run(function()
-      local server = assert(box:listen { port = 0 })
+      local server = assert(other:listen { port = 0 })
       port = server.port
       server:close()
     end)
-    assert.error_matches(function() box:listen { port = port } end, "inside loop.run")
-    loop.run(function() assert(box:listen { port = port }):close() end)
+    assert.error_matches(function() other:listen { port = port } end, "inside loop.run")
+    loop.run(function() assert(other:listen { port = port }):close() end)
   end)
 
   it("says why it cannot listen", function()
