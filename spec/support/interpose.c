@@ -105,7 +105,7 @@ SHOW int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
   const char *refused = getenv("INTERPOSE_UNWATCHED");
 
   find(RTLD_NEXT, "epoll_ctl", &real);
-  if (refused && what == EPOLL_CTL_ADD && ++given == atoi(refused)) {
+  if (refused && what == EPOLL_CTL_ADD && ++given == (int)strtol(refused, NULL, 10)) {
     errno = ENOSPC;
     return -1;
   }
