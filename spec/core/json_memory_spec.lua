@@ -26,21 +26,6 @@ local function kilobytes()
 end
 
 describe("decode without memory", function()
-  local jit_was_on
-
-  setup(function()
-    jit_was_on = jit and jit.status()
-    if jit_was_on then
-      jit.off()
-    end
-  end)
-
-  teardown(function()
-    if jit_was_on then
-      jit.on()
-    end
-  end)
-
   before_each(function()
     collectgarbage("stop")
   end)

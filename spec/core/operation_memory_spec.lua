@@ -61,17 +61,6 @@ local CASES = {
 }
 
 describe("a call without memory", function()
-  local jit_was_on
-
-  setup(function()
-    jit_was_on = jit and jit.status()
-    if jit_was_on then jit.off() end
-  end)
-
-  teardown(function()
-    if jit_was_on then jit.on() end
-  end)
-
   for number, case in ipairs(CASES) do
     it(("raises and loses nothing: %d, %s"):format(number, case[2]), function()
       local function call()

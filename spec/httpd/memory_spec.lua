@@ -9,10 +9,6 @@ describe("httpd without memory", function()
   after_each(function()
     if server then server:close() end
     server = nil
-    if jit then jit.on() end
-  end)
-  before_each(function() -- compiled code allocates as it likes
-    if jit then jit.off() end
   end)
 
   local function answer_all()

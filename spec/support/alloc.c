@@ -6,8 +6,13 @@
  *
  * An allocation is a request for a new block or a larger one; freeing and shrinking never fail. Lua 5.4 collects all
  * garbage and asks a second time when it is refused: fail_at refuses that second request also.
- * A function compiled by LuaJIT's JIT allocates as it likes: switch it off first. fn must not yield. */
+ * fn must not yield. LuaJIT interprets it: a compiled function allocates as it likes, and one whose allocation fails may
+ * crash. */
 #include "compat.h"
+
+#if LUA_VERSION_NUM == 501
+#include <luajit.h>
+#endif
 
 struct injector {
   lua_Alloc allocate;
@@ -28,14 +33,28 @@ static void *inject(void *context, void *block, size_t old_size, size_t new_size
   return injector->allocate(injector->context, block, old_size, new_size);
 }
 
+static void interpret(lua_State *L, int only)
+{
+#if LUA_VERSION_NUM == 501
+  (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | (only ? LUAJIT_MODE_OFF : LUAJIT_MODE_ON));
+  if (only)
+    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH); /* what is compiled already */
+#else
+  (void)L;
+  (void)only;
+#endif
+}
+
 /* Calls the function at stack index 1 with what follows it. [-all, +1, -] */
 static int call(lua_State *L, struct injector *injector)
 {
   int status;
+  interpret(L, 1);
   injector->allocate = lua_getallocf(L, &injector->context);
   lua_setallocf(L, inject, injector);
   status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
   lua_setallocf(L, injector->allocate, injector->context);
+  interpret(L, 0);
   return status;
 }
 
