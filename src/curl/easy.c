@@ -126,14 +126,5 @@ void avito_easy_register(lua_State *L)
   static const luaL_Reg events[] = {
       {"__gc", easy_close}, {"__close", easy_close}, {"__tostring", easy_tostring}, {NULL, NULL}};
 
-  luaL_newmetatable(L, TYPE); /* meta */
-  lua_pushvalue(L, -1);
-  luaL_setfuncs(L, events, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -2);
-  luaL_setfuncs(L, methods, 1); /* meta methods */
-  lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable"); /* nobody calls __gc on a handle in use */
-  lua_pop(L, 1);
+  avito_register(L, TYPE, methods, events);
 }

@@ -432,14 +432,5 @@ void avito_multi_register(lua_State *L)
   static const luaL_Reg events[] = {
       {"__gc", multi_close}, {"__close", multi_close}, {"__tostring", multi_tostring}, {NULL, NULL}};
 
-  luaL_newmetatable(L, TYPE); /* meta */
-  lua_pushvalue(L, -1);
-  luaL_setfuncs(L, events, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -2);
-  luaL_setfuncs(L, methods, 1); /* meta methods */
-  lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable"); /* nobody calls __gc on a multi in use */
-  lua_pop(L, 1);
+  avito_register(L, TYPE, methods, events);
 }

@@ -206,14 +206,5 @@ void avito_signals_register(lua_State *L)
   static const luaL_Reg methods[] = {{"fd", watch_fd}, {"caught", watch_caught}, {"close", watch_close}, {NULL, NULL}};
   static const luaL_Reg events[] = {{"__gc", watch_close}, {"__close", watch_close}, {NULL, NULL}};
 
-  luaL_newmetatable(L, TYPE); /* meta */
-  lua_pushvalue(L, -1);
-  luaL_setfuncs(L, events, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -2);
-  luaL_setfuncs(L, methods, 1); /* meta methods */
-  lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
+  avito_register(L, TYPE, methods, events);
 }
