@@ -47,13 +47,17 @@ function loop.run(main, ...)
   return task:outcome()
 end
 
+local function check_running(where)
+  if not scheduler.is_running() then error(where .. " must be called inside loop.run(function() … end)", 3) end
+end
+
 --- Begins a task: the function runs with these arguments when the running task waits next.
 ---@param fn function
 ---@param ... any
 ---@return avito_messenger.Task
 function loop.spawn(fn, ...)
   check_function("loop.spawn", fn)
-  if not scheduler.is_running() then error("loop.spawn must be called inside loop.run(function() … end)", 2) end
+  check_running("loop.spawn")
   return scheduler.spawn(false, fn, ...)
 end
 
@@ -63,24 +67,15 @@ end
 ---@return avito_messenger.Task
 function loop.background(fn, ...)
   check_function("loop.background", fn)
-  if not scheduler.is_running() then error("loop.background must be called inside loop.run(function() … end)", 2) end
+  check_running("loop.background")
   return scheduler.spawn(true, fn, ...)
 end
-
-local SLEEP = {
-  give_up = function() end,
-  time_out = function(task) scheduler.wake(task, true) end,
-}
 
 --- Suspends the task. Raises when it is cancelled, or its deadline passes.
 ---@param seconds number 0: lets the other tasks run
 function loop.sleep(seconds)
   check_seconds("loop.sleep", seconds)
-  local task = scheduler.running_task("loop.sleep")
-  local err = scheduler.interruption(task)
-  if err then error(err, 0) end
-  local slept
-  slept, err = scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  local slept, err = scheduler.sleep(scheduler.waiting_task("loop.sleep"), seconds)
   if not slept then error(err, 0) end
 end
 
@@ -109,13 +104,11 @@ function loop.wait_fd(fd, what, seconds)
   if type(fd) ~= "number" then error(("loop.wait_fd: fd must be a number, got %s"):format(type(fd)), 2) end
   if what ~= "r" and what ~= "w" and what ~= "rw" then error('loop.wait_fd: "r", "w" or "rw" expected', 2) end
   if seconds then check_seconds("loop.wait_fd", seconds) end
-  local task = scheduler.running_task("loop.wait_fd")
-  local err = scheduler.interruption(task)
-  if err then error(err, 0) end
+  local task = scheduler.waiting_task("loop.wait_fd")
   local entry = setmetatable({ fd = fd, task = task }, Readiness)
   local ok, problem = pcall(scheduler.watch, fd, what, entry)
   if not ok then error("loop.wait_fd: " .. problem, 2) end
-  local found
+  local found, err
   if seconds then
     found, err = scheduler.suspend_until(task, DESCRIPTOR, entry, curl.now() + seconds)
   else

@@ -21,6 +21,14 @@ local function not_sent(kind, message)
   return { error = kind, message = message, dispatched = false }
 end
 
+-- The task whose call this is, and why the call is to be given up, if it is. Raises where the task was told so before.
+local function calling_task()
+  local task = scheduler.running_task("a call of a client of the loop", 4)
+  local err, told = scheduler.interruption(task)
+  if told then error(err, 0) end
+  return task, err
+end
+
 -- ---- requests
 
 local TRANSFER = {
@@ -107,9 +115,7 @@ end
 ---@param owner? any whose call it is, for end_calls
 ---@return avito.Response
 function Driver:perform(request, owner)
-  local task = scheduler.running_task("a call of a client of the loop")
-  local err, told = scheduler.interruption(task)
-  if told then error(err, 0) end
+  local task, err = calling_task()
   if err then return not_sent(err.kind, err.message) end
   if self.closed then error("this driver is closed", 0) end
   if self.active < self.limit then return transfer(self, task, request, owner) end
@@ -119,11 +125,6 @@ function Driver:perform(request, owner)
 end
 
 -- ---- waits
-
-local SLEEP = {
-  give_up = function() end,
-  time_out = function(task) scheduler.wake(task, true) end,
-}
 
 local PARKED = {
   give_up = function(task, parked) parked[task] = nil end,
@@ -139,13 +140,11 @@ local PARKED = {
 ---@return boolean?
 ---@return avito_messenger.Error?
 function Driver:sleep(seconds, owner) -- luacheck: no self
-  local task = scheduler.running_task("a call of a client of the loop")
-  local err, told = scheduler.interruption(task)
-  if told then error(err, 0) end
+  local task, err = calling_task()
   if err then return nil, err end
   task.owner = owner
   local slept
-  slept, err = scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  slept, err = scheduler.sleep(task, seconds)
   task.owner = false
   return slept, err
 end
@@ -156,9 +155,7 @@ end
 ---@return boolean? looked
 ---@return avito_messenger.Error?
 function Driver:park(seconds, owner)
-  local task = scheduler.running_task("a call of a client of the loop")
-  local err, told = scheduler.interruption(task)
-  if told then error(err, 0) end
+  local task, err = calling_task()
   if err then return nil, err end
   local parked = self.parked[owner] or {}
   self.parked[owner] = parked

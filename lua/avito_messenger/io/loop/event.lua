@@ -33,16 +33,13 @@ local WAIT = {
 ---@param seconds number at most so long
 ---@return boolean set false: the time passed
 function Event:wait(seconds)
-  local task = scheduler.running_task("event:wait")
-  local err = scheduler.interruption(task)
-  if err then error(err, 0) end
+  local task = scheduler.waiting_task("event:wait")
   if self.is_set then
     self.is_set = nil
     return true
   end
   self.waiter = task
-  local set
-  set, err = scheduler.suspend_until(task, WAIT, self, curl.now() + seconds)
+  local set, err = scheduler.suspend_until(task, WAIT, self, curl.now() + seconds)
   if err then error(err, 0) end
   return set
 end

@@ -58,12 +58,9 @@ end
 
 -- Waits until one more of the children has ended.
 function Group:wait()
-  local task = scheduler.running_task("loop.map")
-  local err = scheduler.interruption(task)
-  if err then error(err, 0) end
+  local task = scheduler.waiting_task("loop.map")
   self.waiter = task
-  local one
-  one, err = scheduler.suspend(task, GROUP_WAIT, self)
+  local one, err = scheduler.suspend(task, GROUP_WAIT, self)
   if not one then error(err, 0) end
 end
 

@@ -39,17 +39,19 @@ Task.__index = Task
 
 --- The task that runs now. Raises outside of one, and inside a coroutine the program has made within it.
 ---@param what string for the message
+---@param level? integer as for error(): 3, the caller of whoever asks
 ---@return avito_messenger.Task
-function scheduler.running_task(what)
+function scheduler.running_task(what, level)
+  level = level or 3
   if not current then
-    error(what .. " must be called inside loop.run(function() … end)", 3)
+    error(what .. " must be called inside loop.run(function() … end)", level)
   end
   if coroutine.running() ~= current.co then
     error(what .. " was called inside a coroutine of the program's own, which the loop cannot resume: "
-      .. "call it from the task itself, or make a task with loop.spawn", 3)
+      .. "call it from the task itself, or make a task with loop.spawn", level)
   end
   if not coroutine.isyieldable() then
-    error(what .. " was called inside a callback of a C function such as string.gsub, which cannot be suspended", 3)
+    error(what .. " was called inside a callback of a C function such as string.gsub, which cannot be suspended", level)
   end
   return current
 end
@@ -128,6 +130,16 @@ function scheduler.interruption(task)
   return scope.err, told
 end
 
+--- The task that runs now, for a wait that is no part of a call: raises what it is to be told of its end.
+---@param what string
+---@return avito_messenger.Task
+function scheduler.waiting_task(what)
+  local task = scheduler.running_task(what, 4)
+  local err = scheduler.interruption(task)
+  if err then error(err, 0) end
+  return task
+end
+
 --- Ends what the task waits for, when it waits: the scope's err is what it is told.
 local function interrupt(task)
   if task.ended then return end
@@ -152,6 +164,16 @@ function scheduler.suspend_until(task, kind, key, at)
   timers:add(task, at)
   task.kind, task.key = kind, key
   return coroutine.yield()
+end
+
+local SLEEP = {
+  give_up = function() end,
+  time_out = function(task) wake(task, true) end,
+}
+
+--- Suspends the task for so long. Returns true, or nil and why it was woken early.
+function scheduler.sleep(task, seconds)
+  return scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
 end
 
 --- The task waits for a transfer; woken with its response.
@@ -336,15 +358,12 @@ local TASK_WAIT = {
 --- Waits for the task's end.
 ---@return any ... what its function returned; or nil and what it raised: an error of a call, or a TaskError with a traceback
 function Task:wait()
-  local task = scheduler.running_task("task:wait()")
-  if task == self then error("a task cannot wait for itself", 2) end
-  local err = scheduler.interruption(task)
-  if err then error(err, 0) end
+  if self == current then error("a task cannot wait for itself", 2) end
+  local task = scheduler.waiting_task("task:wait()")
   if not self.ended then
     self.waiters = self.waiters or {}
     self.waiters[task] = true
-    local ended
-    ended, err = suspend(task, TASK_WAIT, self)
+    local ended, err = suspend(task, TASK_WAIT, self)
     if not ended then error(err, 0) end
   end
   return self:outcome()
