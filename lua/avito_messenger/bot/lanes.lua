@@ -1,5 +1,6 @@
 --- The lanes of the chats: each chat's events and effects one after another, chats beside each other where the driver has
 --- tasks. A record is changed on a copy, which takes its place when the step has succeeded.
+local about = require "avito_messenger.bot.about"
 local perform = require "avito_messenger.bot.perform"
 local record = require "avito_messenger.bot.engine.record"
 
@@ -9,11 +10,13 @@ Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
 
 local MAX_WORK = 10000 -- steps of a lane before others get their turn
+local FRESH = 2        -- seconds for which it is believed that nobody has typed in a chat since it was read
+local SPOKEN = { send = true, image = true }
 
 ---@param bot avito.Bot
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
-  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, ready = {} }, Lanes)
+  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {} }, Lanes)
 end
 
 --- The record of a chat, as it was after its last step.
@@ -46,16 +49,36 @@ local function step(self, chat_id, event)
   for _, note in ipairs(notes) do bot:tell(note) end
 end
 
+--- Polling for unread chats does not tell that the seller has typed in one: so it is read right before the bot speaks.
+--- False: it was read a moment ago.
+local function look(self, chat_id, key)
+  local bot = self.bot
+  local now = bot.driver:time()
+  local looked = self.looked[chat_id]
+  if not bot.since or (looked and now - looked < FRESH and now >= looked) then return false end
+  local messages, err = bot.client:get_messages(chat_id, { limit = 10 })
+  if messages then
+    self.looked[chat_id] = bot.driver:time()
+    for _, event in ipairs(about.events(messages, bot.since)) do step(self, chat_id, event) end
+  elseif bot.engine:latch(self.chats[chat_id], key, now) then
+    step(self, chat_id, { type = "failed", key = key,
+      error = { kind = err.kind, message = tostring(err), dispatched = false, retry_after = err.retry_after } })
+  end
+  return true
+end
+
 --- Does what is pending first. False: nothing is.
 local function act(self, chat_id)
   local bot = self.bot
   local effect = bot.engine:pending(self:chat(chat_id), bot.driver:time())[1]
   if not effect then return false end
+  if SPOKEN[effect.kind] and look(self, chat_id, effect.key) then return true end
   if effect.kind ~= "about" and effect.kind ~= "check" then
     local chat = record.copy(self:chat(chat_id))
     if not bot.engine:latch(chat, effect.key, bot.driver:time()) then
+      -- A person took over between the row's turn and its sending; the row is gone with the next step.
       step(self, chat_id, { type = "wake" })
-      return self.bot.engine:pending(self:chat(chat_id), bot.driver:time())[1] ~= nil
+      return false
     end
     self.chats[chat_id] = chat
   end
