@@ -56,7 +56,7 @@ local function unknown(name, directory)
   if #names == 0 then
     return ("unknown zone '%s': %s has no time zones (install tzdata, or set TZDIR)"):format(name, directory)
   end
-  local nearest = words.nearest(name, names) or nearest_city(name, names)
+  local nearest = #name > 2 and (words.nearest(name, names) or nearest_city(name, names)) -- two letters are near to anything
   if nearest then return ("unknown zone '%s' (did you mean '%s'?)"):format(name, nearest) end
   return ("unknown zone '%s' (it should be as 'Europe/Moscow' or 'UTC+3')"):format(name)
 end
