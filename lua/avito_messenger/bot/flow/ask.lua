@@ -72,7 +72,7 @@ local function check_bounds(question)
   if (min or max) and not BOUNDED[question.kind] then
     return ("min and max are only for number and text, this is %s"):format(question.kind)
   end
-  if min and max and not (min <= max) then return ("min is %s, which is above max, %s"):format(min, max) end
+  if min and max and min > max then return ("min is %s, which is above max, %s"):format(min, max) end
 end
 
 local function check_tries(tries)

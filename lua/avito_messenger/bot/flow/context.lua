@@ -184,7 +184,7 @@ end
 ---@generic K, V
 ---@param t table<K, V>
 ---@return fun(): K, V
-function Context:pairs(t)
+function Context:pairs(t) -- luacheck: no self
   if type(t) ~= "table" then error("c:pairs: table expected, got " .. type(t) .. " (call it with a colon)", 2) end
   local keys = {}
   for key in next, t do

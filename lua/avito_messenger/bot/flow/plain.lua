@@ -41,7 +41,7 @@ end
 local function copy_key(walk, key, count)
   if type(key) == "number" then
     if count == 0 then return nil, "a table with both names and numbers for keys, or a list with a hole" end
-    if key % 1 ~= 0 or key < 1 or key > count then return nil, "a list with a hole, or with other numbers than 1, 2, 3… for keys" end
+    if key % 1 ~= 0 or key < 1 or key > count then return nil, "a list with a hole, or with other keys than 1, 2, 3…" end
     return key
   end
   if type(key) ~= "string" then return nil, ("a table with a %s for a key"):format(type(key)) end
