@@ -29,6 +29,13 @@ function avito.sandbox(given)
   return require("avito_messenger.sandbox").new(given)
 end
 
+--- A rulebook as it is written in a file of its own. See avito_messenger.bot.rulebook, which reads it.
+---@param given table
+---@return table given
+function avito.rulebook(given)
+  return require("avito_messenger.bot.rulebook").mark(given)
+end
+
 local AUTHORIZE = { client_id = "string", scope = "table|string", state = "string", url = "string" }
 
 ---@class avito_messenger.Authorize

@@ -1,0 +1,28 @@
+--- One thing a rule asks of a turn.
+
+---@class avito_messenger.bot.Condition
+---@field name string the field it was written in, "item.price"
+---@field key? string equal for equal conditions; nil: two of this kind are never known to be equal
+---@field test fun(turn: table): boolean|nil, string?, string? nil: not known; a reason and a traceback only of `when`
+---@field tell fun(turn: table, ok: boolean): string why it is so, for people
+local Condition = {}
+Condition.__index = Condition
+Condition.__name = "avito_messenger.bot.Condition"
+
+--- Does the turn meet it?
+---@param turn table
+---@return boolean ok
+---@return string? why when not
+---@return string? traceback when the function of `when` raised
+function Condition.new(name, key, test, tell)
+  local self = setmetatable({ name = name, key = key and name .. " " .. key, test = test, tell = tell }, Condition)
+  function self.check(turn)
+    local ok, why, traceback = test(turn)
+    if ok then return true end
+    if why == nil then why = ok == nil and "unknown" or tell(turn, false) end
+    return false, why, traceback
+  end
+  return self
+end
+
+return Condition

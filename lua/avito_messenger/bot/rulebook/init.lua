@@ -1,0 +1,201 @@
+--- Rulebooks: what a seller writes, checked as a whole and made ready to be asked.
+---
+---     local book, err = rulebook.load "shop_rules.lua"
+---     if not book then print(err.message) end -- every mistake, one a line
+local flow = require "avito_messenger.bot.flow"
+local Patterns = require "avito_messenger.bot.rulebook.patterns"
+local Problems = require "avito_messenger.bot.rulebook.problems"
+local Rule = require "avito_messenger.bot.rulebook.rule"
+local Runner = require "avito_messenger.bot.flow.run"
+local settings = require "avito_messenger.bot.rulebook.settings"
+local source = require "avito_messenger.bot.rulebook.source"
+local unreachable = require "avito_messenger.bot.rulebook.unreachable"
+
+local rulebook = {}
+
+---@class avito_messenger.bot.Book
+---@field name string
+---@field zone? table
+---@field hours? table
+---@field burst number seconds in which messages belong together
+---@field human { pause: number }
+---@field flood { replies: integer, within: number, pause: number }|false
+---@field unclear "resend"|"hold"
+---@field mark_read boolean
+---@field runner table of the flows
+---@field flows table<string, table> the newest definition by name
+---@field calls table<string, function>
+---@field rules avito_messenger.bot.Rule[]
+---@field needs { item: boolean, buyer: boolean } must be known before the rules are asked
+---@field vars table<string, string|number>
+---@field names table<string, true> what texts may name
+---@field concepts table<string, string>
+local Book = {}
+Book.__index = Book
+Book.__name = "avito_messenger.bot.Book"
+
+-- A rulebook that is written but not read yet.
+local Marked = { __name = "avito_messenger.bot.Rulebook" }
+
+--- Marks a table as a rulebook, and does nothing else: avito.rulebook { … }.
+---@param given table
+---@return table given
+function rulebook.mark(given)
+  if type(given) ~= "table" then error(("rulebook: a table expected, got %s"):format(type(given)), 2) end
+  return setmetatable(given, Marked)
+end
+
+--- The entries of the list with their numbers, and what is missing between them.
+local function entries(given, at)
+  local numbers = {}
+  for key in pairs(given) do
+    if type(key) == "number" then numbers[#numbers + 1] = key end
+  end
+  table.sort(numbers)
+  local expected = 1
+  for _, number in ipairs(numbers) do
+    if number ~= expected then
+      at(nil, ("entry %s is nil: is the name of a variable misspelled?"):format(expected))
+    end
+    expected = number + 1
+  end
+  return numbers
+end
+
+local function read_flows(book, given, numbers, problems, lines)
+  local definitions, seen = {}, {}
+  book.flows = {}
+  for _, number in ipairs(numbers) do
+    local definition = given[number]
+    if flow.is(definition) then
+      local key = ("%s %s"):format(definition.name, definition.version)
+      if seen[key] then
+        problems:at { order = number, where = ("flow '%s'"):format(definition.name), line = lines[definition.name] or nil }(
+          "version", ("%d is there twice"):format(definition.version))
+      else
+        definitions[#definitions + 1] = definition
+      end
+      seen[key] = true
+      local known = book.flows[definition.name]
+      if not known or known.version < definition.version then book.flows[definition.name] = definition end
+    end
+  end
+  book.runner = Runner.new(definitions)
+end
+
+--- Where a rule stands, and a function for its mistakes.
+local function place_of(given, number, index, problems, lines)
+  local name = type(given) == "table" and given[1]
+  if type(name) ~= "string" or not name:find "%S" then name = nil end
+  local place = { name = name or "", index = index, line = name and lines[name] or nil }
+  local where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number)
+  return place, problems:at { order = number, where = where, line = place.line }
+end
+
+local function read_rules(book, given, numbers, problems, lines)
+  local places, named = {}, {}
+  book.rules, book.always, book.by_pattern = {}, {}, {}
+  local index = 0
+  for _, number in ipairs(numbers) do
+    local written = given[number]
+    if not flow.is(written) then
+      index = index + 1
+      local place, at = place_of(written, number, index, problems, lines)
+      if type(written) ~= "table" then
+        at(nil, ("a table expected, got %s"):format(type(written)))
+      else
+        if place.name == "" then
+          at(nil, "has no name: it is the first value, { 'name', … }")
+        elseif named[place.name] then
+          at(nil, ("entry %d has the same name"):format(named[place.name]))
+        end
+        named[place.name] = named[place.name] or number
+        local rule = Rule.read(written, at, book, place)
+        book.rules[#book.rules + 1] = rule
+        places[rule] = { order = number, at = at }
+        if rule.hears then book.by_pattern[rule.hears] = rule else book.always[#book.always + 1] = rule end
+      end
+    end
+  end
+  return places
+end
+
+local function compile(given, name, lines)
+  local problems = Problems.new(name)
+  local at = problems:at { order = 0 }
+  local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
+    titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
+  settings.read(book, given, at)
+  local numbers = entries(given, at)
+  read_flows(book, given, numbers, problems, lines)
+  local places = read_rules(book, given, numbers, problems, lines)
+  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
+  unreachable(book, places, problems)
+  local err = problems:error()
+  if err then return nil, err end
+  return book
+end
+
+--- Reads a rulebook from a table.
+---@param given table
+---@param name? string what its mistakes begin with; default "rulebook"
+---@return avito_messenger.bot.Book?
+---@return avito_messenger.Error? err message: every mistake, one a line; problems: the list of them
+function rulebook.compile(given, name)
+  if type(given) ~= "table" then error(("rulebook.compile: a table expected, got %s"):format(type(given)), 2) end
+  return compile(given, name or "rulebook", {})
+end
+
+--- Reads a rulebook from a file, a Lua program that returns avito.rulebook { … }.
+---@param path string
+---@return avito_messenger.bot.Book?
+---@return avito_messenger.Error? err message: every mistake, one a line; problems: the list of them
+function rulebook.load(path)
+  if type(path) ~= "string" then error(("rulebook.load: path must be a string, got %s"):format(type(path)), 2) end
+  local result, problem = source.load(path)
+  if result and getmetatable(result.value) ~= Marked then
+    problem = { message = ("must end with: return avito.rulebook { … } (it returned %s)"):format(
+      result.value == nil and "nothing" or "a " .. type(result.value)) }
+  end
+  if problem then
+    local problems = Problems.new(path)
+    problems:at { order = 0, line = problem.line }(nil, problem.message)
+    return nil, problems:error()
+  end
+  return compile(result.value, path, result.lines)
+end
+
+--- The rules that can match the turn, in their order: those that hear something in it, and those that hear nothing. What
+--- it costs does not depend on how many rules hear.
+---@param turn table
+---@return avito_messenger.bot.Rule[]
+function Book:candidates(turn)
+  -- Ascending as the rules are: each added its pattern when it was read.
+  local heard = self.heard:matched(turn).list
+  local list, next_heard = {}, 1
+  local function take(before)
+    local rule = self.by_pattern[heard[next_heard]]
+    while rule and rule.index < before do
+      list[#list + 1] = rule
+      next_heard = next_heard + 1
+      rule = self.by_pattern[heard[next_heard]]
+    end
+  end
+  for _, rule in ipairs(self.always) do
+    take(rule.index)
+    list[#list + 1] = rule
+  end
+  take(math.huge)
+  return list
+end
+
+--- The date in the zone of the book; without one, in UTC.
+---@param unix number
+---@param format string as of os.date
+---@return string|table
+function Book:date(unix, format)
+  local offset = self.zone and self.zone:offset(unix) or 0
+  return os.date("!" .. format:gsub("^!", ""), math.floor(unix + offset))
+end
+
+return rulebook

@@ -1,0 +1,87 @@
+--- The file a rulebook is written in: running it, and finding the line of a rule.
+local source = {}
+
+local function read(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local text
+  text, message = file:read "*a"
+  file:close()
+  if not text then return nil, ("%s: %s"):format(path, message) end
+  return text
+end
+
+--- The line of every rule by its name; false for a name that stands at several.
+---
+--- A rule is a plain table and knows nothing of where it was written, and a debug hook that watches the chunk would slow
+--- down and disturb what it runs. So the text is searched for `{ "name"`, the way a rule begins. What follows a name or
+--- an equals sign is another table (`avito.flow { "обмен"`, `say = { "торг"`). Rules that are made by a loop, come from
+--- another file or share their name with other text have no line.
+---@param text string
+---@return table<string, integer|false>
+function source.lines(text)
+  local lines, line, last = {}, 1, 1
+  for before, at, _, name in text:gmatch "([=%w_]?)[ \t]*(){%s*([\"'])([^\"'\n]-)%3" do
+    line = line + select(2, text:sub(last, at - 1):gsub("\n", ""))
+    last = at
+    if before == "" then
+      if lines[name] == nil then lines[name] = line else lines[name] = false end
+    end
+  end
+  return lines
+end
+
+--- The line of the file that was running when something was raised, and the message without its place.
+local function raised(path)
+  return function(problem)
+    local message = type(problem) == "string" and problem or "raised a " .. type(problem)
+    local ok, text = pcall(tostring, problem)
+    if ok then message = text end
+    local level = 2
+    local info = debug.getinfo(level, "Sl")
+    while info and info.source ~= "@" .. path do
+      level = level + 1
+      info = debug.getinfo(level, "Sl")
+    end
+    return { line = info and info.currentline, message = message }
+  end
+end
+
+--- "file.lua:3: what is wrong" in its parts, where it is this file.
+local function place(path, message)
+  if message:sub(1, #path + 1) == path .. ":" then
+    local line, rest = message:match("^(%d+): (.*)$", #path + 2)
+    if line then return tonumber(line), rest end
+  end
+  return nil, message
+end
+
+local function run(text, path)
+  -- What a file may begin with for the shell or an editor is no Lua; the line it stands on stays.
+  text = text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")
+  -- An environment of its own: a global that a rulebook sets by mistake stays in it.
+  local chunk, message = load(text, "@" .. path, "t", setmetatable({}, { __index = _G }))
+  if not chunk then
+    local line, rest = place(path, message)
+    return nil, { line = line, message = rest }
+  end
+  local ok, value = xpcall(chunk, raised(path))
+  if ok then return { value = value } end
+  local line, rest = place(path, value.message)
+  return nil, { line = line or value.line, message = rest }
+end
+
+--- Runs a file. What it returns, and the lines of its rules; or what went wrong.
+---@param path string
+---@return { value: any, lines: table<string, integer|false> }?
+---@return { line?: integer, message: string }?
+function source.load(path)
+  local text, message = read(path)
+  if not text then return nil, { message = "cannot be read: " .. (message:match ":%s*(.*)$" or message) } end
+  local result, problem = run(text, path)
+  if not result then return nil, problem end
+  result.lines = source.lines(text)
+  return result
+end
+
+return source
