@@ -1,4 +1,6 @@
 --- Lengths of time as people write them: "6s", "1h30m", "2 дня".
+local spelling = require "avito_messenger.bot.spelling"
+
 local span = {}
 
 local DAY = 86400
@@ -14,7 +16,7 @@ local SPELLINGS = {
 }
 local UNITS = {}
 for unit, spellings in pairs(SPELLINGS) do
-  for spelling in spellings:gmatch "%S+" do UNITS[spelling] = SECONDS[unit] end
+  for word in spellings:gmatch "%S+" do UNITS[word] = SECONDS[unit] end
 end
 
 local KNOWN = "s, m, h, d, w, с, м, ч, д, н"
@@ -32,7 +34,7 @@ local function check(seconds, written)
 end
 
 local function read(text)
-  local rest = text:match "^%s*(.-)%s*$"
+  local rest = spelling.trim(text)
   if rest:match "^%d+%.?%d*$" then
     return nil, ("the span '%s' has no unit: write '%ss' for seconds, '%sm' for minutes"):format(text, rest, rest)
   end
@@ -58,18 +60,14 @@ function span.seconds(value)
   return nil, ("a span must be a number of seconds or a text as '30s', got %s"):format(type(value))
 end
 
-local DASHES = { "–", "—", "%.%." }
-
 local function ends(value)
   if type(value) == "table" then
     if #value ~= 2 then return nil, nil, "a range of spans must have two ends: { '2s', '6s' }" end
     return value[1], value[2]
   end
   if type(value) ~= "string" then return value, value end
-  local text = value
-  for _, dash in ipairs(DASHES) do text = text:gsub(dash, "-") end
-  local first, second = text:match "^(.-)%-(.*)$"
-  if not first or first:match "^%s*$" then return value, value end
+  local first, second = spelling.dashes(value):gsub("%.%.", "-"):match "^(.-)%-(.*)$"
+  if not first or spelling.trim(first) == "" then return value, value end
   return first, second
 end
 

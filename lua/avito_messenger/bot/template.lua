@@ -1,6 +1,7 @@
 --- Texts with names in braces: "Здравствуйте, {buyer.name|покупатель}!".
 ---
 --- `{name}` is filled in, `{name|default}` too, with something else where there is nothing; `{{` is a brace.
+local spelling = require "avito_messenger.bot.spelling"
 local words = require "avito_messenger.words"
 
 local template = {}
@@ -29,7 +30,7 @@ end
 --- What stands between two braces, as { name=, default= }.
 local function read(inside, known)
   local name, default = inside:match "^([^|]*)|(.*)$"
-  name = (name or inside):match "^%s*(.-)%s*$"
+  name = spelling.trim(name or inside)
   if name == "" then return nil, "there is no name in the braces (a brace itself is written '{{')" end
   if not known[name] then return nil, words.unknown(name, words.names(known), "name") end
   return { name = name, default = default }
