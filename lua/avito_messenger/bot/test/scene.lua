@@ -9,7 +9,6 @@ local rulebook = require "avito_messenger.bot.rulebook"
 local span = require "avito_messenger.bot.span"
 
 local USER_ID = 94235311
-local DEFAULT_ZONE = "Europe/Moscow"
 
 ---@class avito.bot.test.SceneOptions
 ---@field rulebook string|table the path of a rulebook, or the table itself
@@ -57,7 +56,7 @@ local function loader(given)
     else
       book, problem = rulebook.compile(given, "rulebook")
     end
-    if not book then error(tostring(problem.message or problem), 0) end
+    if not book then error(problem.message, 0) end
     return book
   end
 end
@@ -85,9 +84,8 @@ function Scene.new(given, level, mischief)
     facts = given.facts ~= false, mischief = mischief,
     engine = function(book) return make { book = book, user_id = USER_ID } end })
   if not ok then error(host, level + 1) end
-  local zone, problem = host.book.zone or DEFAULT_ZONE, nil
-  if type(zone) == "string" then zone, problem = hours.zone(zone) end
-  if not zone then error("test.scene: " .. problem, level + 1) end
+  local zone = host.book.zone or assert(hours.zone "UTC")
+  local problem
   host.now, problem = moments.read(given.at or "2026-01-12 12:00", zone)
   if not host.now then error("test.scene: at: " .. problem, level + 1) end
   return setmetatable({ host = host, buyers = {}, zone = zone,
