@@ -189,12 +189,12 @@ end
 
 function handle.history(engine, chat, event, now, notes)
   local row = outbox.head(chat)
-  local since = row and row.latched_at or now
+  local since = outbox.since(row and row.latched_at or now)
   local fresh = {}
   for i = #event.messages, 1, -1 do
     local message = event.messages[i]
     -- What is older than the row cannot be it, and was for the poll to see.
-    if (message.created or 0) >= math.floor(since) - 1 then fresh[#fresh + 1] = message end
+    if (message.created or 0) >= since then fresh[#fresh + 1] = message end
   end
   arrivals(engine, chat, fresh, event, now, notes)
   if row then outbox.read_back(chat, event.key, engine.book.unclear, now, notes) end

@@ -32,6 +32,11 @@ local MAX_RESENDS = 3
 local ACCOUNT_RETRY = 300
 local RECENT = 10
 
+--- How far back a chat is read for a row that was latched at `moment`.
+---@param moment number
+---@return number
+function outbox.since(moment) return moment - SKEW end
+
 -- Told to the buyer, and so withdrawn when a person takes over.
 local SPOKEN = { send = true, image = true }
 local WITHDRAWN = { send = true, image = true, blacklist = true, read = true, call = true }
@@ -116,7 +121,7 @@ function outbox.pending(chat, now)
   local row = outbox.head(chat)
   if not row or row.state == "latched" then return nil end
   if row.state == "unknown" then
-    return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = row.latched_at } or nil
+    return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = outbox.since(row.latched_at) } or nil
   end
   return due_at(row, now) <= now and effect_of(chat, row) or nil
 end

@@ -83,38 +83,32 @@ local function read_flows(book, given, numbers, problems, lines)
   book.runner = Runner.new(definitions)
 end
 
---- Where a rule stands, and a function for its mistakes.
-local function place_of(given, number, index, problems, lines)
-  local name = type(given) == "table" and given[1]
-  if type(name) ~= "string" or not name:find "%S" then name = nil end
-  local place = { name = name or "", index = index, line = name and lines[name] or nil }
-  local where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number)
-  return place, problems:at { order = number, where = where, line = place.line }
+--- Reads one entry of the list that is no flow. What is no rule at all leaves none.
+local function read_rule(book, written, place, at)
+  if type(written) ~= "table" then return at(nil, ("a table expected, got %s"):format(type(written))) end
+  if place.name == "" then at(nil, "has no name: it is the first value, { 'name', … }") end
+  local rule = Rule.read(written, at, book, place)
+  book.rules[#book.rules + 1] = rule
+  if rule.hears then book.by_pattern[rule.hears] = rule else book.always[#book.always + 1] = rule end
+  return rule
 end
 
+--- Reads the rules. Whom their mistakes are told is returned for those that are found later.
 local function read_rules(book, given, numbers, problems, lines)
   local places, named = {}, {}
   book.rules, book.always, book.by_pattern = {}, {}, {}
-  local index = 0
   for _, number in ipairs(numbers) do
     local written = given[number]
     if not flow.is(written) then
-      index = index + 1
-      local place, at = place_of(written, number, index, problems, lines)
-      if type(written) ~= "table" then
-        at(nil, ("a table expected, got %s"):format(type(written)))
-      else
-        if place.name == "" then
-          at(nil, "has no name: it is the first value, { 'name', … }")
-        elseif named[place.name] then
-          at(nil, ("entry %d has the same name"):format(named[place.name]))
-        end
-        named[place.name] = named[place.name] or number
-        local rule = Rule.read(written, at, book, place)
-        book.rules[#book.rules + 1] = rule
-        places[rule] = { order = number, at = at }
-        if rule.hears then book.by_pattern[rule.hears] = rule else book.always[#book.always + 1] = rule end
-      end
+      local name = type(written) == "table" and written[1]
+      if type(name) ~= "string" or not name:find "%S" then name = nil end
+      local line = name and lines[name] or nil
+      local at = problems:at { order = number, line = line,
+        where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
+      if name and named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
+      if name then named[name] = named[name] or number end
+      local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
+      if rule then places[rule] = { order = number, at = at } end
     end
   end
   return places
