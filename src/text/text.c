@@ -1,14 +1,21 @@
-/* text.c - Lua: the words of the bot's rules. */
-#include <utf8proc.h>
-
+/* text.c - Lua: the module of words, patterns and what is written in a message. */
 #include "text.h"
 
 AVITO_EXPORT int luaopen_avito_messenger_text(lua_State *L);
 
+static const luaL_Reg functions[] = {
+    {"fold", avito_text_fold},
+    {"words", avito_text_words},
+    {NULL, NULL},
+};
+
 int luaopen_avito_messenger_text(lua_State *L)
 {
   lua_newtable(L); /* text */
-  lua_pushstring(L, utf8proc_version());
-  lua_setfield(L, -2, "utf8proc");
+  for (const luaL_Reg *entry = functions; entry->name != NULL; entry++) {
+    lua_pushcfunction(L, entry->func);
+    lua_setfield(L, -2, entry->name);
+  }
+  avito_text_add_index(L);
   return 1;
 }
