@@ -56,7 +56,7 @@ function readers.hours(given, at, book)
   -- Where the zone itself is the mistake, there is nothing more to say.
   if not book.zone then return Condition.new("hours") end
   local span, message = hours.daily(given, book.zone)
-  if not span then return at("hours", message) end
+  if not span then return fields.pass_on(message, "hours", at) end
   return Condition.new("hours", given:gsub("%s", ""), function(turn) return span:is_open(turn.now) end,
     function(_, ok) return ("now is %s %s"):format(ok and "within" or "outside of", given) end)
 end

@@ -109,6 +109,15 @@ function fields.id(element)
   return id
 end
 
+--- Tells a message that may begin with the name of its field.
+---@param message string "holidays: …"
+---@param field string where it does not
+---@param at fun(field: string?, message: string)
+function fields.pass_on(message, field, at)
+  local named, rest = message:match "^(%l+): (.*)$"
+  at(named or field, rest or message)
+end
+
 --- A list as the keys of a table.
 ---@param list any[]
 ---@return table<any, true>

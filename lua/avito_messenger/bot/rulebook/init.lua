@@ -62,27 +62,38 @@ local function entries(given, at)
   return numbers
 end
 
-local function read_flows(book, given, numbers, problems, lines)
-  local definitions, seen = {}, {}
+--- What the runner says against a flow; one that uses what no flow may is noticed when its locals have their values.
+local function make_runner(definitions, places)
+  local ok, runner = pcall(Runner.new, definitions)
+  if ok then return runner end
+  for _, definition in ipairs(definitions) do
+    local good, message = pcall(Runner.new, { definition })
+    if not good then
+      places[definition](nil, (tostring(message):gsub("^.-flow '" .. definition.name:gsub("%p", "%%%0") .. "': ", "")))
+    end
+  end
+end
+
+local function read_flows(book, given, numbers, problems)
+  local definitions, places, seen = {}, {}, {}
   book.flows, book.ways_out = {}, {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
     if flow.is(definition) then
+      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name) }
       local key = ("%s %s"):format(definition.name, definition.version)
-      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name),
-        line = lines[definition.name] or nil }
       if seen[key] then
-        at("version", ("%d is there twice"):format(definition.version))
+        at("version", ("%d is there twice: raise the version of a flow that has changed"):format(definition.version))
       else
-        definitions[#definitions + 1] = definition
-        if definition.leave then book.ways_out[key] = book.leave:add(definition.leave, at, "leave") end
+        definitions[#definitions + 1], places[definition] = definition, at
       end
       seen[key] = true
+      if definition.leave then book.ways_out[key] = book.leaving:add(definition.leave, at, "leave") end
       local known = book.flows[definition.name]
       if not known or known.version < definition.version then book.flows[definition.name] = definition end
     end
   end
-  book.runner = Runner.new(definitions)
+  book.runner = make_runner(definitions, places)
 end
 
 --- Reads one entry of the list that is no flow. What is no rule at all leaves none.
@@ -120,12 +131,13 @@ local function compile(given, name, lines)
   local problems = Problems.new(name)
   local at = problems:at { order = 0 }
   local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
-    leave = Patterns.new "leave", titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
+    titles = Patterns.new "title", names_of_buyers = Patterns.new "name",
+    leaving = Patterns.new "leave" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
-  read_flows(book, given, numbers, problems, lines)
+  read_flows(book, given, numbers, problems)
   local places = read_rules(book, given, numbers, problems, lines)
-  for _, patterns in ipairs { book.heard, book.leave, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
+  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers, book.leaving } do patterns:compile(book.concepts) end
   unreachable(book, places, problems)
   local err = problems:error()
   if err then return nil, err end
@@ -191,7 +203,7 @@ end
 ---@return boolean
 function Book:leaves(state, turn)
   local number = self.ways_out[("%s %s"):format(state.name, state.version)]
-  return number ~= nil and self.leave:matches(turn, number) == true
+  return number ~= nil and self.leaving:matches(turn, number) == true
 end
 
 --- The date in the zone of the book; without one, in UTC.

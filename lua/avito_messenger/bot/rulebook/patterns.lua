@@ -32,19 +32,23 @@ function Patterns:add(pattern, at, field)
   return number
 end
 
+local STANDS_IN = "x" -- a pattern that is right
+
 local function told(problem)
   if problem.column then return ("column %d: %s"):format(problem.column, problem.message) end
   return problem.message
 end
 
---- Makes the index. Only when it cannot be made each pattern is tried alone, for an index stops at the first mistake.
+--- Makes the index. An index stops at the first mistake: only when there is one, each pattern is tried alone.
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
   self.index = text.index(self.texts, concepts)
   if self.index then return end
+  local names = {} -- that they are there is enough to read a pattern, and much less than what they mean
+  for name in pairs(concepts) do names[name] = STANDS_IN end
   for number, pattern in ipairs(self.texts) do
-    local index, problem = text.index({ pattern }, concepts)
+    local index, problem = text.index({ pattern }, names)
     if not index then self.places[number].at(self.places[number].field, told(problem)) end
   end
 end
@@ -57,9 +61,9 @@ function Patterns.concepts(concepts, at)
   local good = {}
   for name, pattern in pairs(concepts) do good[name] = pattern end
   local index, problem = text.index({}, good)
-  while not index and problem.concept and good[problem.concept] ~= "x" do
+  while not index and problem.concept and good[problem.concept] ~= STANDS_IN do
     at(("concepts['%s']"):format(problem.concept), told(problem))
-    good[problem.concept] = "x"
+    good[problem.concept] = STANDS_IN
     index, problem = text.index({}, good)
   end
   if not index then at("concepts", told(problem)) end

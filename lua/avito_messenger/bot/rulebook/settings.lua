@@ -10,7 +10,7 @@ local words = require "avito_messenger.words"
 local settings = {}
 
 local FIELDS = {
-  zone = "string", hours = "table", holidays = "table", burst = "string|number", human = "table", flood = "table|boolean",
+  zone = "string", hours = "string|table", holidays = "table", burst = "string|number", human = "table", flood = "table|boolean",
   unclear = "string", mark_read = "boolean", concepts = "table", vars = "table", calls = "table",
 }
 
@@ -37,7 +37,7 @@ local function read_hours(book, given, at)
   elseif book.zone then
     local message
     book.hours, message = hours.read(book.zone, given.hours, given.holidays)
-    if not book.hours then at("hours", message) end
+    if message then fields.pass_on(message, "hours", at) end
   end
 end
 
