@@ -107,7 +107,7 @@ end
 ---@return { handled: boolean, escalated: boolean? }? result nil: the buyer left the dialogue, the rules have the turn
 function flows.stage(engine, chat, turn, notes)
   local runner, state = engine.book.runner, chat.flow
-  if runner:leaves(state, turn.text) then
+  if engine.book:leaves(state, turn) then
     notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "left" }
     chat.flow = nil
     return nil
@@ -138,23 +138,18 @@ function flows.called(engine, chat, turn, ok, value, notes)
 end
 
 --- When the flow wants to be woken, or nil.
----@param engine avito.bot.Engine
 ---@param chat avito.bot.Chat
 ---@return number?
-function flows.wake_at(engine, chat)
+function flows.wake_at(chat)
   local state = chat.flow
-  if not state then return nil end
-  local ends = engine.book.runner:expires(state)
-  local open = state.open
-  if open and open.deadline and (not ends or open.deadline < ends) then return open.deadline end
-  return ends
+  if not state or not state.open then return nil end
+  return math.min(state.open.deadline or math.huge, state.expires)
 end
 
 --- What the clock does to a flow: it has lived too long, or the question waited too long.
 function flows.clock(engine, chat, turn, notes)
   local runner, state = engine.book.runner, chat.flow
-  local ends = runner:expires(state)
-  if ends and turn.now >= ends then
+  if turn.now >= state.expires then
     notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "expired" }
     chat.flow = nil
     return

@@ -127,7 +127,7 @@ local function progress(engine, chat, now, notes)
       chat.waiting, chat.burst = nil, nil
       take(engine, chat, Turn.new(chat, "buyer", messages, now, engine.book), notes)
     else
-      local wake = not chat.waiting and flows.wake_at(engine, chat)
+      local wake = not chat.waiting and flows.wake_at(chat)
       if not wake or wake > now then return end
       flows.clock(engine, chat, moment(engine, chat, now), notes)
     end
@@ -182,7 +182,7 @@ function handle.called(engine, chat, event, now, notes)
   local row = outbox.sent(chat, event.key, nil, notes)
   local flow = chat.flow
   -- A flow that was stopped meanwhile has no use for the value.
-  if row and flow and not flow.open and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
+  if row and flow and flow.calling and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
     flows.called(engine, chat, moment(engine, chat, now), event.ok, event.value, notes)
   end
 end
@@ -248,7 +248,7 @@ function Engine:wake_at(chat)
   if chat.waiting then
     if not (chat.flow and not flows.asks(chat)) then at(math.max(chat.burst.due, chat.facts_at or 0)) end
   else
-    at(flows.wake_at(self, chat))
+    at(flows.wake_at(chat))
   end
   return least
 end

@@ -64,16 +64,18 @@ end
 
 local function read_flows(book, given, numbers, problems, lines)
   local definitions, seen = {}, {}
-  book.flows = {}
+  book.flows, book.ways_out = {}, {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
     if flow.is(definition) then
       local key = ("%s %s"):format(definition.name, definition.version)
+      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name),
+        line = lines[definition.name] or nil }
       if seen[key] then
-        problems:at { order = number, where = ("flow '%s'"):format(definition.name), line = lines[definition.name] or nil }(
-          "version", ("%d is there twice"):format(definition.version))
+        at("version", ("%d is there twice"):format(definition.version))
       else
         definitions[#definitions + 1] = definition
+        if definition.leave then book.ways_out[key] = book.leave:add(definition.leave, at, "leave") end
       end
       seen[key] = true
       local known = book.flows[definition.name]
@@ -118,12 +120,12 @@ local function compile(given, name, lines)
   local problems = Problems.new(name)
   local at = problems:at { order = 0 }
   local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
-    titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
+    leave = Patterns.new "leave", titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
   read_flows(book, given, numbers, problems, lines)
   local places = read_rules(book, given, numbers, problems, lines)
-  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
+  for _, patterns in ipairs { book.heard, book.leave, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
   unreachable(book, places, problems)
   local err = problems:error()
   if err then return nil, err end
@@ -181,6 +183,15 @@ function Book:candidates(turn)
   end
   take(math.huge)
   return list
+end
+
+--- Does the buyer leave the dialogue with these words?
+---@param state avito_messenger.bot.FlowState
+---@param turn table
+---@return boolean
+function Book:leaves(state, turn)
+  local number = self.ways_out[("%s %s"):format(state.name, state.version)]
+  return number ~= nil and self.leave:matches(turn, number) == true
 end
 
 --- The date in the zone of the book; without one, in UTC.
