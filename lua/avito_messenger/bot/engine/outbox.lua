@@ -278,7 +278,9 @@ end
 function outbox.recover(chat, now)
   local row = outbox.head(chat)
   if not row or row.state ~= "latched" then return end
-  if spoken(row) then
+  if row.claimed then -- its own message was told before the restart, and will be passed over as known when it is read back
+    confirm(chat, row, nil, {})
+  elseif spoken(row) then
     row.state, row.check_at = "unknown", now
   else
     later(row, now, 0)

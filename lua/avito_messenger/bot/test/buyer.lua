@@ -16,6 +16,8 @@ local Buyer = {}
 Buyer.__index = Buyer
 Buyer.__name = "avito.bot.Buyer"
 
+local SIMILAR = 0.4 -- share of common words from which on two texts are compared
+
 ---@param scene avito.bot.Scene
 ---@param talk avito.bot.test.Talk
 ---@return avito.bot.Buyer
@@ -146,39 +148,31 @@ local function shown(reply)
   return ("“%s”%s"):format(reply.text, by)
 end
 
--- The replies that the wanted one may have been meant to be, and where they stand.
-local function nearest(self, exact, from)
+--- What of all that the bot said was probably meant, where that was not the next reply.
+local function meant(self, want, next_one)
   local texts, places = {}, {}
   for i, reply in ipairs(self.talk.replies) do
-    if i ~= from and reply.type == "text" then
-      texts[#texts + 1], places[#places + 1] = reply.text, i
-    end
+    if reply.type == "text" then texts[#texts + 1], places[#places + 1] = reply.text, i end
   end
-  local best = difference.nearest(exact, texts)
-  return best and places[best]
+  local best, share = difference.nearest(want.exact, texts)
+  if not best or share < SIMILAR then return nil end
+  local place = places[best]
+  local reply = self.talk.replies[place]
+  if reply.text == want.exact then
+    if place > next_one then return "  it said this later: what came before was not expected" end
+    return place < next_one and "  it said this before, and that was expected already" or nil
+  end
+  local differ = difference.inline(want.exact, reply.text)
+  if place == next_one then return ("  they differ: %s"):format(differ) end
+  return ("  the most like it was %s: %s"):format(shown(reply), differ)
 end
 
 local function missed(self, want, seconds)
   local next_one = self.heard + 1
   local came = self.talk.replies[next_one]
-  local lines = { ("expected the bot to say %s"):format(want.description) }
-  if came then
-    lines[2] = ("  it said %s"):format(shown(came))
-    if want.exact and came.type == "text" and came.text ~= want.exact then
-      lines[3] = ("  they differ: %s"):format(difference.inline(want.exact, came.text))
-    end
-  else
-    lines[2] = ("  it said nothing more within %s"):format(span.text(seconds))
-  end
-  local place = want.exact and nearest(self, want.exact, next_one)
-  local other = place and self.talk.replies[place]
-  if other and other.text == want.exact then
-    lines[#lines + 1] = place > next_one and "  it said this later: what came before it was not expected"
-      or "  it said this before, and that was expected already"
-  elseif other and not came then
-    lines[#lines + 1] = ("  the most like it was %s"):format(shown(other))
-  end
-  return lines
+  return { ("expected the bot to say %s"):format(want.description),
+    came and ("  it said %s"):format(shown(came)) or ("  it said nothing more within %s"):format(span.text(seconds)),
+    want.exact and meant(self, want, next_one) }
 end
 
 --- The bot's next reply in this chat is this text. Waits as long as bursts and delays take, a minute unless told otherwise.

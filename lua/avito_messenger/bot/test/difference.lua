@@ -68,6 +68,7 @@ end
 ---@param wanted string
 ---@param texts string[]
 ---@return integer?
+---@return number? share of the words that both have, from 0 to 1
 function difference.nearest(wanted, texts)
   local best, most
   local sought = words_of(wanted)
@@ -77,7 +78,7 @@ function difference.nearest(wanted, texts)
     local share = 2 * shared / math.max(1, #sought + #words)
     if not most or share > most then best, most = i, share end
   end
-  return best
+  return best, most
 end
 
 --- Two lists of lines as one, each line behind its mark and a space.

@@ -138,7 +138,7 @@ end
 local function event_of(talk, message)
   local market = talk.market
   return { type = "message", message = record.copy(message), chat_type = market.chat_type,
-    item_id = market.item and market.item.id }
+    item_id = market.item and market.item.id, earlier = market.earlier }
 end
 
 function Host:deliver(talk, event)
@@ -207,6 +207,8 @@ end
 
 -- Effects.
 
+local REASONS = { "spam", "fraud", "insult", "other" }
+
 local perform = {}
 
 local function spoken(host, talk, effect, kind, content)
@@ -241,7 +243,7 @@ perform.read = quiet("read", function() end)
 
 perform.blacklist = quiet("blacklist", function(host, talk, effect)
   talk.market.blacklisted = true
-  host:write(talk, { who = "note", text = ("blacklisted%s"):format(effect.reason and ": " .. tostring(effect.reason) or ""),
+  host:write(talk, { who = "note", text = "put on the blacklist: " .. (REASONS[effect.reason] or tostring(effect.reason)),
     rule = effect.rule, counts = true })
 end)
 
@@ -252,18 +254,18 @@ perform.escalate = quiet("escalate", function(host, talk, effect)
     rule = effect.rule, counts = true })
 end)
 
+-- A function that fails is an answer like another; one that is not there is a mistake of the scenario.
 function perform.call(host, talk, effect)
-  local fn = host.calls[effect.name] or (host.book.calls or {})[effect.name]
+  local fn = host.calls[effect.name] or host.book.calls[effect.name]
   if not fn then
-    error(("the rulebook calls '%s': give the scene calls = { [\"%s\"] = function(args) … end }"):format(effect.name,
+    error(("the rulebook calls '%s': give the scene calls = { [\"%s\"] = function(args, c) … end }"):format(effect.name,
       effect.name), 0)
   end
-  local ok, value, message = pcall(fn, record.copy(effect.args), effect.c or effect.about)
-  if ok and value == nil and message ~= nil then ok, value = false, message end
-  host:write(talk, { who = "note", text = ok and ("call %s"):format(effect.name)
-    or ("call %s: %s"):format(effect.name, tostring(value)) })
-  if ok then return { type = "called", key = effect.key, ok = true, value = record.copy(value) } end
-  return { type = "called", key = effect.key, ok = false, message = tostring(value) }
+  local about = record.copy(effect.about or {})
+  local ok, value = pcall(fn, record.copy(effect.args), { key = effect.key, chat = about.chat or { id = talk.market.chat_id },
+    buyer = about.buyer or {}, item = about.item or {} })
+  host:write(talk, { who = "note", text = ("call %s%s"):format(effect.name, ok and "" or ": " .. tostring(value)) })
+  return { type = "called", key = effect.key, ok = ok, value = ok and record.copy(value) or not ok and tostring(value) or nil }
 end
 
 --- Carries out one effect and tells the engine what came of it.
@@ -314,6 +316,8 @@ function Host:perform(talk, effect)
     error(("the scenario kit does not know the effect '%s'"):format(tostring(effect.kind)), 0)
   elseif self.engine:latch(talk.record, effect.key, self.now) then
     self:latched(talk, effect)
+  else
+    self:step(talk, { type = "wake" }) -- it was withdrawn
   end
 end
 

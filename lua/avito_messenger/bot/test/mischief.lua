@@ -7,6 +7,7 @@ local chance = require "avito_messenger.bot.engine.chance"
 ---@field seed integer
 ---@field rates table<string, number>
 ---@field only? table<string, boolean> names of what may happen; nil: everything
+---@field happened table<string, boolean>
 ---@field log { name: string, text: string, time: number }[] what did happen
 local Mischief = {}
 Mischief.__index = Mischief
@@ -21,15 +22,11 @@ local PURE = {
   { lost = 1, echo = 1 },
 }
 local LATEST = 90 -- seconds
--- What the marketplace can be asked about, or can be told twice without harm. A function of the program is called again after
--- such a loss; what comes of that is its own affair.
-local LOSABLE = { send = true, image = true, blacklist = true, read = true, escalate = true }
-
 ---@param seed integer
 ---@param only? table<string, boolean>
 ---@return avito.bot.test.Mischief
 function Mischief.new(seed, only)
-  local self = setmetatable({ seed = seed, only = only, log = {}, rates = PURE[seed] }, Mischief)
+  local self = setmetatable({ seed = seed, only = only, log = {}, happened = {}, rates = PURE[seed] }, Mischief)
   if not self.rates then
     self.rates = {}
     for _, kind in ipairs(KINDS) do self.rates[kind] = self:draw("rate of " .. kind) end
@@ -41,9 +38,13 @@ function Mischief:draw(name)
   return chance.fraction(("%d %s"):format(self.seed, name))
 end
 
+-- Each once: what is tried again must come to an end.
 function Mischief:happens(host, kind, id, text)
   local name = ("%s %s"):format(kind, id)
-  if self:draw(name) >= (self.rates[kind] or 0) or (self.only and not self.only[name]) then return false end
+  if self.happened[name] or self:draw(name) >= (self.rates[kind] or 0) or (self.only and not self.only[name]) then
+    return false
+  end
+  self.happened[name] = true
   self.log[#self.log + 1] = { name = name, text = text, time = host.now }
   return true
 end
@@ -58,6 +59,7 @@ local function what_of(event)
 end
 
 local function effect_name(effect)
+  if effect.kind == "call" then return ("the call of '%s' with the key %s"):format(effect.name, effect.key) end
   return ("the %s%s"):format(effect.kind, effect.text and (" “%s”"):format(effect.text) or "")
 end
 
@@ -127,7 +129,7 @@ end
 ---@param effect table
 ---@return boolean
 function Mischief:loses(host, effect)
-  return LOSABLE[effect.kind] ~= nil and self:happens(host, "lost", effect.key,
+  return self:happens(host, "lost", effect.key,
     ("the program restarted before it had the answer to %s"):format(effect_name(effect)))
 end
 

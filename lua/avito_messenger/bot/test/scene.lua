@@ -13,7 +13,7 @@ local USER_ID = 94235311
 ---@class avito.bot.test.SceneOptions
 ---@field rulebook string|table the path of a rulebook, or the table itself
 ---@field at? string|number when it begins, in the rulebook's zone: "2026-11-20 22:15"; a Monday at noon when absent
----@field calls? table<string, fun(args: any, about: table): any> in place of the rulebook's functions of the same name
+---@field calls? table<string, fun(args: any, c: table): any> in place of the rulebook's functions of the same name
 ---@field facts? boolean false: the marketplace does not tell about item and buyer
 ---@field within? number|string how long an expectation waits; "1m" when absent
 ---@field engine? fun(given: { book: table, user_id: integer }): table another engine, to test the kit itself

@@ -78,7 +78,13 @@ local function steps_of(least, all, zone)
 end
 
 local function shown(plain, came)
-  local lines = difference.lines(plain.lines, came.lines)
+  local expected = plain.lines
+  if came.problem then -- what the scenario did not come to is no difference
+    expected = {}
+    for i = 1, math.min(#plain.lines, #came.lines + 1) do expected[i] = plain.lines[i] end
+  end
+  local lines = difference.lines(expected, came.lines)
+  if came.problem then lines[#lines + 1] = "  (the scenario broke off here)" end
   if #lines <= CONTEXT then return table.concat(lines, "\n") end
   local first = 1
   while lines[first] and lines[first]:sub(1, 1) == " " do first = first + 1 end
