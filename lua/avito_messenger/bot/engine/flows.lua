@@ -107,7 +107,7 @@ end
 ---@return { handled: boolean, escalated: boolean? }? result nil: the buyer left the dialogue, the rules have the turn
 function flows.stage(engine, chat, turn, notes)
   local runner, state = engine.book.runner, chat.flow
-  if engine.book:leaves(state, turn) then
+  if runner:leaves(state, turn.text) then
     notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "left" }
     chat.flow = nil
     return nil

@@ -63,11 +63,11 @@ local function entries(given, at)
 end
 
 --- What the runner says against a flow; one that uses what no flow may is noticed when its locals have their values.
-local function make_runner(definitions, places)
-  local ok, runner = pcall(Runner.new, definitions)
+local function make_runner(definitions, places, concepts)
+  local ok, runner = pcall(Runner.new, definitions, { concepts = concepts })
   if ok then return runner end
   for _, definition in ipairs(definitions) do
-    local good, message = pcall(Runner.new, { definition })
+    local good, message = pcall(Runner.new, { definition }, { concepts = concepts })
     if not good then
       places[definition](nil, (tostring(message):gsub("^.-flow '" .. definition.name:gsub("%p", "%%%0") .. "': ", "")))
     end
@@ -76,7 +76,7 @@ end
 
 local function read_flows(book, given, numbers, problems)
   local definitions, places, seen = {}, {}, {}
-  book.flows, book.ways_out = {}, {}
+  book.flows = {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
     if flow.is(definition) then
@@ -88,12 +88,11 @@ local function read_flows(book, given, numbers, problems)
         definitions[#definitions + 1], places[definition] = definition, at
       end
       seen[key] = true
-      if definition.leave then book.ways_out[key] = book.leaving:add(definition.leave, at, "leave") end
       local known = book.flows[definition.name]
       if not known or known.version < definition.version then book.flows[definition.name] = definition end
     end
   end
-  book.runner = make_runner(definitions, places)
+  book.runner = make_runner(definitions, places, book.concepts)
 end
 
 --- Reads one entry of the list that is no flow. What is no rule at all leaves none.
@@ -131,13 +130,12 @@ local function compile(given, name, lines)
   local problems = Problems.new(name)
   local at = problems:at { order = 0 }
   local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
-    titles = Patterns.new "title", names_of_buyers = Patterns.new "name",
-    leaving = Patterns.new "leave" }, Book)
+    titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
   read_flows(book, given, numbers, problems)
   local places = read_rules(book, given, numbers, problems, lines)
-  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers, book.leaving } do patterns:compile(book.concepts) end
+  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
   unreachable(book, places, problems)
   local err = problems:error()
   if err then return nil, err end
@@ -195,15 +193,6 @@ function Book:candidates(turn)
   end
   take(math.huge)
   return list
-end
-
---- Does the buyer leave the dialogue with these words?
----@param state avito_messenger.bot.FlowState
----@param turn table
----@return boolean
-function Book:leaves(state, turn)
-  local number = self.ways_out[("%s %s"):format(state.name, state.version)]
-  return number ~= nil and self.leaving:matches(turn, number) == true
 end
 
 --- The date in the zone of the book; without one, in UTC.

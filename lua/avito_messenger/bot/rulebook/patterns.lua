@@ -11,12 +11,11 @@ Patterns.__name = "avito_messenger.bot.Patterns"
 --- What is matched, and where the turn keeps the result.
 local KINDS = {
   hears = { slot = "matched", value = function(turn) return turn.text end },
-  leave = { slot = "leave_matched", value = function(turn) return turn.text end },
   title = { slot = "title_matched", value = function(turn) return turn.facts.item and turn.facts.item.title end },
   name = { slot = "name_matched", value = function(turn) return turn.facts.buyer and turn.facts.buyer.name end },
 }
 
----@param kind "hears"|"leave"|"title"|"name"
+---@param kind "hears"|"title"|"name"
 ---@return avito_messenger.bot.Patterns
 function Patterns.new(kind)
   return setmetatable({ kind = KINDS[kind], texts = {}, places = {} }, Patterns)
