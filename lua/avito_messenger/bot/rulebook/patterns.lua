@@ -42,6 +42,7 @@ end
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
+  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end
   self.index = text.index(self.texts, concepts)
   if self.index then return end
   local names = {} -- that they are there is enough to read a pattern, and much less than what they mean
