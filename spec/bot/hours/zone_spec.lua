@@ -312,6 +312,12 @@ describe("a time zone file", function()
     assert.same({ 10800, 10800, 10800, 10800, 10800, 10800 }, offsets(version_2("\n\n", {}, {}, TYPES, NAMES)))
   end)
 
+  it("may have whatever it likes in the part that nobody reads", function()
+    local unread = block("2", 4, { 5, 4 }, { 9, 9 }, { { 0, 9, 9 } }, "UTC\0" .. ("x"):rep(16), { 1, 1, 1, 2, 1, 10 })
+    local data = unread .. block("2", 8, MOMENTS, INDEXES, TYPES, NAMES) .. "\n\n"
+    assert.same({ 10800, 10800, 14400, 14400, 10800, 10800 }, offsets(data))
+  end)
+
   it("has its rule from its last transition on", function()
     with_zone(version_2("\n<+05>-5\n", MOMENTS, INDEXES, TYPES, NAMES), function(directory)
       local place = assert(zone.load("Zone", directory))
