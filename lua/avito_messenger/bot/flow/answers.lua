@@ -1,23 +1,35 @@
 --- How an answer of each kind is understood.
+local patterns = require "avito_messenger.bot.flow.patterns"
 local text = require "avito_messenger.text"
 
 local answers = {}
 
 -- ---- yes and no
 
-local YES = { ["да"] = true, ["ага"] = true, ["конечно"] = true }
-local NO = { ["нет"] = true, ["не"] = true }
-local SIGNS = { ["+"] = true, ["👍"] = true, ["-"] = false, ["👎"] = false }
+local AGREED, YES, WILLING, NO, REFUSED = 1, 2, 3, 4, 5
+local SAID = {
+  [AGREED] = '"не против" | "не возражаю" | "не вопрос" | "почему нет" | "почему бы" | "без проблем"',
+  [YES] = "да | ага | угу | ок | окей | ok | okay | yes | конечно | разумеется | ладно | хорошо | давай* | 👍 | 👌 | ✅",
+  [WILLING] = "надо | нужн* | хочу | хотим | хотел* | можно | подходит | подойдет | устраивает | устроит | верно | точно"
+    .. " | правильно | соглас* | буду | будем | беру | берем | готов* | -не | -нет",
+  [NO] = "нет | не | неа | нету | нельзя | ненадо | ненужно | отказ* | no | nope | 👎 | ❌",
+  [REFUSED] = '"да нет" | "да не" | "конечно нет" | "нет конечно" | "конечно не"',
+}
+
+local function is_sign(written, sign)
+  return written:find("^%s*[" .. sign .. "]+%s*$") ~= nil
+end
 
 local function yes_or_no(_, turn)
-  local sign = SIGNS[turn.text:match "^%s*(.-)%s*$"]
-  if sign ~= nil then return sign end
-  local yes, no
-  for _, word in ipairs(text.words(turn.text)) do
-    yes, no = yes or YES[word], no or NO[word]
-  end
-  if yes == no then return nil end
-  return yes == true
+  if is_sign(turn.text, "+") then return true end
+  if is_sign(turn.text, "%-") then return false end
+  local said = {}
+  for _, number in ipairs(patterns.match(SAID, turn.text)) do said[number] = true end
+  if said[REFUSED] then return false end
+  if said[AGREED] then return true end
+  local yes = said[YES] or said[WILLING] or false
+  if yes == (said[NO] or false) then return nil end -- neither, or both
+  return yes
 end
 
 -- ---- choices
@@ -38,29 +50,54 @@ end
 ---@param pattern string
 ---@return string?
 function answers.pattern_problem(pattern)
-  if not text.index then return nil end
-  local index, problem = text.index({ pattern }, {})
-  if not index then return problem.message end
+  return select(2, patterns.index { pattern })
 end
 
-local function matches(choice, written)
-  if type(choice) == "string" then return answers.names(written, choice) end
-  if answers.names(written, choice[1]) then return true end
-  return choice[2] and text.index and #text.index({ choice[2] }, {}):match(written) > 0
+local function label_of(choice)
+  return type(choice) == "table" and choice[1] or choice
 end
 
-local function choice(open, turn)
-  local number = tonumber(turn.text:match "^%s*(%d+)%s*[%.%)]?%s*$")
-  local found = number and open.choices[number]
-  if not found then
-    for _, candidate in ipairs(open.choices) do
-      if matches(candidate, turn.text) then
-        if found then return nil end
-        found = candidate
-      end
+local function add_by_pattern(found, choices, written)
+  local list, numbers = {}, {}
+  for number, choice in ipairs(choices) do
+    if type(choice) == "table" and choice[2] then
+      list[#list + 1], numbers[#numbers + 1] = choice[2], number
     end
   end
-  return type(found) == "table" and found[1] or found
+  if not list[1] then return end
+  for _, at in ipairs(patterns.match(list, written)) do found[numbers[at]] = true end
+end
+
+-- Of labels that are in the text, one that is part of another does not count: "синий" in "тёмно-синий".
+local function add_named(found, labels, words)
+  for number, label in ipairs(labels) do
+    local longer = false
+    for _, other in ipairs(labels) do
+      longer = longer or (other ~= label and other:find(label, 1, true) and words:find(other, 1, true))
+    end
+    if words:find(label, 1, true) and not longer then found[number] = true end
+  end
+end
+
+local function only(set)
+  local number = next(set)
+  if number and next(set, number) == nil then return number end
+end
+
+-- By the label, or a part of it ("128" for "128 ГБ"), by the number, by the pattern; not where that is more than one choice.
+local function choose(open, turn)
+  local choices, words = open.choices, joined(turn.text)
+  local labels, found = {}, {}
+  for number, choice in ipairs(choices) do
+    labels[number] = joined(label_of(choice))
+    if labels[number] == words then return label_of(choice) end
+    if labels[number]:find(words, 1, true) then found[number] = true end
+  end
+  add_named(found, labels, words)
+  add_by_pattern(found, choices, turn.text)
+  local number = tonumber(words:match "^ (%d+) $")
+  if number and choices[number] then found[number] = true end
+  return label_of(choices[only(found)])
 end
 
 -- ---- the others
@@ -94,7 +131,7 @@ end
 
 --- By the kind of a question: returns the value, or nil.
 answers.kinds = {
-  text = written, number = number, phone = phone, image = image, ["yes/no"] = yes_or_no, choice = choice,
+  text = written, number = number, phone = phone, image = image, ["yes/no"] = yes_or_no, choice = choose,
 }
 
 return answers

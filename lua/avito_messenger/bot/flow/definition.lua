@@ -1,6 +1,7 @@
 --- What a flow is: its name, its function, and what becomes of runs of it.
 local environment = require "avito_messenger.bot.flow.environment"
 local options = require "avito_messenger.options"
+local patterns = require "avito_messenger.bot.flow.patterns"
 local span = require "avito_messenger.bot.span"
 local words = require "avito_messenger.words"
 
@@ -69,6 +70,13 @@ local function check(given, level)
   return where
 end
 
+-- Returns what is wrong with it.
+local function protect(flow)
+  local cells, problem = environment.protect(flow.run)
+  if not cells then return ("flow '%s': %s"):format(flow.name, problem) end
+  flow.cells = cells
+end
+
 --- Defines a flow. Raises for whatever is wrong with it.
 ---@param given avito_messenger.bot.FlowOptions
 ---@return avito_messenger.bot.Flow
@@ -81,18 +89,23 @@ function definition.define(given)
     name = given[1], run = given[2], version = given.version or 1, ttl = ttl, steps = given.steps or STEPS,
     on_change = given.on_change or "finish", leave = given.leave,
   }, Flow)
-  problem = definition.protect(self)
+  problem = protect(self)
   if problem then error(problem, 2) end
   return self
 end
 
---- Encloses the function; again before it runs, for locals that were given a value since. Returns what is wrong with it.
+--- What only shows when the whole file has been read: its locals may have been given a value since, and `leave` may name
+--- concepts.
 ---@param flow avito_messenger.bot.Flow
----@return string?
-function definition.protect(flow)
-  local cells, problem = environment.protect(flow.run)
-  if not cells then return ("flow '%s': %s"):format(flow.name, problem) end
-  flow.cells = cells
+---@param concepts? table<string, string>
+---@return string? problem
+---@return table? index of the pattern `leave`
+function definition.check(flow, concepts)
+  local problem = protect(flow)
+  if problem or not flow.leave then return problem end
+  local index
+  index, problem = patterns.index({ flow.leave }, concepts)
+  return problem and ("flow '%s': leave: %s"):format(flow.name, problem), index
 end
 
 return definition

@@ -3,6 +3,7 @@
 local context = require "avito_messenger.bot.flow.context"
 local definition = require "avito_messenger.bot.flow.definition"
 local environment = require "avito_messenger.bot.flow.environment"
+local options = require "avito_messenger.options"
 local plain = require "avito_messenger.bot.flow.plain"
 local Recent = require "avito_messenger.bot.flow.recent"
 local steps = require "avito_messenger.bot.flow.steps"
@@ -153,23 +154,34 @@ end
 local Runner = { __name = "avito_messenger.bot.FlowRunner" }
 Runner.__index = Runner
 
+local OPTIONS = { concepts = "table", coroutines = "number" }
+
+local function add(self, flow, concepts)
+  local versions = self.versions[flow.name] or {}
+  if versions[flow.version] then
+    error(("Runner.new: flow '%s' is defined twice with version %d"):format(flow.name, flow.version), 3)
+  end
+  local problem, leave = definition.check(flow, concepts)
+  if problem then error("Runner.new: " .. problem, 3) end
+  self.versions[flow.name], versions[flow.version], self.leave[flow] = versions, flow, leave
+  local newest = self.newest[flow.name]
+  if not newest or newest.version < flow.version then self.newest[flow.name] = flow end
+end
+
+--- Raises for what definition.check finds.
 ---@param definitions avito_messenger.bot.Flow[] several versions of a name are allowed
----@param limit? integer how many coroutines are kept, 1000 by default; the outcome is the same with any
+---@param given? { concepts?: table<string, string>, coroutines?: integer } concepts: for patterns of `leave`; coroutines: how
+---  many are kept, 1000 by default, the outcome is the same with any
 ---@return avito_messenger.bot.FlowRunner
-function Runner.new(definitions, limit)
-  local self = setmetatable({ newest = {}, versions = {}, recent = Recent.new(limit or COROUTINES) }, Runner)
+function Runner.new(definitions, given)
+  given = given or {}
+  options.check("Runner.new", given, OPTIONS, 2)
+  local self = setmetatable({
+    newest = {}, versions = {}, leave = {}, recent = Recent.new(given.coroutines or COROUTINES),
+  }, Runner)
   for _, flow in ipairs(definitions) do
     if not definition.is(flow) then error("Runner.new: a flow expected, got " .. type(flow), 2) end
-    local versions = self.versions[flow.name] or {}
-    self.versions[flow.name] = versions
-    if versions[flow.version] then
-      error(("flow '%s' is defined twice with version %d"):format(flow.name, flow.version), 2)
-    end
-    local problem = definition.protect(flow)
-    if problem then error(problem, 2) end
-    versions[flow.version] = flow
-    local newest = self.newest[flow.name]
-    if not newest or newest.version < flow.version then self.newest[flow.name] = flow end
+    add(self, flow, given.concepts)
   end
   return self
 end
@@ -190,9 +202,25 @@ function Runner:adopt(other)
     local own = self.versions[name] or {}
     self.versions[name] = own
     for version, flow in pairs(versions) do
-      if not own[version] then own[version] = flow end
+      if not own[version] then own[version], self.leave[flow] = flow, other.leave[flow] end
     end
   end
+end
+
+--- Does the text end the flow (`leave`)?
+---@param state avito_messenger.bot.FlowState
+---@param text string
+---@return boolean
+function Runner:leaves(state, text)
+  local leave = self.leave[(self.versions[state.name] or {})[state.version]]
+  return leave ~= nil and #leave:match(text) > 0
+end
+
+--- When the run's ttl ends; from then on it asks no more.
+---@param state avito_messenger.bot.FlowState
+---@return number unix
+function Runner:expires(state) -- luacheck: no self
+  return state.expires
 end
 
 local function begin(state, flow, now)
