@@ -81,8 +81,8 @@ end
 local function sorted(list)
   local entries = {}
   for key, value in pairs(list) do
-    local entry = { text = value, value = false, at = type(key) == "number" and key or math.huge }
-    if type(key) == "string" then entry.text, entry.value = key, value end
+    local entry = { text = key, value = value, at = math.huge }
+    if type(key) == "number" then entry = { text = value, value = false, at = key } end
     if type(entry.text) ~= "string" then
       return nil, ("a date as text expected, got %s"):format(type(entry.text))
     end
