@@ -232,6 +232,13 @@ static size_t disguised_end(const struct avito_letter *letters, size_t i, size_t
   return i;
 }
 
+/* The end of a host of any domain behind the "www." that the run letters[i .. end) begins with, or i. */
+static size_t www_end(const struct avito_letter *letters, size_t i, size_t end)
+{
+  size_t trimmed = trim(letters, i, end);
+  return trimmed > i + 4 && letters[i + 4].point != '.' ? trimmed : i;
+}
+
 /* A link that begins in the run letters[i .. end). */
 static bool link_in_run(const struct avito_letter *letters, size_t i, size_t end, struct avito_found *link)
 {
@@ -250,8 +257,8 @@ static bool link_in_run(const struct avito_letter *letters, size_t i, size_t end
     start++;
   size_t host = host_end(letters, start, end);
   if (host == start && end - start > 4 && exactly(letters, start, start + 4, "www."))
-    host = trim(letters, start, end);
-  if (host > start + 4 || (host > start && !exactly(letters, start, host, "www."))) {
+    host = www_end(letters, start, end);
+  if (host > start) {
     *link = (struct avito_found){start, host < end ? host : rest_end(letters, end)};
     return true;
   }

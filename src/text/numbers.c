@@ -204,8 +204,9 @@ static size_t decimals_end(const struct avito_letter *letters, size_t i, size_t 
   if (length == 0 || length > 6 || ((next == ',' || next == '.') && avito_point_is_digit(letters[last + 1].point)))
     return end; /* a list: "1,2,3" */
   bool small = letters[i].point == '0' && end == i + 1;
+  bool long_decimals = length > 3 && mark == '.' && grouped == 0 && end - i <= 3;
   size_t ignored;
-  if (length > 2 && !small && (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
+  if (length > 2 && !small && !long_decimals && (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
     return end;
   return last;
 }
@@ -237,7 +238,8 @@ static size_t other_end(const struct avito_letter *letters, size_t i)
 {
   size_t first = avito_digits_end(letters, i);
   uint32_t mark = letters[first].point;
-  size_t second = avito_digits_end(letters, first + 1);
+  bool joins = mark == ':' || mark == '.' || mark == '/' || mark == '-';
+  size_t second = joins ? avito_digits_end(letters, first + 1) : first;
   if (first - i > AVITO_NUMBER_DIGITS)
     return first;
   if (mark == ':' && first - i <= 2 && second - first == 3) { /* 18:30, 18:30:00 */
@@ -245,7 +247,7 @@ static size_t other_end(const struct avito_letter *letters, size_t i)
       second = avito_digits_end(letters, second + 1);
     return second;
   }
-  if ((mark == '.' || mark == '/' || mark == '-') && second > first + 1 && letters[second].point == mark) {
+  if (joins && second > first + 1 && letters[second].point == mark) {
     size_t third = avito_digits_end(letters, second + 1);
     bool year = first - i == 4 || third - second == 5;
     bool thousands = second - first == 4 && third - second == 4;

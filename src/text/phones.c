@@ -156,21 +156,21 @@ static const struct group *group_of(const struct candidate *candidate, size_t le
   return NULL;
 }
 
-/* Two prices look like "8 900 000 9 000": groups of one and three digits, and one of a single digit inside. */
+/* Two prices look like "8 900 000 9 000": a group of a single digit, not the first, and groups of three behind each. */
 static bool looks_like_prices(const struct candidate *candidate, const struct group *last)
 {
   bool single = false;
-  bool three = false;
   size_t before = 0;
+  size_t previous = 0;
   for (const struct group *group = candidate->groups; group <= last; group++) {
     size_t length = group->length - before;
-    if (length != 1 && length != 3)
+    if (length != 3 && (length != 1 || previous == 1))
       return false;
     single = single || (length == 1 && before > 0);
-    three = three || length == 3;
     before = group->length;
+    previous = length;
   }
-  return single && three;
+  return single && previous == 3;
 }
 
 /* Digits of dates, too, may add up to ten: "9.10.2025 100". A number without 8 begins with its code. */
