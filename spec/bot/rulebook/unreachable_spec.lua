@@ -33,7 +33,8 @@ describe("a rule can never fire", function()
     assert.same(TAKEN, both({ say = "да" }, { hours = "closed" }))
     assert.same(TAKEN, both({ flow = "обмен", act = "mark_read" }, { hears = "да" }))
     assert.same(TAKEN, both({}, { on = "voice" }))
-    assert.same({ "b: a", "c: a" }, unreachable { { "a", act = "ignore" }, { "b", act = "ignore" }, { "c", hears = "да", act = "ignore" } })
+    assert.same({ "b: a", "c: a" },
+      unreachable { { "a", act = "ignore" }, { "b", act = "ignore" }, { "c", hears = "да", act = "ignore" } })
   end)
 
   it("behind one with the same conditions, or some of them", function()
@@ -46,7 +47,8 @@ describe("a rule can never fire", function()
     assert.same(TAKEN, both({ flow_id = "x" }, { flow_id = { "x" }, first = true }))
     assert.same(TAKEN, both({ on = { "voice", "image" } }, { on = "image" }))
     assert.same(TAKEN, both({ on = "own" }, { on = "own", hears = "да" }))
-    assert.same(TAKEN, both({ hears = "да", links = true, first = false }, { first = false, links = true, hours = "open", hears = "да" }))
+    assert.same(TAKEN, both({ hears = "да", links = true, first = false },
+      { first = false, links = true, hours = "open", hears = "да" }))
   end)
 
   it("as a fallback, where another rule answers everything", function()
@@ -59,9 +61,11 @@ describe("a rule can never fire", function()
   end)
 
   it("and says what can be done", function()
-    local _, err = rulebook.compile { { "a", say = "да" }, { "b", hears = "да", say = "да" }, { "c", fallback = true, say = "да" } }
-    assert.equal("rulebook: rule 'b': can never fire: rule 'a' comes before it and takes every such message; put this one before it, "
-      .. "or give 'a' continue = true\n"
+    local _, err = rulebook.compile {
+      { "a", say = "да" }, { "b", hears = "да", say = "да" }, { "c", fallback = true, say = "да" },
+    }
+    assert.equal("rulebook: rule 'b': can never fire: rule 'a' comes before it and takes every such message; "
+      .. "put this one before it, or give 'a' continue = true\n"
       .. "rulebook: rule 'c': can never fire: rule 'a' answers every message this fallback is for", err.message)
   end)
 end)

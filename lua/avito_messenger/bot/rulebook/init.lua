@@ -2,7 +2,7 @@
 ---
 ---     local book, err = rulebook.load "shop_rules.lua"
 ---     if not book then print(err.message) end -- every mistake, one a line
-local flow = require "avito_messenger.bot.flow"
+local definitions = require "avito_messenger.bot.flow.definition"
 local Patterns = require "avito_messenger.bot.rulebook.patterns"
 local Problems = require "avito_messenger.bot.rulebook.problems"
 local Rule = require "avito_messenger.bot.rulebook.rule"
@@ -62,38 +62,35 @@ local function entries(given, at)
   return numbers
 end
 
---- What the runner says against a flow; one that uses what no flow may is noticed when its locals have their values.
-local function make_runner(definitions, places)
-  local ok, runner = pcall(Runner.new, definitions)
-  if ok then return runner end
-  for _, definition in ipairs(definitions) do
-    local good, message = pcall(Runner.new, { definition })
-    if not good then
-      places[definition](nil, (tostring(message):gsub("^.-flow '" .. definition.name:gsub("%p", "%%%0") .. "': ", "")))
-    end
+--- Reads one flow into the book. False where it has a mistake.
+local function read_flow(book, definition, at)
+  local problem = definitions.check(definition, book.concepts)
+  if problem then
+    -- It begins with the name of the flow, as every line here does.
+    at(nil, problem:sub(#("flow '%s': "):format(definition.name) + 1))
   end
+  local known = book.flows[definition.name]
+  if not known or known.version < definition.version then book.flows[definition.name] = definition end
+  return not problem
 end
 
 local function read_flows(book, given, numbers, problems)
-  local definitions, places, seen = {}, {}, {}
+  local good, seen = {}, {}
   book.flows = {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
-    if flow.is(definition) then
+    if definitions.is(definition) then
       local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name) }
-      local key = ("%s %s"):format(definition.name, definition.version)
+      local key = ("%s %d"):format(definition.name, definition.version)
       if seen[key] then
         at("version", ("%d is there twice: raise the version of a flow that has changed"):format(definition.version))
-      else
-        definitions[#definitions + 1], places[definition] = definition, at
+      elseif read_flow(book, definition, at) then
+        good[#good + 1] = definition
       end
       seen[key] = true
-      if definition.leave then book.leaving:add(definition.leave, at, "leave") end
-      local known = book.flows[definition.name]
-      if not known or known.version < definition.version then book.flows[definition.name] = definition end
     end
   end
-  book.runner = make_runner(definitions, places)
+  book.runner = Runner.new(good, { concepts = book.concepts })
 end
 
 --- Reads one entry of the list that is no flow. What is no rule at all leaves none.
@@ -112,7 +109,7 @@ local function read_rules(book, given, numbers, problems, lines)
   book.rules, book.always, book.by_pattern = {}, {}, {}
   for _, number in ipairs(numbers) do
     local written = given[number]
-    if not flow.is(written) then
+    if not definitions.is(written) then
       local name = type(written) == "table" and written[1]
       if type(name) ~= "string" or not name:find "%S" then name = nil end
       local line = name and lines[name] or nil
@@ -131,13 +128,12 @@ local function compile(given, name, lines)
   local problems = Problems.new(name)
   local at = problems:at { order = 0 }
   local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
-    titles = Patterns.new "title", names_of_buyers = Patterns.new "name",
-    leaving = Patterns.new "hears" }, Book)
+    titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
   read_flows(book, given, numbers, problems)
   local places = read_rules(book, given, numbers, problems, lines)
-  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers, book.leaving } do patterns:compile(book.concepts) end
+  for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
   unreachable(book, places, problems)
   local err = problems:error()
   if err then return nil, err end
