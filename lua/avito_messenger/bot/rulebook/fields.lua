@@ -81,7 +81,7 @@ end
 function fields.word(known, what)
   local set = fields.set(known)
   return function(element)
-    if type(element) ~= "string" then return nil, ("a %s is a string, got %s"):format(what, type(element)) end
+    if type(element) ~= "string" then return nil, ("the %s must be a string, got %s"):format(what, type(element)) end
     if not set[element] then return nil, words.unknown(element, known, what) end
     return element
   end
