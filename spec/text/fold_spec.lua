@@ -47,7 +47,9 @@ describe("text.fold", function()
   end
 
   it("changes nothing the second time, and never fails", function()
-    local ranges = { { 0x20, 0x7f }, { 0x400, 0x45f }, { 0xa0, 0x24f }, { 0x300, 0x345 }, { 0x200a, 0x2064 }, { 0x1f600, 0x1f64f } }
+    local ranges = {
+      { 0x20, 0x7f }, { 0x400, 0x45f }, { 0xa0, 0x24f }, { 0x300, 0x345 }, { 0x200a, 0x2064 }, { 0x1f600, 0x1f64f },
+    }
     local state = 1
     local function random(n)
       state = (state * 16807) % 2147483647

@@ -3,7 +3,7 @@
 #define AVITO_TEXT_LIMITS_H
 
 /* What of a message an index looks at; the rest is as if it were not there. A message of Avito has 1,000 code points. */
-#define AVITO_MESSAGE_BYTES 32768
+#define AVITO_MESSAGE_BYTES 16384
 #define AVITO_MESSAGE_WORDS 4096
 
 /* A pattern or concept. */
@@ -11,7 +11,7 @@
 #define AVITO_PATTERN_WORDS        2048
 #define AVITO_PATTERN_TERMS        2048
 #define AVITO_PATTERN_ALTERNATIVES 1024
-#define AVITO_ALTERNATIVE_TERMS    64 /* exclusions that stand alone count in every alternative */
+#define AVITO_ALTERNATIVE_TERMS    64 /* and exclusions of a pattern that stand alone */
 #define AVITO_PHRASE_WORDS         16
 #define AVITO_PATTERN_WORD         63 /* code points; the index keeps lengths of prefixes in 64 bits */
 

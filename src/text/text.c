@@ -16,5 +16,6 @@ int luaopen_avito_messenger_text(lua_State *L)
     lua_pushcfunction(L, entry->func);
     lua_setfield(L, -2, entry->name);
   }
+  avito_text_add_index(L);
   return 1;
 }

@@ -1,0 +1,233 @@
+/* tables.c - what a message is looked up in: where each clause hangs, the table of literals and its filter. */
+#include "index.h"
+
+static void use_concepts(struct avito_index *index, uint32_t owner)
+{
+  const struct avito_owner *user = avito_owner_at(index, owner);
+  for (uint32_t i = 0; i < user->clauses_count; i++) {
+    const struct avito_clause *clause = avito_clause_at(index, user->clauses + i);
+    for (uint32_t j = 0; j < (uint32_t)clause->positives + clause->exclusions; j++) {
+      const struct avito_test *test = avito_test_at(index, clause->tests + j);
+      if (test->words == 0)
+        avito_owner_at(index, test->first)->used = true;
+    }
+  }
+}
+
+/* Concepts that no pattern uses cost nothing. */
+static void find_used(struct avito_index *index)
+{
+  for (uint32_t i = 0; i < index->patterns; i++)
+    use_concepts(index, i);
+  for (uint32_t i = index->patterns + index->concepts; i-- > index->patterns;)
+    if (avito_owner_at(index, i)->used)
+      use_concepts(index, i);
+}
+
+static bool is_used(const struct avito_index *index, const struct avito_clause *clause)
+{
+  return avito_owner_at(index, clause->owner)->used;
+}
+
+/* How often a literal is to be expected in messages, going by how many clauses have it; short words and short
+ * beginnings are met more often. */
+static uint64_t frequency(const struct avito_index *index, uint32_t number)
+{
+  const struct avito_known *known = avito_known_at(index, number);
+  uint64_t factor = 1;
+  if (known->prefix)
+    factor = known->length <= 2 ? 64 : known->length == 3 ? 16 : known->length == 4 ? 4 : 2;
+  else if (known->length <= 3)
+    factor = 8;
+  return factor * known->uses;
+}
+
+static uint32_t key_of(const struct avito_index *index, const struct avito_test *test)
+{
+  return *avito_reference_at(index, test->first + test->key);
+}
+
+static void count_uses(const struct avito_index *index)
+{
+  for (uint32_t i = 0; i < index->clauses.count; i++) {
+    const struct avito_clause *clause = avito_clause_at(index, i);
+    if (!is_used(index, clause))
+      continue;
+    for (uint32_t j = 0; j < clause->positives; j++) {
+      const struct avito_test *test = avito_test_at(index, clause->tests + j);
+      for (uint32_t k = 0; k < test->words; k++)
+        avito_known_at(index, *avito_reference_at(index, test->first + k))->uses++;
+    }
+  }
+}
+
+static void choose_keys(const struct avito_index *index)
+{
+  for (uint32_t i = 0; i < index->clauses.count; i++) {
+    const struct avito_clause *clause = avito_clause_at(index, i);
+    if (!is_used(index, clause))
+      continue;
+    for (uint32_t j = 0; j < (uint32_t)clause->positives + clause->exclusions; j++) {
+      struct avito_test *test = avito_test_at(index, clause->tests + j);
+      for (uint16_t k = 1; k < test->words; k++)
+        if (frequency(index, *avito_reference_at(index, test->first + k)) < frequency(index, key_of(index, test)))
+          test->key = k;
+      if (test->words > 0)
+        avito_known_at(index, key_of(index, test))->sought = true;
+    }
+  }
+}
+
+/* The rarest of what must hold. */
+static const struct avito_test *choose_test(const struct avito_index *index, const struct avito_clause *clause)
+{
+  const struct avito_test *best = avito_test_at(index, clause->tests);
+  for (uint32_t i = 1; i < clause->positives; i++) {
+    const struct avito_test *test = avito_test_at(index, clause->tests + i);
+    if (test->words > 0 &&
+        (best->words == 0 || frequency(index, key_of(index, test)) < frequency(index, key_of(index, best))))
+      best = test;
+  }
+  return best;
+}
+
+/* Where in `hanging` what hangs at the test's key begins, and how much does. */
+static void find_hook(const struct avito_index *index, const struct avito_test *test, uint32_t **from, uint32_t **count)
+{
+  if (test->words > 0) {
+    struct avito_known *known = avito_known_at(index, key_of(index, test));
+    *from = &known->hang;
+    *count = &known->hangs;
+  } else {
+    struct avito_owner *owner = avito_owner_at(index, test->first);
+    *from = &owner->hang;
+    *count = &owner->hangs;
+  }
+}
+
+static uint32_t what_hangs(const struct avito_index *index, uint32_t number)
+{
+  const struct avito_clause *clause = avito_clause_at(index, number);
+  const struct avito_test *test = avito_test_at(index, clause->tests);
+  bool alone = clause->positives == 1 && clause->exclusions == 0 && test->words <= 1 && test->guards_count == 0;
+  return alone ? clause->owner | AVITO_ALONE : number;
+}
+
+static bool hang_clauses(struct avito_index *index)
+{
+  if (!avito_array_zeroed(&index->memory, &index->hanging, index->clauses.count, sizeof(uint32_t)))
+    return false;
+  uint32_t *from;
+  uint32_t *count;
+  for (uint32_t i = 0; i < index->clauses.count; i++)
+    if (is_used(index, avito_clause_at(index, i))) {
+      find_hook(index, choose_test(index, avito_clause_at(index, i)), &from, &count);
+      ++*count;
+    }
+  uint32_t total = 0;
+  for (uint32_t i = 0; i < index->known.count; i++) {
+    struct avito_known *known = avito_known_at(index, i);
+    known->hang = total;
+    total += known->hangs;
+    known->hangs = 0;
+  }
+  for (uint32_t i = index->patterns; i < index->owners.count; i++) {
+    struct avito_owner *owner = avito_owner_at(index, i);
+    owner->hang = total;
+    total += owner->hangs;
+    owner->hangs = 0;
+  }
+  uint32_t *hanging = index->hanging.items;
+  for (uint32_t i = 0; i < index->clauses.count; i++)
+    if (is_used(index, avito_clause_at(index, i))) {
+      find_hook(index, choose_test(index, avito_clause_at(index, i)), &from, &count);
+      hanging[*from + (*count)++] = what_hangs(index, i);
+    }
+  return true;
+}
+
+static uint64_t hash_known(const struct avito_index *index, const struct avito_known *known)
+{
+  const uint32_t *points = (const uint32_t *)index->points.items + known->at;
+  uint64_t hash = AVITO_HASH_SEED;
+  for (size_t i = 0; i < known->length; i++)
+    hash = avito_hash_step(hash, points[i]);
+  return known->prefix ? hash : avito_hash_whole(hash);
+}
+
+/* Half of the places stay empty; 16 bits of the filter, or more, for each literal. */
+static bool make_table(struct avito_index *index)
+{
+  size_t sought = 0;
+  for (uint32_t i = 0; i < index->known.count; i++)
+    sought += avito_known_at(index, i)->sought;
+  size_t places = 16;
+  while (places < 2 * sought)
+    places *= 2;
+  size_t words = 2;
+  index->filter_shift = 63;
+  for (; words * 64 < 16 * sought; words *= 2)
+    index->filter_shift--;
+  if (!avito_array_zeroed(&index->memory, &index->places, places, sizeof(struct avito_place)) ||
+      !avito_array_zeroed(&index->memory, &index->filter, words, sizeof(uint64_t)))
+    return false;
+  struct avito_place *table = index->places.items;
+  memset(table, 0xff, places * sizeof *table);
+  for (uint32_t i = 0; i < index->known.count; i++) {
+    const struct avito_known *known = avito_known_at(index, i);
+    if (!known->sought)
+      continue;
+    uint64_t hash = hash_known(index, known);
+    size_t place = avito_hash_place(hash) & (places - 1);
+    while (table[place].known != AVITO_NONE)
+      place = (place + 1) & (places - 1);
+    table[place] = (struct avito_place){(uint32_t)(hash >> 32), i};
+    ((uint64_t *)index->filter.items)[hash >> index->filter_shift] |= avito_filter_bits(hash);
+    if (known->prefix)
+      index->lengths |= UINT64_C(1) << known->length;
+  }
+  return true;
+}
+
+static bool make_scratch(struct avito_index *index)
+{
+  const struct avito_memory *memory = &index->memory;
+  struct avito_scratch *scratch = &index->scratch;
+  size_t points = AVITO_FOLD_ROOM(AVITO_MESSAGE_BYTES);
+  bool made = avito_array_reserve(memory, &scratch->points, 2 * points, sizeof(uint32_t)) &&
+              avito_array_reserve(memory, &scratch->words, AVITO_MESSAGE_WORDS, sizeof(struct avito_span)) &&
+              avito_array_reserve(memory, &scratch->hits, points + AVITO_MESSAGE_WORDS, sizeof(struct avito_hit)) &&
+              avito_array_zeroed(memory, &scratch->met, index->known.count, sizeof(struct avito_met)) &&
+              avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint32_t)) &&
+              avito_array_reserve(memory, &scratch->asked, index->clauses.count, sizeof(uint32_t)) &&
+              avito_array_zeroed(memory, &scratch->waiting, index->concepts, sizeof(uint32_t)) &&
+              avito_array_zeroed(memory, &scratch->before, index->clauses.count, sizeof(uint32_t)) &&
+              avito_array_zeroed(memory, &scratch->concepts, index->concepts / 64 + 1, sizeof(uint64_t)) &&
+              avito_array_reserve(memory, &scratch->matched, index->patterns, sizeof(uint32_t));
+  if (made && index->concepts > 0)
+    memset(scratch->waiting.items, 0xff, index->concepts * sizeof(uint32_t));
+  return made;
+}
+
+bool avito_index_finish(struct avito_index *index)
+{
+  find_used(index);
+  count_uses(index);
+  choose_keys(index);
+  index->ready = hang_clauses(index) && make_table(index) && make_scratch(index);
+  return index->ready;
+}
+
+void avito_index_free(struct avito_index *index)
+{
+  struct avito_scratch *scratch = &index->scratch;
+  struct avito_array *arrays[] = {
+      &index->owners,    &index->points,   &index->known,      &index->references, &index->tests,
+      &index->clauses,   &index->hanging,  &index->places,     &index->filter,     &scratch->points,
+      &scratch->words,   &scratch->hits,   &scratch->met,      &scratch->holds,    &scratch->asked,
+      &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
+  };
+  for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+    avito_array_free(&index->memory, arrays[i]);
+  index->ready = false;
+}
