@@ -45,15 +45,10 @@ local function told(problem)
   return problem.message
 end
 
---- Makes the index. An index stops at the first mistake: only when there is one, each pattern is tried alone.
----@param concepts table<string, string> all of them right
-function Patterns:compile(concepts)
-  if #self.texts == 0 then return end
-  local whole
-  self.index, whole = build(self.texts, concepts)
-  if self.index then return end
-  local found
-  local names = {} -- that they are there is enough to read a pattern, and much less than what they mean
+--- Tries each pattern alone, with concepts that only have the same names: enough to read it, and quick.
+---@return boolean found is one of them wrong?
+local function try_each(self, concepts)
+  local names, found = {}, false
   for name in pairs(concepts) do names[name] = STANDS_IN end
   for number, pattern in ipairs(self.texts) do
     local index, problem = build({ pattern }, names)
@@ -62,10 +57,18 @@ function Patterns:compile(concepts)
       self.places[number].at(self.places[number].field, told(problem))
     end
   end
-  if found then return end
-  -- Each is right, and together they are too much.
-  local place = self.places[whole.pattern or 1]
-  place.at(place.field, told(whole))
+  return found
+end
+
+--- Makes the index, or reports what is wrong: all of it, though an index stops at the first mistake.
+---@param concepts table<string, string> all of them right
+function Patterns:compile(concepts)
+  if #self.texts == 0 then return end
+  local problem
+  self.index, problem = build(self.texts, concepts)
+  if self.index or problem.pattern and try_each(self, concepts) then return end
+  local place = self.places[problem.pattern or 1]
+  place.at(place.field, told(problem))
 end
 
 --- What is right of the concepts; the others are reported, and stand there as a word, so that their users are not blamed.
