@@ -7,7 +7,7 @@
 INSTALL_LUA = $(or $(LUA),lua5.4)
 
 help:
-	@echo 'make demo      run examples/quickstart.lua against the sandbox, on this machine'
+	@echo 'make demo      a day of a shop: its bot against the sandbox, three buyers, and the seller'
 	@echo 'make test      luacheck, and the specs on Lua 5.4 and LuaJIT, plain and with ASan and UBSan'
 	@echo '               SPEC=spec/core/json_spec.lua  LUA=lua5.4  BUSTED="--filter=token"  narrow it'
 	@echo 'make lint      clang-format, clang-tidy, cppcheck, luacheck, shellcheck'

@@ -16,6 +16,16 @@ avito.MessageType = enums.MessageType
 avito.MessageDirection = enums.MessageDirection
 avito.BlacklistReason = enums.BlacklistReason
 
+-- The bot's words need a C module of their own, which is left out where its library is absent.
+local function need_bot(module)
+  local found, problem = pcall(require, "avito_messenger.text")
+  if not found then
+    error("the bot needs avito_messenger.text, which needs utf8proc: apt-get install libutf8proc-dev, then build again ("
+      .. tostring(problem):match "^[^\n]*" .. ")", 3)
+  end
+  return require(module)
+end
+
 --- A token store in a file of mode 0600, safe between processes. Needs lua-cjson.
 ---@param path string
 ---@return avito_messenger.TokenStore
@@ -27,6 +37,27 @@ end
 ---@param given? table
 function avito.sandbox(given)
   return require("avito_messenger.sandbox").new(given)
+end
+
+--- A bot that answers the chats of an account by a rulebook. See avito_messenger.bot.
+---@param given avito.BotOptions
+---@return avito.Bot
+function avito.bot(given)
+  return need_bot("avito_messenger.bot").new(given)
+end
+
+--- The rules of a bot, as a table. They are checked when a bot loads them. See avito_messenger.bot.rulebook.
+---@param rules avito.RulebookSource
+---@return avito.RulebookSource
+function avito.rulebook(rules)
+  return need_bot("avito_messenger.bot.rulebook").mark(rules)
+end
+
+--- A dialogue of a rulebook. See avito_messenger.bot.flow.
+---@param definition avito.FlowDefinition
+---@return avito.FlowDefinition
+function avito.flow(definition)
+  return need_bot("avito_messenger.bot.flow").define(definition)
 end
 
 local AUTHORIZE = { client_id = "string", scope = "table|string", state = "string", url = "string" }

@@ -5,16 +5,18 @@ local white = "^[ \t\n\r\f\v]"
 
 describe("text.length", function()
   it("counts code points", function()
-    for _, case in ipairs { { "", 0 }, { "abc", 3 }, { "привет", 6 }, { "👍🏻", 2 }, { family, 5 }, { "a\0b", 3 }, { "\239\191\191", 1 } } do
-      assert.same({ case[1], case[2] }, { case[1], (text.length(case[1])) })
+    local cases = { [""] = 0, abc = 3, ["привет"] = 6, ["👍🏻"] = 2, [family] = 5, ["a\0b"] = 3, ["\239\191\191"] = 1 }
+    for written, length in pairs(cases) do
+      assert.same({ written, length }, { written, (text.length(written)) })
     end
   end)
 
   it("tells the first byte that is not UTF-8", function()
-    for _, case in ipairs { { "\255", 1 }, { "аб\208", 5 }, { "a\192\128", 2 }, { "\237\160\128", 1 }, { "\244\144\128\128", 1 } } do
-      local length, message = text.length(case[1])
+    local cases = { ["\255"] = 1, ["аб\208"] = 5, ["a\192\128"] = 2, ["\237\160\128"] = 1, ["\244\144\128\128"] = 1 }
+    for written, byte in pairs(cases) do
+      local length, message = text.length(written)
       assert.is_nil(length)
-      assert.equal(("the text is not UTF-8: byte %d of it"):format(case[2]), message)
+      assert.equal(("the text is not UTF-8: byte %d of it"):format(byte), message)
     end
   end)
 
@@ -133,9 +135,9 @@ describe("text.split", function()
   end)
 
   -- Characters as a reader sees them: no two of them grow together, whatever their order.
-  local characters = { "а", "б", "Я", "g", "1", "5", ".", "!", "?", "…", "»", ")", " ", " ", " ", "\n", "\r\n", "\t", family, "👍🏻", "🇷🇺",
-    "е\204\129", "й", "и\204\134", "각", "\225\132\128\225\133\161", "❤️", "1️⃣", "\216\128ا", "\216\128 ", " \204\129", "г", "\194\160",
-    "\226\128\168" }
+  local characters = { "а", "б", "Я", "g", "1", "5", ".", "!", "?", "…", "»", ")", " ", " ", " ", "\n", "\r\n", "\t", family, "👍🏻",
+    "🇷🇺", "е\204\129", "й", "и\204\134", "각", "\225\132\128\225\133\161", "❤️", "1️⃣", "\216\128ا", "\216\128 ", " \204\129", "г",
+    "\194\160", "\226\128\168" }
 
   local function length_of(piece)
     return text.length(piece) or #piece

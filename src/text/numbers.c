@@ -206,7 +206,8 @@ static size_t decimals_end(const struct avito_letter *letters, size_t i, size_t 
   bool small = letters[i].point == '0' && end == i + 1;
   bool long_decimals = length > 3 && mark == '.' && grouped == 0 && end - i <= 3;
   size_t ignored;
-  if (length > 2 && !small && !long_decimals && (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
+  if (length > 2 && !small && !long_decimals &&
+      (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
     return end;
   return last;
 }

@@ -5,14 +5,10 @@
 AVITO_EXPORT int luaopen_avito_messenger_text(lua_State *L);
 
 static const luaL_Reg functions[] = {
-    {"fold", avito_text_fold},
-    {"words", avito_text_words},
-    {"numbers", avito_text_numbers},
-    {"phones", avito_text_phones},
-    {"links", avito_text_links},
-    {"length", avito_text_length},
-    {"split", avito_text_split},
-    {NULL, NULL},
+    {"fold", avito_text_fold},       {"words", avito_text_words},
+    {"numbers", avito_text_numbers}, {"phones", avito_text_phones},
+    {"links", avito_text_links},     {"length", avito_text_length},
+    {"split", avito_text_split},     {NULL, NULL},
 };
 
 int luaopen_avito_messenger_text(lua_State *L)

@@ -35,7 +35,7 @@ describe("flow.environment", function()
   end)
 
   it("forbids the order of tables", function()
-    forbids("pairs" .. ORDER, function() for _ in pairs {} do break end end)
+    forbids("pairs" .. ORDER, function() return (pairs {}) end)
     forbids("next" .. ORDER, function() local key = next {} return key end)
     if table.foreach then -- luacheck: ignore 143
       forbids("table.foreach" .. ORDER, function() table.foreach({}, print) end) -- luacheck: ignore 143
@@ -193,9 +193,9 @@ describe("flow.environment", function()
       local function seed() return os.time() + math.random() end
       flow.define { "x", function() seed() end }
       assert.is_true(seed() > 0)
-      os.surplus = 1
+      os.surplus = 1 -- luacheck: ignore 142
       assert.equal(1, rawget(_G.os, "surplus"))
-      os.surplus = nil
+      os.surplus = nil -- luacheck: ignore 142
     end)
   end)
 
@@ -278,7 +278,7 @@ describe("flow.environment", function()
 
   it("sees a function that somebody else put in the place of a forbidden one", function()
     local real = pairs
-    local definition = flow.define { "x", function() for _ in pairs {} do break end end }
+    local definition = flow.define { "x", function() return (pairs {}) end }
     _G.pairs = function(...) return real(...) end
     local outcome = flows.run(definition)
     _G.pairs = real

@@ -37,6 +37,8 @@ describe("a rule for local time", function()
     assert.equal("BBB", (select(2, at(without, year_2024 + 60 * day))))
     assert.equal("AAA", (select(2, at(with, year_2024 + 59 * day - 1))))
     assert.equal("BBB", (select(2, at(with, year_2024 + 59 * day)))) -- 29 February
+    assert.equal("AAA", (select(2, at("AAA0BBB,J59/0,J365/0", year_2024 + 58 * day - 1))))
+    assert.equal("BBB", (select(2, at("AAA0BBB,J59/0,J365/0", year_2024 + 58 * day)))) -- 28 February
     for _, text in ipairs { without, with } do
       assert.equal("AAA", (select(2, at(text, year_2026 + 59 * day - 1))))
       assert.equal("BBB", (select(2, at(text, year_2026 + 59 * day))))
@@ -54,6 +56,12 @@ describe("a rule for local time", function()
     assert.equal("AAA", (select(2, at("AAA0BBB,J32/167:59:59,J300", 1767225600 + 31 * 86400 + 167 * 3600 + 3598))))
     assert.equal("BBB", (select(2, at("AAA0BBB,J32/167:59:59,J300", 1767225600 + 31 * 86400 + 167 * 3600 + 3599))))
     assert.equal("BBB", (select(2, at("AAA0BBB,J365/167,J364/167", 1767225600 + 86400)))) -- what began the year before
+  end)
+
+  it("may change for a year in the year before", function()
+    local changes = rule.read "AAA0BBB,J1/-167,J2/-167" -- both in December
+    local type, from, to = changes:period(1798675200) -- 2026-12-31
+    assert.same({ "AAA", 1798246800 - 3600, 1798156800 + 365 * 86400 + 3600 }, { type.abbreviation, from, to })
   end)
 
   it("may have daylight saving time all year", function()

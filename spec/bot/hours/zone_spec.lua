@@ -228,6 +228,10 @@ describe("a time zone", function()
     end
   end)
 
+  it("of two letters is near to none", function()
+    assert.equal("unknown zone 'RU' (it should be as 'Europe/Moscow' or 'UTC+3')", select(2, zone.load "RU"))
+  end)
+
   it("is never looked for outside of the directory", function()
     for _, name in ipairs {
       "../zoneinfo/Europe/Samara", "Europe/../Europe/Samara", DIRECTORY .. "/Europe/Samara", "./Europe/Samara",
@@ -306,6 +310,21 @@ describe("a time zone file", function()
     assert.same({ 10800, 10800, 14400, 14400, 10800, 10800 }, offsets(version_2("\n\n", MOMENTS, INDEXES, TYPES, NAMES)))
     assert.same({ 18000, 18000, 18000, 18000, 18000, 18000 }, offsets(version_2("\n<+05>-5\n", {}, {}, TYPES, NAMES)))
     assert.same({ 10800, 10800, 10800, 10800, 10800, 10800 }, offsets(version_2("\n\n", {}, {}, TYPES, NAMES)))
+  end)
+
+  it("may have whatever it likes in the part that nobody reads", function()
+    local unread = block("2", 4, { 5, 4 }, { 9, 9 }, { { 0, 9, 9 } }, "UTC\0" .. ("x"):rep(16), { 1, 1, 1, 2, 1, 10 })
+    local data = unread .. block("2", 8, MOMENTS, INDEXES, TYPES, NAMES) .. "\n\n"
+    assert.same({ 10800, 10800, 14400, 14400, 10800, 10800 }, offsets(data))
+  end)
+
+  it("has its rule from its last transition on", function()
+    with_zone(version_2("\n<+05>-5\n", MOMENTS, INDEXES, TYPES, NAMES), function(directory)
+      local place = assert(zone.load("Zone", directory))
+      assert.equal(2000, place:moment(2000 + 18000))
+      assert.equal(2000, place:moment(2000 + 18000 - 1)) -- the clocks leave that out
+      assert.equal(1800, place:moment(1800 + 14400))
+    end)
   end)
 
   it("that is damaged is an error that says how", function()

@@ -94,14 +94,15 @@ end
 ---@return table? question
 ---@return string? problem
 function ask.check(given)
-  local ok, problem = pcall(options.check, "", given, FIELDS, 0)
+  local ok, problem = pcall(options.check, "", given, FIELDS, -1) -- so that the message has no place in this file
   if not ok then return nil, (problem:gsub("^: ", "")) end
-  local kind, prompt = given[1], given[2]
+  local kind, prompt, again = given[1], given[2], given.again
   if not kind then return nil, "the kind is missing: c:ask { \"text\", \"…\" }" end
   if not answers.kinds[kind] then return nil, words.unknown(kind, words.names(answers.kinds), "kind") end
   if not prompt or not prompt:find "%S" then return nil, "the prompt is missing: c:ask { kind, \"…\" }" end
+  if again and not again:find "%S" then return nil, "again is empty" end
   local question = {
-    kind = kind, prompt = prompt, again = given.again, within = given.within, tries = given.tries or TRIES,
+    kind = kind, prompt = prompt, again = again, within = given.within, tries = given.tries or TRIES,
     min = given.min, max = given.max, choices = given.choices,
   }
   problem = check_tries(question.tries) or check_within(question) or check_bounds(question) or check_choices(question)

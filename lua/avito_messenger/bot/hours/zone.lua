@@ -74,7 +74,7 @@ end
 
 --- Names are paths below the directory and nothing else.
 local function is_path(name)
-  return name:find "^%w[%w_+/-]*$" and not name:find("//", 1, true) and not name:find "/$"
+  return name:find "^%w[%w_+/-]*$" and not name:find("//", 1, true)
 end
 
 local function from_file(name, path)

@@ -64,6 +64,7 @@ end
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
+  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end -- most of the work would be theirs
   local problem
   self.index, problem = build(self.texts, concepts)
   if self.index or problem.pattern and try_each(self, concepts) then return end

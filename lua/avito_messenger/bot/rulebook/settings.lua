@@ -115,7 +115,7 @@ function settings.read(book, given, at)
   book.human = read_human(good.human, at)
   book.flood = read_flood(good.flood, at)
   book.unclear = read_unclear(good.unclear, at)
-  book.mark_read = good.mark_read == true
+  book.mark_read = good.mark_read ~= false
   book.calls = named(good.calls, "calls", "function", at)
   read_names(book, good, at)
   book.concepts = read_concepts(good.concepts, at)

@@ -1,0 +1,157 @@
+--- The answer to one turn while it is being found: rows and changes are gathered, and take effect together or not at all.
+local compose = require "avito_messenger.bot.engine.compose"
+local outbox = require "avito_messenger.bot.engine.outbox"
+local silence = require "avito_messenger.bot.engine.silence"
+
+---@class avito.bot.Answer
+---@field rows avito.bot.Row[]
+---@field silence? { why: string, seconds: number }
+---@field resume? boolean
+---@field blocked? boolean
+---@field flow? string a dialogue to begin
+---@field escalated? boolean
+local Answer = {}
+Answer.__index = Answer
+Answer.__name = "avito.bot.Answer"
+
+---@param engine avito.bot.Engine
+---@param chat avito.bot.Chat
+---@param turn avito.bot.Turn
+---@param prefix string what the keys of its rows begin with
+---@param rule? string
+---@return avito.bot.Answer
+function Answer.new(engine, chat, turn, prefix, rule)
+  return setmetatable({ book = engine.book, chat = chat, turn = turn, prefix = prefix, rule = rule, rows = {}, steps = 0 },
+    Answer)
+end
+
+function Answer:fields(at, delay)
+  return { at = at, delay = delay or 0, turn = self.turn.key, rule = self.rule }
+end
+
+function Answer:key(step)
+  if not step then
+    self.steps = self.steps + 1
+    step = self.steps
+  end
+  return self.prefix .. "/" .. step
+end
+
+---@param said string
+---@param step? integer|string
+---@param label? string
+function Answer:say(said, step, label)
+  local fields = self:fields(self.turn.now)
+  fields.label = label
+  compose.say(self.rows, self:key(step), said, fields)
+end
+
+local function add(self, kind, step, more)
+  local row = self:fields(self.turn.now)
+  row.kind, row.key = kind, self:key(step)
+  for name, value in pairs(more or {}) do row[name] = value end
+  self.rows[#self.rows + 1] = row
+end
+
+---@param image string
+---@param step? integer|string
+function Answer:image(image, step) add(self, "image", step, { image = image }) end
+
+---@param name string
+---@param args any
+---@param step integer|string
+---@param about table
+function Answer:call(name, args, step, about) add(self, "call", step, { name = name, args = args, about = about }) end
+
+--- Calls a person, and leaves the chat to them.
+---@param note string?
+---@param step? integer|string
+---@param why? "escalated"|"flood"
+---@param seconds? number
+function Answer:escalate(note, step, why, seconds)
+  add(self, "escalate", step, { note = note, text = self.turn.text, why = why or "escalated" })
+  self.escalated = true
+  self.silence = { why = why or "escalated", seconds = seconds or self.book.human.pause }
+end
+
+local REASONS = { spam = 1, fraud = 2, insult = 3, other = 4 }
+
+---@param reason? string
+---@param step? integer|string
+function Answer:blacklist(reason, step)
+  local buyer, item = self.turn.facts.buyer or {}, self.turn.facts.item or {}
+  local last = self.turn.messages[#self.turn.messages]
+  local number = REASONS[reason or "other"]
+  if not number then error(("unknown reason '%s': spam, fraud, insult or other"):format(tostring(reason)), 0) end
+  add(self, "blacklist", step, { user_id = buyer.id or last.author_id, item_id = item.id or last.item_id, reason = number })
+  self.blocked = true
+end
+
+--- One thing that a rule names or a function asked for.
+---@param act { kind: string, reason: string?, seconds: number? }
+function Answer:act(act)
+  if act.kind == "escalate" then self:escalate(act.reason)
+  elseif act.kind == "blacklist" then self:blacklist(act.reason)
+  elseif act.kind == "mark_read" then self.read = true
+  elseif act.kind == "pause" then self.silence = { why = "paused", seconds = act.seconds or self.book.human.pause }
+  elseif act.kind == "resume" then self.resume = true
+  elseif act.kind == "image" then self:image(act.image)
+  elseif act.kind == "say" then self:say(compose.text(act.text, self.book, self.turn))
+  elseif act.kind == "flow" then self.flow = act.name end
+end
+
+--- The delay of the answer: its first row waits, the others follow at once.
+---@param seconds number
+function Answer:wait(seconds)
+  for _, row in ipairs(self.rows) do
+    row.at, row.delay = self.turn.now + seconds, seconds
+  end
+end
+
+---@return integer
+function Answer:spoken()
+  local count = 0
+  for _, row in ipairs(self.rows) do
+    if outbox.spoken(row) then count = count + 1 end
+  end
+  return count
+end
+
+--- The reply that would be one too many: the buyer may be another bot.
+local function floods(self)
+  local flood, chat, now = self.book.flood, self.chat, self.turn.now
+  if not flood then return false end
+  local recent = {}
+  for _, at in ipairs(chat.sends or {}) do
+    if at > now - flood.within and at <= now then recent[#recent + 1] = at end
+  end
+  local count = self:spoken()
+  if count > 0 and #recent + count > flood.replies and #recent > 0 then return true end
+  for _ = 1, count do recent[#recent + 1] = now end
+  chat.sends = #recent > 0 and recent or nil
+  return false
+end
+
+--- Puts the answer into effect.
+---@param notes table[]
+---@return boolean whole false when it was held back
+function Answer:commit(notes)
+  local chat, now = self.chat, self.turn.now
+  local whole = true
+  if floods(self) then
+    whole = false
+    notes[#notes + 1] = { kind = "flood", rule = self.rule, message = "too many replies in this chat; the answer is held back" }
+    self.rows, self.flow, self.blocked, self.resume, self.read = {}, nil, nil, nil, nil
+    self:escalate("too many replies in a short time", "flood", "flood", self.book.flood.pause)
+  end
+  outbox.add(chat, self.rows)
+  if self.resume then chat.silent = nil end
+  if self.silence then silence.begin(chat, self.silence.why, now, now + self.silence.seconds) end
+  if self.blocked then chat.blocked = true end
+  if self.escalated then
+    notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.rows[#self.rows].note }
+  end
+  return whole
+end
+
+return Answer

@@ -1,0 +1,81 @@
+--- What is remembered of one chat: a plain table of strings, numbers, booleans, lists and string-keyed maps, so that it
+--- can be kept as JSON. Everything in it is bounded.
+---
+---@class avito.bot.Chat
+---@field id string
+---@field turns? integer turns of the buyer that were taken
+---@field met? boolean older messages are known to exist: no turn is the first
+---@field type? string "u2i", "u2u", "a2u"
+---@field facts? avito.bot.Facts
+---@field seen? avito.bot.Marks ids of messages that were taken in
+---@field mine? avito.bot.Marks ids of messages that the bot sent
+---@field waiting? table[] messages of the buyer that wait for their burst to end, in order
+---@field burst? { from: number, due: number }
+---@field silent? avito.bot.Silence
+---@field blocked? boolean the buyer was put on the blacklist
+---@field rules? table<string, { n: integer, last: number }>
+---@field misses? integer turns in a row that no rule understood
+---@field sends? number[] when the last replies were queued
+---@field outbox? avito.bot.Row[]
+---@field flow? table the running dialogue, the flow runner's
+---@field memory? table what the program keeps
+local record = {}
+
+---@class avito.bot.Marks
+---@field n integer
+---@field ids table<string, integer>
+
+---@class avito.bot.Silence
+---@field since number
+---@field until_ number
+---@field why "typed"|"escalated"|"flood"|"paused"
+
+---@class avito.bot.Facts
+---@field at number
+---@field buyer? { id: integer|string, name: string? }
+---@field item? { id: integer|string, title: string?, price: number?, price_text: string?, url: string?, city: string? }
+
+local KEPT = 300
+
+--- Notes an id; the oldest are forgotten when there are twice as many as need be kept.
+---@param chat table
+---@param field "seen"|"mine"
+---@param id string
+function record.mark(chat, field, id)
+  local marks = chat[field]
+  if not marks then
+    marks = { n = 0, ids = {} }
+    chat[field] = marks
+  end
+  if marks.ids[id] then return end
+  marks.n = marks.n + 1
+  marks.ids[id] = marks.n
+  if marks.n % KEPT == 0 then
+    local kept = {}
+    for one, order in pairs(marks.ids) do
+      if order > marks.n - KEPT then kept[one] = order end
+    end
+    marks.ids = kept
+  end
+end
+
+---@param chat table
+---@param field "seen"|"mine"
+---@param id string
+---@return boolean
+function record.marked(chat, field, id)
+  return chat[field] ~= nil and chat[field].ids[id] ~= nil
+end
+
+--- A copy of plain data that shares nothing with it.
+---@generic T
+---@param value T
+---@return T
+function record.copy(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, member in pairs(value) do copy[key] = record.copy(member) end
+  return copy
+end
+
+return record

@@ -1,0 +1,91 @@
+--- One turn: the messages that are answered together, and what can be known of them.
+local text = require "avito_messenger.text"
+local Context = require "avito_messenger.bot.engine.context"
+
+---@class avito.bot.Turn
+---@field key string names the turn for ever: the id of its first message
+---@field kind "buyer"|"system"|"own"
+---@field messages table[]
+---@field text string the texts of the burst, one a line; "" without any
+---@field types table<string, boolean>
+---@field flow_ids table<string, boolean>
+---@field now number
+---@field first boolean the first turn of the buyer in this chat
+---@field chat { id: string, type: string? }
+---@field facts avito.bot.Facts what is known of item and buyer; either may be missing
+---@field c avito.bot.Context
+local Turn = {}
+Turn.__index = Turn
+Turn.__name = "avito.bot.Turn"
+
+--- The text of a message of any type, or nil.
+---@param message table
+---@return string?
+function Turn.text_of(message)
+  local content = type(message.content) == "table" and message.content or {}
+  if type(content.text) == "string" then return content.text end
+  if type(content.link) == "table" then
+    return type(content.link.text) == "string" and content.link.text or content.link.url
+  end
+end
+
+---@param chat avito.bot.Chat
+---@param kind "buyer"|"system"|"own"
+---@param messages table[]
+---@param now number
+---@param book table
+---@return avito.bot.Turn
+function Turn.new(chat, kind, messages, now, book)
+  local texts, types, flow_ids = {}, {}, {}
+  for _, message in ipairs(messages) do
+    types[message.type] = true
+    local content = type(message.content) == "table" and message.content or {}
+    if message.type == "system" and type(content.flow_id) == "string" then flow_ids[content.flow_id] = true end
+    texts[#texts + 1] = Turn.text_of(message)
+  end
+  local facts = chat.facts or {}
+  local self = setmetatable({
+    key = messages[1].id, kind = kind, messages = messages, text = table.concat(texts, "\n"), types = types,
+    flow_ids = flow_ids, now = now, chat = { id = chat.id, type = chat.type }, facts = facts,
+    first = kind == "buyer" and not chat.met and (chat.turns or 0) == 0, item = facts.item, buyer = facts.buyer,
+  }, Turn)
+  self.c = Context.new(self, book, chat.memory or {})
+  return self
+end
+
+local function lazily(name, find)
+  Turn[name] = function(self)
+    local found = rawget(self, "found_" .. name)
+    if not found then
+      found = find(self.text)
+      self["found_" .. name] = found
+    end
+    return found
+  end
+end
+
+lazily("phones", text.phones)
+lazily("numbers", text.numbers)
+
+--- Links in the text and those that came as messages of their own.
+---@return string[]
+function Turn:links()
+  if not self.found_links then
+    local links, known = {}, {}
+    local function add(link)
+      if type(link) == "string" and not known[link] then
+        known[link] = true
+        links[#links + 1] = link
+      end
+    end
+    for _, message in ipairs(self.messages) do
+      local content = type(message.content) == "table" and message.content or {}
+      if type(content.link) == "table" then add(content.link.url) end
+    end
+    for _, link in ipairs(text.links(self.text)) do add(link) end
+    self.found_links = links
+  end
+  return self.found_links
+end
+
+return Turn

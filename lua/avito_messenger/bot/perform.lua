@@ -1,0 +1,137 @@
+--- Effects of the engine as calls of the API, and what came of them as events.
+local about = require "avito_messenger.bot.about"
+
+local perform = {}
+
+local PAGE, MAX_PAGES = 50, 20
+
+local function failed(effect, err)
+  return { type = "failed", key = effect.key, error = err }
+end
+
+local function plain(err, dispatched)
+  if type(err) ~= "table" then return { kind = "invalid", message = tostring(err), dispatched = false } end
+  if dispatched == nil then dispatched = err.dispatched end
+  return { kind = err.kind, message = tostring(err), dispatched = dispatched, retry_after = err.retry_after }
+end
+
+local function outcome(effect, value, err)
+  if value == nil or value == false then return failed(effect, plain(err)) end
+  return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
+end
+
+local does = {}
+
+function does.send(bot, effect)
+  return outcome(effect, bot.client:send_message(effect.chat_id, effect.text))
+end
+
+-- The id of an image: as given, or that of a file, which is uploaded once.
+local function image_id(bot, image)
+  if not image:find "[./\\]" then return image end
+  local id = bot.images[image]
+  if id then return id end
+  local err
+  id, err = bot.client:upload_image(image)
+  bot.images[image] = id
+  return id, err
+end
+
+function does.image(bot, effect)
+  local id, err = image_id(bot, effect.image)
+  if not id then return failed(effect, plain(err, false)) end -- the message itself was not tried
+  return outcome(effect, bot.client:send_image_message(effect.chat_id, id))
+end
+
+function does.blacklist(bot, effect)
+  return outcome(effect, bot.client:add_to_blacklist {
+    { user_id = effect.user_id, context = { item_id = effect.item_id, reason_id = effect.reason } } })
+end
+
+--- The messages of a chat that `wanted` says yes to, newest first, up to the first page that has one it refuses.
+---@param client avito_messenger.Client
+---@param chat_id string
+---@param wanted fun(message: table): boolean
+---@return table[]? messages
+---@return avito_messenger.Error|boolean earlier are there older ones? or the error
+function perform.read_chat(client, chat_id, wanted)
+  local found, offset = {}, 0
+  for _ = 1, MAX_PAGES do
+    local messages, meta = client:get_messages(chat_id, { limit = PAGE, offset = offset })
+    if not messages then return nil, meta end
+    local refused = false
+    for _, message in ipairs(messages) do
+      if wanted(message) then found[#found + 1] = message else refused = true end
+    end
+    local more = meta.has_more
+    if more == nil then more = #messages >= PAGE end
+    if refused or #messages == 0 or not more then return found, refused end
+    offset = offset + #messages
+    if offset > 1000 then break end
+  end
+  return found, true
+end
+
+-- What the buyer wrote after the bot had looked would count as read, and no poll of unread chats would find it: so the chat
+-- is read once more, after it was marked.
+function does.read(bot, effect)
+  local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
+  if event.type == "failed" then return event end
+  local messages, err = bot.client:get_messages(effect.chat_id, { limit = 10 })
+  if not messages then return failed(effect, plain(err, false)) end
+  return event, about.events(messages, bot.since)
+end
+
+function does.about(bot, effect)
+  local chat, err = bot.client:get_chat(effect.chat_id)
+  if not chat then return { type = "about", error = tostring(err) } end
+  return { type = "about", facts = about.facts(chat, bot.user_id) }
+end
+
+function does.check(bot, effect)
+  local messages, err = perform.read_chat(bot.client, effect.chat_id, function(message)
+    return (message.created or 0) >= effect.since
+  end)
+  if not messages then return failed(effect, plain(err)) end
+  return { type = "history", key = effect.key, messages = messages }
+end
+
+function does.call(bot, effect)
+  local call = bot.engine.book.calls[effect.name]
+  if not call then
+    return { type = "called", key = effect.key, ok = false, value = ("there is no function '%s' in calls"):format(effect.name) }
+  end
+  local about_chat = effect.about or {}
+  local ok, value = xpcall(function()
+    return call(effect.args, { key = effect.key, chat = about_chat.chat or { id = effect.chat_id }, buyer = about_chat.buyer or {},
+      item = about_chat.item or {}, client = bot.client })
+  end, function(err) return type(err) == "string" and debug.traceback(err, 2) or tostring(err) end)
+  if not ok then
+    bot:tell { kind = "error", chat_id = effect.chat_id, message = ("call '%s': %s"):format(effect.name, value) }
+    value = tostring(value):match "^[^\n]*"
+  end
+  return { type = "called", key = effect.key, ok = ok, value = value }
+end
+
+function does.escalate(bot, effect)
+  if bot.on_escalate then bot.on_escalate(effect) end
+  return { type = "sent", key = effect.key }
+end
+
+--- Performs an effect. Nothing raises: what goes wrong is in the event.
+---@param bot avito.Bot
+---@param effect table
+---@return table event
+---@return table[]? more events that it brought
+function perform.effect(bot, effect)
+  local ok, event, more = xpcall(function() return does[effect.kind](bot, effect) end, debug.traceback)
+  if ok then return event, more end
+  if effect.kind == "escalate" then -- somebody must learn of it: it is tried again
+    bot:tell { kind = "error", chat_id = effect.chat_id, message = "on_escalate: " .. tostring(event) }
+    return failed(effect, { kind = "server", message = tostring(event), dispatched = false })
+  end
+  if effect.kind == "about" then return { type = "about", error = tostring(event) } end
+  return failed(effect, plain(event))
+end
+
+return perform

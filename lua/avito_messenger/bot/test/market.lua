@@ -1,0 +1,99 @@
+--- The marketplace of a scene: what is in a chat, whoever wrote it, and what is known of buyer and item.
+local record = require "avito_messenger.bot.engine.record"
+local enums = require "avito_messenger.enums"
+local words = require "avito_messenger.words"
+
+---@class avito.bot.test.Market
+---@field chat_id string
+---@field chat_type string
+---@field user_id integer the seller's account
+---@field buyer { id: integer, name: string }
+---@field earlier? boolean messages from before the scene exist
+---@field item? { id: integer, title: string?, price: number?, price_text: string?, url: string?, city: string? }
+---@field messages table[] as the API gives them, oldest first
+---@field blacklisted boolean
+local Market = {}
+Market.__index = Market
+Market.__name = "avito.bot.test.Market"
+
+local HISTORY = 100
+local AVITO = 1 -- the author of what is from no party of the chat
+
+local function types()
+  local known = {}
+  for _, value in pairs(enums.MessageType) do known[#known + 1] = value end
+  table.sort(known)
+  return known
+end
+
+--- Raises unless messages of this type exist.
+---@param kind any
+---@param level integer
+function Market.check_type(kind, level)
+  local known = types()
+  for _, value in ipairs(known) do
+    if value == kind then return end
+  end
+  error(words.unknown(kind, known, "message type"), level + 1)
+end
+
+local contents = {}
+
+function contents.text(text) return { text = text } end
+function contents.link(text) return { link = { text = text or "https://example.com/", url = text or "https://example.com/" } } end
+function contents.image(_, id) return { image = { sizes = { ["640x480"] = ("https://example.com/%s.jpg"):format(id) } } } end
+function contents.voice(_, id) return { voice = { voice_id = "voice-" .. id } } end
+function contents.location(text)
+  return { location = { kind = "street", lat = 55.6, lon = 37.6, title = text or "Москва", text = text or "Москва" } }
+end
+function contents.call(text, _, user_id) return { call = { status = text or "missed", target_user_id = user_id } } end
+function contents.system(text) return { text = text or "Системное сообщение" } end
+function contents.item(text) return { item = { title = text or "Товар", item_url = "https://example.com/item" } } end
+
+---@param given table the fields
+---@return avito.bot.test.Market
+function Market.new(given)
+  given.messages, given.blacklisted = {}, false
+  return setmetatable(given, Market)
+end
+
+--- Adds a message of the buyer ("in"), of the account ("out") or of Avito itself ("system").
+---@param direction "in"|"out"|"system"
+---@param kind string
+---@param content table|string|nil a text stands for what such a message says
+---@param now number
+---@return table message
+function Market:add(direction, kind, content, now)
+  local id = ("%s-m%d"):format(self.chat_id, #self.messages + 1)
+  if type(content) ~= "table" then
+    local make = contents[kind]
+    content = make and make(content, id, self.user_id) or {}
+  end
+  local authors = { ["in"] = self.buyer.id, out = self.user_id, system = AVITO }
+  local message = { id = id, author_id = authors[direction], created = math.floor(now), type = kind, content = content,
+    direction = direction == "out" and "out" or "in" }
+  self.messages[#self.messages + 1] = message
+  return message
+end
+
+--- The buyer takes a message back: it stays, without its content.
+---@param message table
+function Market.delete(message)
+  message.type, message.content = "deleted", {}
+end
+
+--- The newest messages first, as get_messages lists them.
+---@return table[]
+function Market:history()
+  local list = {}
+  for i = #self.messages, math.max(1, #self.messages - HISTORY + 1), -1 do list[#list + 1] = record.copy(self.messages[i]) end
+  return list
+end
+
+--- What looking the chat up tells.
+---@return table facts
+function Market:facts()
+  return { type = self.chat_type, buyer = record.copy(self.buyer), item = record.copy(self.item), earlier = self.earlier or false }
+end
+
+return Market

@@ -1,0 +1,175 @@
+--- A scene: a rulebook, a clock that only moves when the scenario says so, buyers, and the seller who types by hand.
+local Buyer = require "avito_messenger.bot.test.buyer"
+local Host = require "avito_messenger.bot.test.host"
+local Market = require "avito_messenger.bot.test.market"
+local hours = require "avito_messenger.bot.hours"
+local moments = require "avito_messenger.bot.test.moments"
+local options = require "avito_messenger.options"
+local rulebook = require "avito_messenger.bot.rulebook"
+local span = require "avito_messenger.bot.span"
+
+local USER_ID = 94235311
+
+---@class avito.bot.test.SceneOptions
+---@field rulebook string|table the path of a rulebook, or the table itself
+---@field at? string|number when it begins, in the rulebook's zone: "2026-11-20 22:15"; a Monday at noon when absent
+---@field calls? table<string, fun(args: any, c: table): any> in place of the rulebook's functions of the same name
+---@field facts? boolean false: the marketplace does not tell about item and buyer
+---@field within? number|string how long an expectation waits; "1m" when absent
+---@field engine? fun(given: { book: table, user_id: integer }): table another engine, to test the kit itself
+
+---@class avito.bot.test.Item
+---@field id? integer
+---@field title? string
+---@field price? number
+---@field price_text? string as the marketplace shows it; from the price when absent
+---@field url? string
+---@field city? string
+
+---@class avito.bot.test.BuyerOptions
+---@field name? string
+---@field id? integer
+---@field item? avito.bot.test.Item what the chat is about; without one it is a chat from the profile
+---@field chat_type? "u2i"|"u2u"|"a2u"
+---@field earlier? boolean there are messages in the chat from before the scene
+
+---@class avito.bot.Scene
+---@field host avito.bot.test.Host
+---@field buyers avito.bot.Buyer[]
+---@field within number
+---@field zone table
+local Scene = {}
+Scene.__index = Scene
+Scene.__name = "avito.bot.Scene"
+
+local OPTIONS = { rulebook = "string|table", at = "string|number", calls = "table", facts = "boolean",
+  within = "string|number", engine = "function" }
+local BUYER = { name = "string", id = "number", item = "table", chat_type = "string", earlier = "boolean" }
+local ITEM = { id = "number", title = "string", price = "number", price_text = "string", url = "string", city = "string" }
+
+--- A function that loads the rulebook anew each time it is called.
+local function loader(given)
+  return function()
+    local book, problem
+    if type(given) == "string" then
+      book, problem = rulebook.load(given)
+    else
+      book, problem = rulebook.compile(given, "rulebook")
+    end
+    if not book then error(problem.message, 0) end
+    return book
+  end
+end
+
+local function default_engine(given)
+  return require("avito_messenger.bot.engine").new(given)
+end
+
+local function seconds(where, value, level)
+  local count, problem = span.seconds(value)
+  if not count then error(("%s: %s"):format(where, problem), level + 1) end
+  return count
+end
+
+--- Makes a scene. `mischief` is torture's.
+---@param given avito.bot.test.SceneOptions
+---@param level integer whom to blame
+---@param mischief? avito.bot.test.Mischief
+---@return avito.bot.Scene
+function Scene.new(given, level, mischief)
+  options.check("test.scene", given, OPTIONS, level + 1)
+  if not given.rulebook then error("test.scene: rulebook is missing: its path, or the table itself", level + 1) end
+  local make = given.engine or default_engine
+  local ok, host = pcall(Host.new, { now = 0, load = loader(given.rulebook), calls = given.calls or {},
+    facts = given.facts ~= false, mischief = mischief,
+    engine = function(book) return make { book = book, user_id = USER_ID } end })
+  if not ok then error(host, level + 1) end
+  local zone = host.book.zone or assert(hours.zone "UTC")
+  local problem
+  host.now, problem = moments.read(given.at or "2026-01-12 12:00", zone)
+  if not host.now then error("test.scene: at: " .. problem, level + 1) end
+  return setmetatable({ host = host, buyers = {}, zone = zone,
+    within = seconds("test.scene: within", given.within or "1m", level + 1) }, Scene)
+end
+
+local function price_text(price)
+  local digits = ("%.0f"):format(price):reverse():gsub("(%d%d%d)", "%1 "):reverse()
+  return digits:gsub("^ ", ""):gsub(" ", "\194\160") .. "\194\160₽"
+end
+
+local function item_of(given, number, level)
+  if not given then return nil end
+  options.check("scene:buyer: item", given, ITEM, level + 1)
+  local item = { id = number, title = "Товар", url = ("https://example.com/items/%d"):format(given.id or number),
+    price_text = given.price and price_text(given.price) or nil }
+  for name, value in pairs(given) do item[name] = value end
+  return item
+end
+
+--- Somebody who writes to the seller, in a chat of their own.
+---@param given? avito.bot.test.BuyerOptions
+---@return avito.bot.Buyer
+function Scene:buyer(given)
+  given = given or {}
+  options.check("scene:buyer", given, BUYER, 2)
+  local number = #self.buyers + 1
+  local item = item_of(given.item, number, 2)
+  local chat_type = given.chat_type or (item and "u2i" or "u2u")
+  local talk = self.host:open(Market.new { chat_id = ("%s-test-%d"):format(chat_type, number), chat_type = chat_type,
+    user_id = USER_ID, item = item, earlier = given.earlier,
+    buyer = { id = given.id or 1000 + number, name = given.name or "Покупатель" } })
+  local buyer = Buyer.new(self, talk)
+  self.buyers[number] = buyer
+  return buyer
+end
+
+--- Unix seconds of the scene's clock.
+---@return number
+function Scene:now() return self.host.now end
+
+--- Lets time pass until `limit` or until `stop` says so. What goes wrong inside is blamed on the caller.
+---@param limit number
+---@param stop? fun(): any
+---@param level integer
+---@return boolean stopped
+function Scene:run(limit, stop, level)
+  local ok, result = pcall(self.host.run, self.host, limit, stop)
+  if not ok then error(result, level + 1) end
+  return result
+end
+
+--- Lets time pass.
+---@param time number|string seconds, or a span: "90s", "10m", "2h", "7d"
+function Scene:wait(time)
+  self:run(self.host.now + seconds("scene:wait", time, 2), nil, 2)
+end
+
+--- Lets time pass until a moment of the rulebook's zone.
+---@param moment string|number "2026-11-21 09:00", or "09:00": the next time it is that late; or Unix seconds
+function Scene:wait_until(moment)
+  local at, problem = moments.read(moment, self.zone, self.host.now)
+  if not at then error("scene:wait_until: " .. problem, 2) end
+  if at < self.host.now then error(("scene:wait_until: '%s' is over"):format(tostring(moment)), 2) end
+  self:run(at, nil, 2)
+end
+
+--- Lets the marketplace's next answers go wrong.
+---@param kind "dropped"|"lost"|"offline"|"limited"|"broken"|"refused" "dropped": it did what it was asked, and its answer is
+--- lost; "lost": the request is, which looks the same; "offline": no connection; "limited": 429; "broken": 500; "refused": 403
+---@param count? integer how many; 1 when absent
+---@param what? "send"|"about"|"check"|"read"|"blacklist"|"escalate" answers to which requests; "send" when absent
+function Scene:fail(kind, count, what)
+  self.host.faults:add(kind, count or 1, what or "send", 2)
+end
+
+--- All conversations, as `print(scene)` shows them.
+---@return string
+function Scene:transcript()
+  local parts = {}
+  for i, buyer in ipairs(self.buyers) do parts[i] = buyer:transcript() end
+  return table.concat(parts, "\n\n")
+end
+
+Scene.__tostring = Scene.transcript
+
+return Scene
