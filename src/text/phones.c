@@ -208,9 +208,8 @@ static const struct group *foreign(const struct candidate *candidate)
 static const struct group *recognise(const struct candidate *candidate, size_t *prefix)
 {
   const char *digits = candidate->digits;
-  size_t total = candidate->count > 0 ? candidate->groups[candidate->count - 1].length : 0;
   const struct group *last = NULL;
-  if (total < FOREIGN_LEAST || (candidate->plus && digits[0] == '0'))
+  if (candidate->count == 0 || (candidate->plus && digits[0] == '0'))
     return NULL;
   *prefix = 1;
   if (candidate->plus && digits[0] == '7')
