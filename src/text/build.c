@@ -240,9 +240,12 @@ static uint32_t intern(struct builder *builder, const struct avito_literal *lite
   }
   struct avito_known known = {
       .at = (uint32_t)index->points.count, .length = literal->length, .prefix = literal->prefix};
+  size_t near = literal->length < AVITO_NEAR_POINTS ? literal->length : AVITO_NEAR_POINTS;
+  memcpy(known.near, points, near * sizeof *points);
   if (!avito_array_reserve(&index->memory, &index->points, literal->length, sizeof(uint32_t)) ||
       !avito_array_add(&index->memory, &index->known, &known, sizeof known))
     return AVITO_NONE;
+  index->literals = index->known.items;
   memcpy((uint32_t *)index->points.items + index->points.count, points, literal->length * sizeof *points);
   index->points.count += literal->length;
   places[place] = (uint32_t)index->known.count - 1;

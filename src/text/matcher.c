@@ -299,7 +299,9 @@ static int why(lua_State *L)
 
 static int close_index(lua_State *L)
 {
-  avito_index_free(luaL_checkudata(L, 1, type_name));
+  struct avito_index *index = luaL_checkudata(L, 1, type_name);
+  index->memory.allocate = lua_getallocf(L, &index->memory.context); /* the state may have another by now */
+  avito_index_free(index);
   return 0;
 }
 

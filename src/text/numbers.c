@@ -1,7 +1,7 @@
 /* numbers.c - prices and quantities as buyers write them: "5 000,50", "4,5 тыс", "5-6к", "полторы тысячи".
  *
- * No amounts, and left out: percentages, cards, times, dates, versions, digits that are part of a name (iphone13, A1B2),
- * more digits than AVITO_NUMBER_DIGITS. There are no negative amounts: a dash before a number is a dash. */
+ * No amounts, and left out: percentages, cards, times, dates, versions, digits that are part of a name (iphone13,
+ * A1B2), more digits than AVITO_NUMBER_DIGITS. There are no negative amounts: a dash before a number is a dash. */
 #include <utf8proc.h>
 
 #include "finders.h"

@@ -1,8 +1,8 @@
 /* phones.c - phone numbers, also those written so that a filter does not see them: "восемь девятьсот 12З 45 6 7",
  * "8 9OO 123.45.67", "8️⃣9️⃣0️⃣0️⃣…".
  *
- * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is decided
- * by the groups it ends with: a phone number ends where a group ends. */
+ * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is
+ * decided by the groups it ends with: a phone number ends where a group ends. */
 #include "finders.h"
 
 enum { MARKS = 4, RUSSIAN = 11, NATIONAL = 10, FOREIGN_LEAST = 8 };
