@@ -73,6 +73,7 @@ describe("a mistake of a rule", function()
     assert.equal("on: the message type must be a string, got number", mistake { on = { 5 }, say = "да" })
     assert.equal("image: must be a string, got boolean", mistake { image = { true } })
     assert.equal("act: the act must be a string, got number", mistake { act = { 5 } })
+    assert.equal("act: the act must be a string, got nil", mistake { act = { reason = "spam" } })
     assert.equal("flow_id: must be a string, got number", mistake { flow_id = { 5 }, say = "да" })
   end)
 

@@ -122,7 +122,7 @@ local function read_rules(book, given, numbers, problems, lines)
       local line = name and lines[name] or nil
       local at = problems:at { order = number, line = line,
         where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
-      if name and named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
+      if named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
       if name then named[name] = named[name] or number end
       local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
       if rule then places[rule] = { order = number, at = at } end
