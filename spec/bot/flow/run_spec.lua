@@ -55,9 +55,9 @@ describe("flow.run", function()
     _, state, host, runner = flows.run(order())
     runner:answer(state, nil, "tries")
     runner:advance(state, host)
-    runner:called(state, false, print)
+    runner:called(state, false, { 1 })
     runner:advance(state, host)
-    assert.equal("4 say nil tries nil the call failed with a function", host.emitted[3])
+    assert.equal("4 say nil tries nil the call failed with a table", host.emitted[3])
     _, state, host, runner = flows.run(order())
     runner:answer(state, 1)
     runner:advance(state, host)
@@ -150,7 +150,8 @@ describe("flow.run", function()
     end)
 
     it("at more calls than it may make", function()
-      local outcome = flows.run(flow.define { "счёт", steps = 5, function(c) while true do pcall(c.now, c) end end })
+      local outcome, state = flows.run(flow.define { "счёт", steps = 5, function(c) while true do pcall(c.now, c) end end })
+      assert.equal(5, #state.journal)
       assert.same({ kind = "stopped", why = "steps",
         message = "flow 'счёт': it made more than 5 calls of c, the most it may (steps)" }, outcome)
       assert.equal("done", flows.run(flow.define { "счёт", steps = 5, function(c) for _ = 1, 5 do c:now() end end }).kind)
@@ -295,7 +296,7 @@ describe("flow.run", function()
 
     it("are handed on from runner to runner, and do not take the place of new ones", function()
       local first, second = Runner.new { version(1, "раз") }, Runner.new { version(2, "два") }
-      local third = Runner.new { version(1, "новое") }
+      local third = Runner.new { version(1, "новое"), version(2, "другое") }
       second:adopt(first)
       local last = Runner.new {}
       last:adopt(second)
@@ -304,7 +305,7 @@ describe("flow.run", function()
       third:adopt(second)
       _, host = go_on(third, version(1, "раз"))
       assert.same({ "2 say новое" }, host.emitted)
-      assert.equal(1, third:start("x", "1", {}, 1).version)
+      assert.equal(2, third:start("x", "1", {}, 1).version)
       assert.has_error(function() last:start("x", "1", {}, 1) end, "start: unknown flow 'x' (there are none)")
     end)
 
@@ -437,10 +438,13 @@ describe("flow.run", function()
       runner:advance(state, host)
       assert.same({ "4 say б раз" }, host.emitted)
       -- Waiting at the same step, for something else.
-      local called = flows.kept(other)
-      called.journal[3].k = "call"
-      called.open = nil
-      assert.equal("departed", runner:advance(called, host).why)
+      for field, value in pairs { k = "call", d = "00000000" } do
+        local another = runner:start("x", "2", {}, 1000)
+        runner:advance(another, host)
+        runner:answer(another, "раз")
+        another.journal[2][field] = value
+        assert.equal("departed", runner:advance(another, host).why)
+      end
     end)
   end)
 end)
