@@ -87,7 +87,7 @@ size_t avito_number_spelled(const struct avito_letter *letters, size_t i, unsign
     size_t word_end = avito_word_end(letters, at);
     const struct word *word = word_end > at ? word_at(letters, at, word_end, spelled) : NULL;
     unsigned number = word != NULL ? (unsigned)word->value : room;
-    if (number >= room || (number == 0 && end > i) || (end > i && at == end))
+    if (number >= room || (number == 0 && end > i))
       break;
     total += number;
     end = word_end;
@@ -204,10 +204,9 @@ static size_t decimals_end(const struct avito_letter *letters, size_t i, size_t 
   if (length == 0 || length > 6 || ((next == ',' || next == '.') && avito_point_is_digit(letters[last + 1].point)))
     return end; /* a list: "1,2,3" */
   bool small = letters[i].point == '0' && end == i + 1;
-  bool long_decimals = length > 3 && mark == '.' && grouped == 0 && end - i <= 3;
+  bool long_decimals = length > 3 && mark == '.' && end - i <= 3;
   size_t ignored;
-  if (length > 2 && !small && !long_decimals &&
-      (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
+  if (length > 2 && !small && !long_decimals && (end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
     return end;
   return last;
 }
@@ -219,7 +218,7 @@ static struct part read_digits(const struct avito_letter *letters, size_t i)
   size_t end = first;
   uint32_t grouped = 0;
   if (first - i <= 3 && letters[i].point != '0')
-    while (end - i <= 2 * AVITO_NUMBER_DIGITS && parts_thousands(letters, end, &grouped))
+    while (parts_thousands(letters, end, &grouped))
       end += 4;
   size_t ignored;
   bool one = end == first + 4 && (grouped == '.' || grouped == ',');
@@ -313,8 +312,6 @@ static struct amount read_amount(const struct avito_letter *letters, size_t i)
   struct amount amount = {0, 1, i};
   double last = 1e18;
   for (size_t at = i; last > 1; at = next_part(letters, amount.end)) {
-    if (amount.end > i && at == amount.end)
-      break;
     size_t word_end = avito_word_end(letters, at);
     const struct word *alone = word_end > at ? word_at(letters, at, word_end, whole) : NULL;
     struct part part = read_part(letters, at);

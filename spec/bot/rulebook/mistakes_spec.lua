@@ -242,6 +242,8 @@ describe("a mistake of the book", function()
     assert.equal("vars['item.title']: is a name that texts have already; choose another",
       of_book { vars = { ["item.title"] = "x" } })
     assert.equal("vars['a|b']: a name has no braces, no | and no space at its ends", of_book { vars = { ["a|b"] = "x" } })
+    assert.equal("vars['a']: has a brace: names in it would not be filled in", of_book { vars = { a = "«{item.title}»" } })
+    assert.equal("vars['true']: a name must be a string, got boolean", of_book { vars = { [true] = "x" } })
     assert.equal("calls['reserve']: must be a function, got string", of_book { calls = { reserve = "x" } })
     assert.equal("concepts['торг']: must be a string, got table", of_book { concepts = { ["торг"] = {} } })
     assert.equal("concepts: 'торг*' stands there without a name of a field", of_book { concepts = { "торг*" } })

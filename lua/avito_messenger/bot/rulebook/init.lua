@@ -74,13 +74,20 @@ local function read_flow(book, definition, at)
   return not problem
 end
 
+--- Where the function of a flow begins, which for once can be asked.
+local function line_of(definition, file)
+  local info = debug.getinfo(definition.run, "S")
+  return info.source == "@" .. file and info.linedefined or nil
+end
+
 local function read_flows(book, given, numbers, problems)
   local good, seen = {}, {}
   book.flows = {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
     if definitions.is(definition) then
-      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name) }
+      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name),
+        line = line_of(definition, book.name) }
       local key = ("%s %d"):format(definition.name, definition.version)
       if seen[key] then
         at("version", ("%d is there twice: raise the version of a flow that has changed"):format(definition.version))

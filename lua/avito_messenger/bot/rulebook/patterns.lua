@@ -31,6 +31,13 @@ function Patterns:add(pattern, at, field)
   return number
 end
 
+--- What text.index returns; it raises where there are more than it takes, which a seller may well have written.
+local function build(list, concepts)
+  local ok, index, problem = pcall(text.index, list, concepts)
+  if ok then return index, problem end
+  return nil, { message = index:match "%((.*)%)$" or index }
+end
+
 local STANDS_IN = "x" -- a pattern that is right
 
 local function told(problem)
@@ -38,19 +45,31 @@ local function told(problem)
   return problem.message
 end
 
---- Makes the index. An index stops at the first mistake: only when there is one, each pattern is tried alone.
+--- Tries each pattern alone, with concepts that only have the same names: enough to read it, and quick.
+---@return boolean found is one of them wrong?
+local function try_each(self, concepts)
+  local names, found = {}, false
+  for name in pairs(concepts) do names[name] = STANDS_IN end
+  for number, pattern in ipairs(self.texts) do
+    local index, problem = build({ pattern }, names)
+    if not index then
+      found = true
+      self.places[number].at(self.places[number].field, told(problem))
+    end
+  end
+  return found
+end
+
+--- Makes the index, or reports what is wrong: all of it, though an index stops at the first mistake.
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
-  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end
-  self.index = text.index(self.texts, concepts)
-  if self.index then return end
-  local names = {} -- that they are there is enough to read a pattern, and much less than what they mean
-  for name in pairs(concepts) do names[name] = STANDS_IN end
-  for number, pattern in ipairs(self.texts) do
-    local index, problem = text.index({ pattern }, names)
-    if not index then self.places[number].at(self.places[number].field, told(problem)) end
-  end
+  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end -- most of the work would be theirs
+  local problem
+  self.index, problem = build(self.texts, concepts)
+  if self.index or problem.pattern and try_each(self, concepts) then return end
+  local place = self.places[problem.pattern or 1]
+  place.at(place.field, told(problem))
 end
 
 --- What is right of the concepts; the others are reported, and stand there as a word, so that their users are not blamed.
@@ -60,11 +79,11 @@ end
 function Patterns.concepts(concepts, at)
   local good = {}
   for name, pattern in pairs(concepts) do good[name] = pattern end
-  local index, problem = text.index({}, good)
+  local index, problem = build({}, good)
   while not index and problem.concept and good[problem.concept] ~= STANDS_IN do
     at(("concepts['%s']"):format(problem.concept), told(problem))
     good[problem.concept] = STANDS_IN
-    index, problem = text.index({}, good)
+    index, problem = build({}, good)
   end
   if not index then at("concepts", told(problem)) end
   return good

@@ -68,6 +68,7 @@ local function place(path, message)
 end
 
 local function run(text, path)
+  if text:sub(1, 1) == "\27" then return nil, { message = "is compiled Lua, and a rulebook is text" } end
   -- What a file may begin with for the shell or an editor is no Lua; the line it stands on stays.
   text = text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")
   -- An environment of its own: a global that a rulebook sets by mistake stays in it.
