@@ -77,7 +77,8 @@ why, on “торг” (+ fires, - does not):
     it("a text and not an image", function()
       buyer:says "фото"
       buyer:expect "Вот фото:"
-      assert.matches("expected the bot to say “Ещё фото”\n  it said an image, photo.jpg by 'фото'\n", blame(function() buyer:expect "Ещё фото" end), 1, true)
+      assert.matches("expected the bot to say “Ещё фото”\n  it said an image, photo.jpg by 'фото'\n",
+        blame(function() buyer:expect "Ещё фото" end), 1, true)
     end)
 
     it("replies in their order: it tells when the wanted one came later", function()
@@ -89,10 +90,11 @@ why, on “торг” (+ fires, - does not):
       buyer:sends "voice"
       scene:wait "1m"
       local problem = blame(function() buyer:expect "Напишите, пожалуйста, текстом." end)
-      assert.matches("  it said an image, photo.jpg by 'фото'\n  it said this later: what came before was not expected\n", problem, 1, true)
-      problem = blame(function() buyer:expect "Напишите, пожалуйста, письмом." end)
-      assert.matches("  the most like it was “Напишите, пожалуйста, текстом.” by 'голос': Напишите, пожалуйста, [-письмом.-]{+текстом.+}\n",
+      assert.matches("  it said an image, photo.jpg by 'фото'\n  it said this later: what came before was not expected\n",
         problem, 1, true)
+      problem = blame(function() buyer:expect "Напишите, пожалуйста, письмом." end)
+      assert.matches("  the most like it was “Напишите, пожалуйста, текстом.” by 'голос': "
+        .. "Напишите, пожалуйста, [-письмом.-]{+текстом.+}\n", problem, 1, true)
     end)
 
     it("this rule and no other", function()
@@ -103,14 +105,18 @@ why, on “торг” (+ fires, - does not):
 
     it("a part, a pattern, one of several that are not there", function()
       buyer:says "торг"
-      assert.matches("expected the bot to say a text with “обмен”\n", blame(function() buyer:expect { contains = "обмен" } end), 1, true)
-      assert.matches("expected the bot to say a text that matches “^торг”\n", blame(function() buyer:expect { matches = "^торг" } end), 1, true)
-      assert.matches("expected the bot to say one of “Да”, “Нет”\n", blame(function() buyer:expect { one_of = { "Да", "Нет" } } end), 1, true)
+      assert.matches("expected the bot to say a text with “обмен”\n",
+        blame(function() buyer:expect { contains = "обмен" } end), 1, true)
+      assert.matches("expected the bot to say a text that matches “^торг”\n",
+        blame(function() buyer:expect { matches = "^торг" } end), 1, true)
+      assert.matches("expected the bot to say one of “Да”, “Нет”\n",
+        blame(function() buyer:expect { one_of = { "Да", "Нет" } } end), 1, true)
     end)
 
     it("as long as it is told to", function()
       buyer:says "долго"
-      assert.matches("it said nothing more within 10s", blame(function() buyer:expect { "Минут пять.", within = "10s" } end), 1, true)
+      assert.matches("it said nothing more within 10s",
+        blame(function() buyer:expect { "Минут пять.", within = "10s" } end), 1, true)
       buyer:expect { "Минут пять.", within = "10m" }
     end)
 
@@ -134,10 +140,12 @@ why, on “торг” (+ fires, - does not):
       blame(function() buyer:expect_image "other.jpg" end), 1, true)
     buyer:expect_image "photo.jpg"
     buyer:says "фото"
-    assert.matches("expected the bot to send an image\n  it said “Вот фото:” by 'фото'\n", blame(function() buyer:expect_image() end), 1, true)
+    assert.matches("expected the bot to send an image\n  it said “Вот фото:” by 'фото'\n",
+      blame(function() buyer:expect_image() end), 1, true)
     buyer:expect "Вот фото:"
     buyer:expect_image()
-    assert.matches("expected the bot to send an image\n  it sent nothing within 1m\n", blame(function() buyer:expect_image() end), 1, true)
+    assert.matches("expected the bot to send an image\n  it sent nothing within 1m\n",
+      blame(function() buyer:expect_image() end), 1, true)
     assert.same({ "Вот фото:", "[image] photo.jpg", "Вот фото:", "[image] photo.jpg" }, buyer:replies())
   end)
 
@@ -159,10 +167,12 @@ why, on “торг” (+ fires, - does not):
 
   it("expects a person to be called", function()
     buyer:says "торг"
-    assert.matches("expected a person to be called\n  nobody was called within 1m\n", blame(function() buyer:expect_escalated() end), 1, true)
+    assert.matches("expected a person to be called\n  nobody was called within 1m\n",
+      blame(function() buyer:expect_escalated() end), 1, true)
     buyer:says "человек"
     buyer:expect_escalated()
-    assert.matches("expected a person to be called\n  nobody was called within 1m\n", blame(function() buyer:expect_escalated() end), 1, true)
+    assert.matches("expected a person to be called\n  nobody was called within 1m\n",
+      blame(function() buyer:expect_escalated() end), 1, true)
     assert.matches("*          a person is called [человек]", buyer:transcript(), 1, true)
   end)
 
@@ -172,13 +182,15 @@ why, on “торг” (+ fires, - does not):
     buyer:says "Самсунг"
     assert.matches("expected a person to be called: “обмен на”\n  one was called by 'обмен', and told “обмен на Самсунг”\n",
       blame(function() buyer:expect_escalated "обмен на" end), 1, true)
-    assert.matches("expected a person to be called: a text with “обмен” by 'торг'\n", blame(function() buyer:expect_escalated { contains = "обмен", rule = "торг" } end), 1, true)
+    assert.matches("expected a person to be called: a text with “обмен” by 'торг'\n",
+      blame(function() buyer:expect_escalated { contains = "обмен", rule = "торг" } end), 1, true)
     buyer:expect_escalated { contains = "Самсунг", rule = "обмен" }
   end)
 
   it("expects to be put on the blacklist", function()
     buyer:says "торг"
-    assert.matches("expected the buyer to be put on the blacklist\n  they are not on it\n", blame(function() buyer:expect_blacklisted() end), 1, true)
+    assert.matches("expected the buyer to be put on the blacklist\n  they are not on it\n",
+      blame(function() buyer:expect_blacklisted() end), 1, true)
     buyer:says "казино"
     buyer:expect_blacklisted()
     assert.matches("put on the blacklist: other", buyer:transcript())
@@ -187,22 +199,27 @@ why, on “торг” (+ fires, - does not):
   it("expects a rule to fire on what was said last", function()
     buyer:says "торг"
     buyer:expect_rule "торг"
-    assert.matches("expected the rule 'фото' to fire\n  fired: 'торг'\n", blame(function() buyer:expect_rule "фото" end), 1, true)
+    assert.matches("expected the rule 'фото' to fire\n  fired: 'торг'\n",
+      blame(function() buyer:expect_rule "фото" end), 1, true)
     assert.matches("expected no rule to fire\n  fired: 'торг'\n", blame(function() buyer:expect_rule(nil) end), 1, true)
     buyer:says "ыыы"
     buyer:expect_rule(nil)
-    assert.matches("expected the rule 'торг' to fire\n  none fired\n", blame(function() buyer:expect_rule "торг" end), 1, true)
+    assert.matches("expected the rule 'торг' to fire\n  none fired\n",
+      blame(function() buyer:expect_rule "торг" end), 1, true)
   end)
 
   it("expects a dialogue", function()
     buyer:expect_flow(nil)
     buyer:says "обмен"
-    assert.matches("expected the chat to be in the dialogue 'торг'\n  it is in 'обмен'\n", blame(function() buyer:expect_flow "торг" end), 1, true)
+    assert.matches("expected the chat to be in the dialogue 'торг'\n  it is in 'обмен'\n",
+      blame(function() buyer:expect_flow "торг" end), 1, true)
     buyer:expect_flow "обмен"
-    assert.matches("expected the chat to be in no dialogue\n  it is in 'обмен'\n", blame(function() buyer:expect_flow(nil) end), 1, true)
+    assert.matches("expected the chat to be in no dialogue\n  it is in 'обмен'\n",
+      blame(function() buyer:expect_flow(nil) end), 1, true)
     buyer:says "Самсунг"
     buyer:expect_flow(nil)
-    assert.matches("expected the chat to be in the dialogue 'обмен'\n  it is in none\n", blame(function() buyer:expect_flow "обмен" end), 1, true)
+    assert.matches("expected the chat to be in the dialogue 'обмен'\n  it is in none\n",
+      blame(function() buyer:expect_flow "обмен" end), 1, true)
   end)
 
   it("sends what is no text", function()

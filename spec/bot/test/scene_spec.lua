@@ -94,7 +94,8 @@ describe("a scene", function()
 
   it("tells the rulebook about buyer and item", function()
     local scene = test.scene { rulebook = { burst = 1,
-      { "да", item = { price = ">= 5000" }, say = "{buyer.name}: {item.title} за {item.price}, {item.city}, {item.url}, {chat.id}" },
+      { "да", item = { price = ">= 5000" },
+        say = "{buyer.name}: {item.title} за {item.price}, {item.city}, {item.url}, {chat.id}" },
       { "нет", say = "{item.price|?} {buyer.name|?} {item.title|?}" } } }
     local one = scene:buyer { name = "Покупатель из Самары", item = { title = "iPhone 13", price = 35000, city = "Самара" } }
     one:says "Сколько?"
@@ -126,7 +127,8 @@ describe("a scene", function()
   end)
 
   it("answers calls by its own functions, then by the rulebook's, with the key of the call", function()
-    local rules = { burst = 1, calls = { where = function(args) return args.city .. ", у метро" end, price = function() return 1 end },
+    local rules = { burst = 1,
+      calls = { where = function(args) return args.city .. ", у метро" end, price = function() return 1 end },
       { "да", flow = "узнать" },
       avito.flow { "узнать", function(c)
         c:say(c:call("where", { city = "Самара" }))
@@ -156,7 +158,8 @@ describe("a scene", function()
     local scene = test.scene { rulebook = rules }
     local buyer = scene:buyer()
     buyer:says "Где?"
-    assert.equal("the rulebook calls 'price': give the scene calls = { [\"price\"] = function(args, c) … end }", blame(function() scene:wait "1m" end))
+    assert.equal("the rulebook calls 'price': give the scene calls = { [\"price\"] = function(args, c) … end }",
+      blame(function() scene:wait "1m" end))
   end)
 
   describe("that is told to fail", function()
@@ -206,7 +209,8 @@ describe("a scene", function()
     it("says what is wrong with the failure", function()
       local scene = test.scene { rulebook = rules }
       assert.matches("scene:fail: unknown failure 'droped' %(did you mean 'dropped'%?%)", blame(function() scene:fail "droped" end))
-      assert.matches("scene:fail: unknown request 'sends' %(did you mean 'send'%?%)", blame(function() scene:fail("lost", 1, "sends") end))
+      assert.matches("scene:fail: unknown request 'sends' %(did you mean 'send'%?%)",
+        blame(function() scene:fail("lost", 1, "sends") end))
       assert.matches("scene:fail: the count must be 1 or more", blame(function() scene:fail("lost", 0) end))
     end)
   end)
@@ -240,7 +244,8 @@ describe("a scene", function()
         pending = function() return { { kind = "send", key = "1", rule = "торг", text = "Торг" } } end } }
       local buyer = scene:buyer()
       local problem = blame(function() buyer:says "Ау" end)
-      assert.equal("the scene does not come to rest: the effect 'send' of rule 'торг' is wanted: “Торг” again and again at one moment",
+      assert.equal("the scene does not come to rest: "
+        .. "the effect 'send' of rule 'торг' is wanted: “Торг” again and again at one moment",
         problem)
     end)
 
@@ -258,7 +263,8 @@ describe("a scene", function()
         step = function(_, _, _, now) time = now return {} end } }
       time = scene:now()
       scene:buyer()
-      assert.matches("does not come to rest: a wake of the engine is wanted again and again$", blame(function() scene:wait "1w" end))
+      assert.matches("does not come to rest: a wake of the engine is wanted again and again$",
+        blame(function() scene:wait "1w" end))
     end)
   end)
 

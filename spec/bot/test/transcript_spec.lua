@@ -41,7 +41,8 @@ describe("a conversation as text", function()
     local writer = transcript.new { zone = zone }
     assert.matches("2026%-11%-20, Friday", writer:line { time = EVENING, who = "seller", text = "а" })
     assert.not_matches("2026", writer:line { time = EVENING + 60, who = "seller", text = "б" })
-    assert.matches("^── 2026%-11%-21, Saturday .*\n00:00:01  seller", writer:line { time = EVENING + 6300, who = "seller", text = "в" })
+    assert.matches("^── 2026%-11%-21, Saturday .*\n00:00:01  seller",
+      writer:line { time = EVENING + 6300, who = "seller", text = "в" })
   end)
 
   it("is in UTC without a zone", function()
@@ -49,12 +50,14 @@ describe("a conversation as text", function()
   end)
 
   it("wraps a long text under its beginning, and keeps the text's own lines", function()
+    local text = transcript.text(
+      { { time = EVENING, who = "seller", text = "один два три четыре пять шесть семь\nвторой абзац" } }, { zone = zone, width = 40 })
     assert.same({
+      "── 2026-11-20, Friday ──────────────────",
       "22:15:01  seller один два три четыре",
       "                 пять шесть семь",
       "                 второй абзац",
-    }, { select(2, (unpack or table.unpack)(lines(transcript.text({
-      { time = EVENING, who = "seller", text = "один два три четыре пять шесть семь\nвторой абзац" } }, { zone = zone, width = 40 })))) })
+    }, lines(text))
   end)
 
   it("cuts a word that is wider than a line between its letters", function()

@@ -9,7 +9,7 @@ local torture = {}
 
 local SEEDS = 20
 local SETTLE = 600 -- seconds after the scenario's end in which what is late still comes
-local MAX_SHRINK = 300 -- runs to find out what it takes
+local MAX_SHRINK = 200 -- runs to find out what it takes
 local CONTEXT = 40 -- lines that are shown of a chat
 
 --- Who said what in each chat, in which order: what must not change.
@@ -50,23 +50,33 @@ local function same(a, b)
   return true
 end
 
---- As little of the mischief as still makes the difference.
-local function shrink(plain, given, script, mischief, level)
-  local names = {}
-  for i, one in ipairs(mischief.log) do names[i] = one.name end
-  local least, came = mischief, nil
-  local budget = MAX_SHRINK
-  for i = #names, 1, -1 do
-    if budget == 0 then break end
-    budget = budget - 1
-    local only = {}
-    for j, name in ipairs(names) do only[name] = j ~= i or nil end
-    local fewer = Mischief.new(mischief.seed, only)
-    local outcome = play(given, script, fewer, level + 1)
-    if not same(plain, outcome) then
-      table.remove(names, i)
-      least, came = fewer, outcome
+-- The names without those from `first` to `last`.
+local function without(names, first, last)
+  local fewer, only = {}, {}
+  for i, name in ipairs(names) do
+    if i < first or i > last then
+      fewer[#fewer + 1], only[name] = name, true
     end
+  end
+  return fewer, only
+end
+
+--- As little of the mischief as still makes the difference: leaves out halves, then quarters, … the last first, for the
+--- earliest trouble is understood most easily.
+local function shrink(plain, given, script, mischief, level)
+  local names, least, came = {}, mischief, nil
+  for i, one in ipairs(mischief.log) do names[i] = one.name end
+  local size, last = math.ceil(#names / 2), #names
+  for _ = 1, MAX_SHRINK do
+    if last < 1 then
+      if size <= 1 then break end
+      size, last = math.ceil(size / 2), #names
+    end
+    local fewer, only = without(names, last - size + 1, last)
+    local tried = Mischief.new(mischief.seed, only)
+    local outcome = play(given, script, tried, level + 1)
+    if not same(plain, outcome) then names, least, came = fewer, tried, outcome end
+    last = last - size
   end
   return least, came
 end
