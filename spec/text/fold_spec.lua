@@ -27,7 +27,11 @@ describe("text.fold", function()
     { "accents in one order", "q" .. utf8(0x307, 0x323) .. "е" .. utf8(0x301, 0x308), "qе" },
     { "a letter that takes the second of its accents", "a" .. utf8(0x323, 0x302), "ậ" },
     { "stress", "за" .. utf8(0x301) .. "мок, т" .. utf8(0x45d) .. "х, н" .. utf8(0x450) .. "т", "замок, тих, нет" },
-    { "what takes no room", "тор" .. utf8(0x200b) .. "г с" .. utf8(0xad) .. "кид" .. utf8(0x2060, 0xfeff) .. "ка", "торг скидка" },
+    {
+      "what takes no room",
+      "тор" .. utf8(0x200b) .. "г с" .. utf8(0xad) .. "кид" .. utf8(0x2060, 0xfeff) .. "ка",
+      "торг скидка",
+    },
     { "the tint and the form of an emoji", "👍" .. utf8(0x1f3fd) .. " ❤" .. utf8(0xfe0f), "👍 ❤" },
     { "a key with a digit", "1" .. utf8(0xfe0f, 0x20e3), "1" },
     { "Latin letters in a Russian word", "cкидкa ОБMЕH Baшa кpeдит", "скидка обмен ваша кредит" },
@@ -37,7 +41,11 @@ describe("text.fold", function()
     { "a Latin word beside a Russian one", "ПК HP core-процессор", "пк hp core-процессор" },
     { "0 and 3 between Cyrillic letters", "тел3ф0н пp0шу м0ck", "телзфон прошу м0ck" },
     { "no 0 or 3 elsewhere", "а10б x3п 3д д3 а33б 30 руб30", "а10б x3п 3д д3 а33б 30 руб30" },
-    { "bytes that are not UTF-8", "цена\255\208 a\237\160\128", "цена\239\191\189\239\191\189 a\239\191\189\239\191\189\239\191\189" },
+    {
+      "bytes that are not UTF-8",
+      "цена\255\208 a\237\160\128",
+      "цена\239\191\189\239\191\189 a\239\191\189\239\191\189\239\191\189",
+    },
     { "what is longer in lower case", ("İ"):rep(400), ("i"):rep(400) },
     { "nothing", "", "" },
   } do

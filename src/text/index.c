@@ -3,15 +3,32 @@
 
 /* ---- what a clause asks of the message ---- */
 
-bool avito_literal_covers(const struct avito_index *index, uint32_t known, uint32_t word)
+/* Are the literal's points these? */
+static inline bool has_points(const struct avito_index *index, const struct avito_known *known, const uint32_t *points)
 {
-  const struct avito_known *literal = avito_known_at(index, known);
-  const struct avito_span *span = (const struct avito_span *)index->scratch.words.items + word;
-  if (literal->prefix ? span->length < literal->length : span->length != literal->length)
+  if (known->length <= AVITO_NEAR_POINTS)
+    return memcmp(known->near, points, known->length * sizeof *points) == 0;
+  return memcmp((const uint32_t *)index->points.items + known->at, points, known->length * sizeof *points) == 0;
+}
+
+static const uint32_t *points_of(const struct avito_index *index, uint32_t word)
+{
+  const struct avito_scratch *scratch = &index->scratch;
+  return (const uint32_t *)scratch->points.items + ((const struct avito_span *)scratch->words.items)[word].at;
+}
+
+static uint32_t length_of(const struct avito_index *index, uint32_t word)
+{
+  return ((const struct avito_span *)index->scratch.words.items)[word].length;
+}
+
+bool avito_literal_covers(const struct avito_index *index, uint32_t number, uint32_t word)
+{
+  const struct avito_known *known = avito_known_at(index, number);
+  uint32_t length = length_of(index, word);
+  if (known->prefix ? length < known->length : length != known->length)
     return false;
-  const uint32_t *points = (const uint32_t *)index->points.items + literal->at;
-  return memcmp((const uint32_t *)index->scratch.points.items + span->at, points, literal->length * sizeof *points) ==
-         0;
+  return has_points(index, known, points_of(index, word));
 }
 
 static bool is_guarded(const struct avito_index *index, const struct avito_test *test, uint32_t word)
@@ -37,12 +54,11 @@ static bool is_phrase_at(const struct avito_index *index, const struct avito_tes
 uint32_t avito_test_word(const struct avito_index *index, const struct avito_test *test)
 {
   const struct avito_scratch *scratch = &index->scratch;
-  uint32_t key = *avito_reference_at(index, test->first + test->key);
-  const struct avito_met *met = (const struct avito_met *)scratch->met.items + key;
-  if (met->message != scratch->message)
+  const struct avito_known *known = avito_known_at(index, test->wanted);
+  if (known->message != scratch->message)
     return AVITO_NONE;
   uint32_t found = AVITO_NONE;
-  for (uint32_t hit = met->hit; hit != AVITO_NONE;) {
+  for (uint32_t hit = known->hit; hit != AVITO_NONE;) {
     const struct avito_hit *at = (const struct avito_hit *)scratch->hits.items + hit;
     bool counts = test->words == 1 ? !is_guarded(index, test, at->word) : is_phrase_at(index, test, at->word);
     if (counts)
@@ -78,7 +94,7 @@ bool avito_clause_holds(const struct avito_index *index, const struct avito_clau
 
 /* ---- what follows from what is met ---- */
 
-static void ask(struct avito_index *index, const uint32_t *hanging, uint32_t count);
+static void ask(struct avito_index *index, const struct avito_hanging *hanging, uint32_t count);
 
 /* Recurses as deep as concepts use each other. */
 static void hold(struct avito_index *index, uint32_t owner) // NOLINT(misc-no-recursion)
@@ -91,33 +107,34 @@ static void hold(struct avito_index *index, uint32_t owner) // NOLINT(misc-no-re
     ((uint32_t *)scratch->matched.items)[scratch->matched.count++] = owner;
   } else {
     const struct avito_owner *concept = avito_owner_at(index, owner);
-    ask(index, (const uint32_t *)index->hanging.items + concept->hang, concept->hangs);
+    ask(index, (const struct avito_hanging *)index->hanging.items + concept->hang, concept->hangs);
   }
 }
 
-/* Remembers a clause until what it may ask for is known. */
-static void ask_later(struct avito_index *index, uint32_t number)
+/* Remembers a clause of a concept until those that it may ask for are settled. */
+static void ask_concept(struct avito_index *index, uint32_t number)
 {
   struct avito_scratch *scratch = &index->scratch;
-  uint32_t owner = avito_clause_at(index, number)->owner;
-  if (owner < index->patterns) {
-    ((uint32_t *)scratch->asked.items)[scratch->asked.count++] = number;
-    return;
-  }
-  uint32_t concept = owner - index->patterns;
+  uint32_t concept = avito_clause_at(index, number)->owner - index->patterns;
   uint32_t *waiting = (uint32_t *)scratch->waiting.items + concept;
   ((uint32_t *)scratch->before.items)[number] = *waiting;
   *waiting = number;
   ((uint64_t *)scratch->concepts.items)[concept / 64] |= UINT64_C(1) << concept % 64;
 }
 
-static void ask(struct avito_index *index, const uint32_t *hanging, uint32_t count) // NOLINT(misc-no-recursion)
+static void ask(struct avito_index *index, const struct avito_hanging *hanging,
+                uint32_t count) // NOLINT(misc-no-recursion)
 {
-  for (uint32_t i = 0; i < count; i++)
-    if ((hanging[i] & AVITO_ALONE) != 0)
-      hold(index, hanging[i] & ~AVITO_ALONE);
+  struct avito_scratch *scratch = &index->scratch;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t what = hanging[i].what;
+    if ((what & AVITO_ALONE) != 0)
+      hold(index, what & ~AVITO_ALONE);
+    else if ((what & AVITO_OF_CONCEPT) != 0)
+      ask_concept(index, what & ~AVITO_OF_CONCEPT);
     else
-      ask_later(index, hanging[i]);
+      ((struct avito_hanging *)scratch->asked.items)[scratch->asked.count++] = hanging[i];
+  }
 }
 
 /* A concept asks only for those before it, so that one walk does; a walk may add bits, before it only. */
@@ -141,12 +158,26 @@ static void settle_concepts(struct avito_index *index)
   }
 }
 
+static bool is_met(const struct avito_index *index, uint32_t known)
+{
+  return known == AVITO_NONE || avito_known_at(index, known)->message == index->scratch.message;
+}
+
+/* In rounds, as the words are looked up. */
 static void settle_patterns(struct avito_index *index)
 {
   const struct avito_scratch *scratch = &index->scratch;
-  const uint32_t *asked = scratch->asked.items;
-  for (size_t i = 0; i < scratch->asked.count; i++) {
-    const struct avito_clause *clause = avito_clause_at(index, asked[i]);
+  struct avito_hanging *asked = scratch->asked.items;
+  size_t left = 0;
+  for (size_t i = 0; i < scratch->asked.count; i++)
+    if (is_met(index, asked[i].besides)) {
+      __builtin_prefetch(avito_clause_at(index, asked[i].what));
+      asked[left++] = asked[i];
+    }
+  for (size_t i = 0; i < left; i++)
+    __builtin_prefetch(avito_test_at(index, avito_clause_at(index, asked[i].what)->tests));
+  for (size_t i = 0; i < left; i++) {
+    const struct avito_clause *clause = avito_clause_at(index, asked[i].what);
     if (!owner_holds(index, clause->owner) && avito_clause_holds(index, clause))
       hold(index, clause->owner);
   }
@@ -154,40 +185,23 @@ static void settle_patterns(struct avito_index *index)
 
 /* ---- the words of the message ---- */
 
-static void meet(struct avito_index *index, uint32_t known, uint32_t word)
+static void meet(struct avito_index *index, struct avito_known *known, uint32_t word)
 {
   struct avito_scratch *scratch = &index->scratch;
-  struct avito_met *met = (struct avito_met *)scratch->met.items + known;
-  bool first = met->message != scratch->message;
-  if (scratch->hits.count < scratch->hits.capacity) {
-    ((struct avito_hit *)scratch->hits.items)[scratch->hits.count] =
-        (struct avito_hit){word, first ? AVITO_NONE : met->hit};
-    met->hit = (uint32_t)scratch->hits.count++;
-  }
-  if (first) {
-    met->message = scratch->message;
-    const struct avito_known *literal = avito_known_at(index, known);
-    ask(index, (const uint32_t *)index->hanging.items + literal->hang, literal->hangs);
-  }
+  bool first = known->message != scratch->message;
+  ((struct avito_hit *)scratch->hits.items)[scratch->hits.count] =
+      (struct avito_hit){word, first ? AVITO_NONE : known->hit};
+  known->hit = (uint32_t)scratch->hits.count++;
+  if (!first)
+    return;
+  known->message = scratch->message;
+  ask(index, known->hangs == 1 ? &known->only : (const struct avito_hanging *)index->hanging.items + known->hang,
+      known->hangs);
 }
 
-static __attribute__((noinline)) void look_up(struct avito_index *index, uint64_t hash, bool prefix, uint32_t length,
-                                              uint32_t word)
+static inline size_t place_of(const struct avito_index *index, uint64_t hash)
 {
-  const struct avito_place *places = index->places.items;
-  size_t mask = index->places.count - 1;
-  const uint32_t *points =
-      (const uint32_t *)index->scratch.points.items + ((const struct avito_span *)index->scratch.words.items)[word].at;
-  for (size_t place = avito_hash_place(hash) & mask; places[place].known != AVITO_NONE; place = (place + 1) & mask) {
-    if (places[place].tag != (uint32_t)(hash >> 32))
-      continue;
-    const struct avito_known *known = avito_known_at(index, places[place].known);
-    if (known->length == length && known->prefix == prefix &&
-        memcmp((const uint32_t *)index->points.items + known->at, points, length * sizeof *points) == 0) {
-      meet(index, places[place].known, word);
-      return;
-    }
-  }
+  return avito_hash_place(hash) & (index->places.count - 1);
 }
 
 static inline bool may_be_known(const struct avito_index *index, uint64_t hash)
@@ -196,20 +210,70 @@ static inline bool may_be_known(const struct avito_index *index, uint64_t hash)
   return (((const uint64_t *)index->filter.items)[hash >> index->filter_shift] & bits) == bits;
 }
 
-static void look_up_word(struct avito_index *index, uint32_t word)
+static inline void guess(struct avito_index *index, uint64_t hash, uint32_t word, uint32_t length, bool prefix)
 {
-  const struct avito_span *span = (const struct avito_span *)index->scratch.words.items + word;
-  const uint32_t *points = (const uint32_t *)index->scratch.points.items + span->at;
-  uint32_t length = span->length < AVITO_PATTERN_WORD ? span->length : AVITO_PATTERN_WORD;
+  struct avito_array *guesses = &index->scratch.guesses;
+  if (!may_be_known(index, hash) || guesses->count == guesses->capacity)
+    return;
+  __builtin_prefetch((const struct avito_place *)index->places.items + place_of(index, hash));
+  ((struct avito_guess *)guesses->items)[guesses->count++] =
+      (struct avito_guess){.hash = hash, .word = word, .length = (uint16_t)length, .prefix = prefix};
+}
+
+static void guess_word(struct avito_index *index, uint32_t word)
+{
+  const uint32_t *points = points_of(index, word);
+  uint32_t whole = length_of(index, word);
+  uint32_t length = whole < AVITO_PATTERN_WORD ? whole : AVITO_PATTERN_WORD;
   uint64_t hash = AVITO_HASH_SEED;
   for (uint32_t i = 1; i <= length; i++) {
     hash = avito_hash_step(hash, points[i - 1]);
-    if ((index->lengths >> i & 1) != 0 && may_be_known(index, hash))
-      look_up(index, hash, true, i, word);
+    if ((index->lengths >> i & 1) != 0)
+      guess(index, hash, word, i, true);
   }
-  uint64_t whole = avito_hash_whole(hash);
-  if (span->length == length && may_be_known(index, whole))
-    look_up(index, whole, false, length, word);
+  if (whole == length)
+    guess(index, avito_hash_whole(hash), word, length, false);
+}
+
+/* The literal that the table has at the guess's hash, from the place on; AVITO_NONE at the end. */
+static uint32_t find(const struct avito_index *index, const struct avito_guess *guess, size_t *place)
+{
+  const struct avito_place *places = index->places.items;
+  size_t mask = index->places.count - 1;
+  while (places[*place].known != AVITO_NONE && places[*place].tag != (uint32_t)(guess->hash >> 32))
+    *place = (*place + 1) & mask;
+  return places[*place].known;
+}
+
+static void check_guess(struct avito_index *index, const struct avito_guess *guess)
+{
+  size_t place = place_of(index, guess->hash);
+  size_t mask = index->places.count - 1;
+  const uint32_t *points = points_of(index, guess->word);
+  for (uint32_t number; (number = find(index, guess, &place)) != AVITO_NONE; place = (place + 1) & mask) {
+    struct avito_known *known = avito_known_at(index, number);
+    if (known->length == guess->length && known->prefix == guess->prefix && has_points(index, known, points)) {
+      meet(index, known, guess->word);
+      return;
+    }
+  }
+}
+
+/* In rounds over all words, each of which asks for the memory that the next one reads: so the waits overlap. */
+static void look_up_words(struct avito_index *index)
+{
+  struct avito_scratch *scratch = &index->scratch;
+  for (uint32_t word = 0; word < scratch->words.count; word++)
+    guess_word(index, word);
+  const struct avito_guess *guesses = scratch->guesses.items;
+  for (size_t i = 0; i < scratch->guesses.count; i++) {
+    size_t place = place_of(index, guesses[i].hash);
+    uint32_t known = find(index, &guesses[i], &place);
+    if (known != AVITO_NONE)
+      __builtin_prefetch(avito_known_at(index, known));
+  }
+  for (size_t i = 0; i < scratch->guesses.count; i++)
+    check_guess(index, &guesses[i]);
 }
 
 /* The next number, which nothing in the scratch has yet. */
@@ -217,13 +281,14 @@ static void begin_message(struct avito_index *index)
 {
   struct avito_scratch *scratch = &index->scratch;
   scratch->words.count = 0;
+  scratch->guesses.count = 0;
   scratch->hits.count = 0;
   scratch->asked.count = 0;
   scratch->matched.count = 0;
   if (++scratch->message != 0)
     return;
-  if (scratch->met.count > 0)
-    memset(scratch->met.items, 0, scratch->met.count * sizeof(struct avito_met));
+  for (uint32_t i = 0; i < index->known.count; i++)
+    avito_known_at(index, i)->message = 0;
   if (scratch->holds.count > 0)
     memset(scratch->holds.items, 0, scratch->holds.count * sizeof(uint32_t));
   scratch->message = 1;
@@ -273,8 +338,7 @@ size_t avito_index_match(struct avito_index *index, const char *text, size_t len
 {
   begin_message(index);
   read_message(index, text, length);
-  for (uint32_t word = 0; word < index->scratch.words.count; word++)
-    look_up_word(index, word);
+  look_up_words(index);
   settle_concepts(index);
   settle_patterns(index);
   sort(index->scratch.matched.items, index->scratch.matched.count);

@@ -19,9 +19,13 @@
 
 #define AVITO_NONE UINT32_MAX
 
+/* Each word of a message and each beginning of one may be known. */
+#define AVITO_GUESSES (AVITO_FOLD_ROOM(AVITO_MESSAGE_BYTES) + AVITO_MESSAGE_WORDS)
+
 /* What of the message a clause asks for: a word or words side by side, or a concept. */
 struct avito_test {
   uint32_t first;  /* of its words in `references`; the owner, of a concept */
+  uint32_t wanted; /* the literal of its key */
   uint32_t guards; /* where in `references` the literals begin whose words do not count; follow the words' */
   uint16_t words;  /* 0: a concept */
   uint16_t key;    /* the word among them that is looked for */
@@ -37,15 +41,33 @@ struct avito_clause {
   uint32_t to;
 };
 
-/* A literal of some pattern or concept, once. What hangs there: [hang, hang + hangs). */
+/* In a list of what hangs, beside the number of a clause: that it is one of a concept; or beside the number of an owner
+ * that it holds at once, for it asks for nothing else. */
+#define AVITO_OF_CONCEPT UINT32_C(0x40000000)
+#define AVITO_ALONE      UINT32_C(0x80000000)
+
+/* What hangs: one of these with the number; and a literal that the message must have besides, or AVITO_NONE. */
+struct avito_hanging {
+  uint32_t what;
+  uint32_t besides;
+};
+
+enum { AVITO_NEAR_POINTS = 7, AVITO_LINE = 64 };
+
+/* A literal of some pattern or concept, once; a line of the cache, for each one that a message meets is another. */
 struct avito_known {
-  uint32_t at;
+  uint32_t at; /* of its points */
   uint16_t length;
   bool prefix;
-  bool sought; /* is it the key of a test? */
-  uint32_t hang;
-  uint32_t hangs;
-  uint32_t uses;
+  bool sought;               /* is it the key of a test? */
+  uint32_t uses;             /* of the building */
+  uint32_t hang;             /* where in `hanging` what hangs there begins */
+  uint32_t hangs;            /* how much */
+  struct avito_hanging only; /* it, when it is one thing */
+  /* Of the scratch. */
+  uint32_t message;                 /* by number, when it was met */
+  uint32_t hit;                     /* the last one */
+  uint32_t near[AVITO_NEAR_POINTS]; /* the first of its points, once more */
 };
 
 struct avito_owner {
@@ -63,17 +85,17 @@ struct avito_place {
   uint32_t known;
 };
 
-/* In a list of what hangs: an owner that holds at once, for it asks for nothing else. */
-#define AVITO_ALONE UINT32_C(0x80000000)
-
 struct avito_hit {
   uint32_t word;
   uint32_t next; /* an earlier hit of the literal, or AVITO_NONE */
 };
 
-struct avito_met {
-  uint32_t message; /* by number, when it was met */
-  uint32_t hit;     /* the last one */
+/* A word or the beginning of one that is likely to be known. */
+struct avito_guess {
+  uint64_t hash;
+  uint32_t word;
+  uint16_t length;
+  bool prefix;
 };
 
 struct avito_span {
@@ -88,9 +110,9 @@ struct avito_scratch {
   size_t points_count;
   struct avito_array words;    /* struct avito_span */
   struct avito_array hits;     /* struct avito_hit */
-  struct avito_array met;      /* struct avito_met of each literal */
+  struct avito_array guesses;  /* struct avito_guess */
   struct avito_array holds;    /* uint32_t of each owner: the last message for which it held */
-  struct avito_array asked;    /* uint32_t: clauses of patterns to look at */
+  struct avito_array asked;    /* struct avito_hanging: clauses of patterns to look at */
   struct avito_array waiting;  /* uint32_t of each concept: the last of its clauses to look at, or AVITO_NONE */
   struct avito_array before;   /* uint32_t of each clause: the next in that list */
   struct avito_array concepts; /* uint64_t: a bit for each concept with such a list */
@@ -103,11 +125,12 @@ struct avito_index {
   uint32_t concepts;
   struct avito_array owners;     /* struct avito_owner */
   struct avito_array points;     /* uint32_t */
-  struct avito_array known;      /* struct avito_known */
+  struct avito_array known;      /* room for struct avito_known */
+  struct avito_known *literals;  /* in it; once all are there, each in a line of its own */
   struct avito_array references; /* uint32_t: literals */
   struct avito_array tests;      /* struct avito_test */
   struct avito_array clauses;    /* struct avito_clause */
-  struct avito_array hanging;    /* uint32_t: clauses, or owners | AVITO_ALONE */
+  struct avito_array hanging;    /* struct avito_hanging */
   struct avito_array places;     /* struct avito_place; a power of two of them */
   struct avito_array filter;     /* uint64_t; a power of two of them */
   uint64_t lengths;              /* bit n: there is a prefix of n code points */
@@ -205,7 +228,7 @@ static inline struct avito_test *avito_test_at(const struct avito_index *index, 
 
 static inline struct avito_known *avito_known_at(const struct avito_index *index, uint32_t known)
 {
-  return (struct avito_known *)index->known.items + known;
+  return index->literals + known;
 }
 
 static inline uint32_t *avito_reference_at(const struct avito_index *index, uint32_t reference)

@@ -23,7 +23,8 @@ static void check_patterns(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_rawlen(L, 1);
-  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1, "at most 100000 patterns expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1,
+                "at most " AVITO_DIGITS(AVITO_INDEX_PATTERNS) " patterns expected");
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, (int)i); /* pattern */
     if (lua_type(L, -1) != LUA_TSTRING)
@@ -47,7 +48,8 @@ static size_t check_concepts(lua_State *L)
     lua_pop(L, 1);
     count++;
   }
-  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2, "at most 1000 concepts expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2,
+                "at most " AVITO_DIGITS(AVITO_INDEX_CONCEPTS) " concepts expected");
   lua_settop(L, 2);
   return count;
 }
@@ -299,7 +301,9 @@ static int why(lua_State *L)
 
 static int close_index(lua_State *L)
 {
-  avito_index_free(luaL_checkudata(L, 1, type_name));
+  struct avito_index *index = luaL_checkudata(L, 1, type_name);
+  index->memory.allocate = lua_getallocf(L, &index->memory.context); /* the state may have another by now */
+  avito_index_free(index);
   return 0;
 }
 

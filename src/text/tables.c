@@ -1,6 +1,8 @@
 /* tables.c - what a message is looked up in: where each clause hangs, the table of literals and its filter. */
 #include "index.h"
 
+_Static_assert(sizeof(struct avito_known) == AVITO_LINE, "a literal fills a line of the cache");
+
 static void use_concepts(struct avito_index *index, uint32_t owner)
 {
   const struct avito_owner *user = avito_owner_at(index, owner);
@@ -72,8 +74,10 @@ static void choose_keys(const struct avito_index *index)
       for (uint16_t k = 1; k < test->words; k++)
         if (frequency(index, *avito_reference_at(index, test->first + k)) < frequency(index, key_of(index, test)))
           test->key = k;
-      if (test->words > 0)
-        avito_known_at(index, key_of(index, test))->sought = true;
+      if (test->words > 0) {
+        test->wanted = key_of(index, test);
+        avito_known_at(index, test->wanted)->sought = true;
+      }
     }
   }
 }
@@ -105,17 +109,30 @@ static void find_hook(const struct avito_index *index, const struct avito_test *
   }
 }
 
-static uint32_t what_hangs(const struct avito_index *index, uint32_t number)
+/* A clause that hangs at a literal is not looked at where another, of those that it has as such, is absent. */
+static uint32_t besides(const struct avito_index *index, const struct avito_clause *clause, const struct avito_test *at)
+{
+  for (uint32_t i = 0; i < clause->positives; i++) {
+    const struct avito_test *test = avito_test_at(index, clause->tests + i);
+    if (test != at && test->words > 0)
+      return test->wanted;
+  }
+  return AVITO_NONE;
+}
+
+static struct avito_hanging what_hangs(const struct avito_index *index, uint32_t number, const struct avito_test *at)
 {
   const struct avito_clause *clause = avito_clause_at(index, number);
-  const struct avito_test *test = avito_test_at(index, clause->tests);
-  bool alone = clause->positives == 1 && clause->exclusions == 0 && test->words <= 1 && test->guards_count == 0;
-  return alone ? clause->owner | AVITO_ALONE : number;
+  bool alone = clause->positives == 1 && clause->exclusions == 0 && at->words <= 1 && at->guards_count == 0;
+  if (alone)
+    return (struct avito_hanging){clause->owner | AVITO_ALONE, AVITO_NONE};
+  return (struct avito_hanging){clause->owner < index->patterns ? number : number | AVITO_OF_CONCEPT,
+                                besides(index, clause, at)};
 }
 
 static bool hang_clauses(struct avito_index *index)
 {
-  if (!avito_array_zeroed(&index->memory, &index->hanging, index->clauses.count, sizeof(uint32_t)))
+  if (!avito_array_zeroed(&index->memory, &index->hanging, index->clauses.count, sizeof(struct avito_hanging)))
     return false;
   uint32_t *from;
   uint32_t *count;
@@ -137,12 +154,18 @@ static bool hang_clauses(struct avito_index *index)
     total += owner->hangs;
     owner->hangs = 0;
   }
-  uint32_t *hanging = index->hanging.items;
+  struct avito_hanging *hanging = index->hanging.items;
   for (uint32_t i = 0; i < index->clauses.count; i++)
     if (is_used(index, avito_clause_at(index, i))) {
-      find_hook(index, choose_test(index, avito_clause_at(index, i)), &from, &count);
-      hanging[*from + (*count)++] = what_hangs(index, i);
+      const struct avito_test *test = choose_test(index, avito_clause_at(index, i));
+      find_hook(index, test, &from, &count);
+      hanging[*from + (*count)++] = what_hangs(index, i, test);
     }
+  for (uint32_t i = 0; i < index->known.count; i++) {
+    struct avito_known *known = avito_known_at(index, i);
+    if (known->hangs == 1)
+      known->only = hanging[known->hang];
+  }
   return true;
 }
 
@@ -196,10 +219,10 @@ static bool make_scratch(struct avito_index *index)
   size_t points = AVITO_FOLD_ROOM(AVITO_MESSAGE_BYTES);
   bool made = avito_array_reserve(memory, &scratch->points, 2 * points, sizeof(uint32_t)) &&
               avito_array_reserve(memory, &scratch->words, AVITO_MESSAGE_WORDS, sizeof(struct avito_span)) &&
-              avito_array_reserve(memory, &scratch->hits, points + AVITO_MESSAGE_WORDS, sizeof(struct avito_hit)) &&
-              avito_array_zeroed(memory, &scratch->met, index->known.count, sizeof(struct avito_met)) &&
+              avito_array_reserve(memory, &scratch->hits, AVITO_GUESSES, sizeof(struct avito_hit)) &&
+              avito_array_reserve(memory, &scratch->guesses, AVITO_GUESSES, sizeof(struct avito_guess)) &&
               avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint32_t)) &&
-              avito_array_reserve(memory, &scratch->asked, index->clauses.count, sizeof(uint32_t)) &&
+              avito_array_reserve(memory, &scratch->asked, index->clauses.count, sizeof(struct avito_hanging)) &&
               avito_array_zeroed(memory, &scratch->waiting, index->concepts, sizeof(uint32_t)) &&
               avito_array_zeroed(memory, &scratch->before, index->clauses.count, sizeof(uint32_t)) &&
               avito_array_zeroed(memory, &scratch->concepts, index->concepts / 64 + 1, sizeof(uint64_t)) &&
@@ -209,8 +232,27 @@ static bool make_scratch(struct avito_index *index)
   return made;
 }
 
+/* Moves the literals to where each has a line of the cache for itself. */
+static bool align_literals(struct avito_index *index)
+{
+  struct avito_array lines = {0};
+  if (!avito_array_reserve(&index->memory, &lines, index->known.count + 1, sizeof(struct avito_known)))
+    return false;
+  lines.count = index->known.count;
+  uintptr_t off = (uintptr_t)lines.items % AVITO_LINE;
+  char *from = (char *)lines.items + (off > 0 ? AVITO_LINE - off : 0);
+  if (index->known.count > 0)
+    memcpy(from, index->known.items, index->known.count * sizeof(struct avito_known));
+  avito_array_free(&index->memory, &index->known);
+  index->known = lines;
+  index->literals = (struct avito_known *)(void *)from;
+  return true;
+}
+
 bool avito_index_finish(struct avito_index *index)
 {
+  if (!align_literals(index))
+    return false;
   find_used(index);
   count_uses(index);
   choose_keys(index);
@@ -224,7 +266,7 @@ void avito_index_free(struct avito_index *index)
   struct avito_array *arrays[] = {
       &index->owners,    &index->points,   &index->known,      &index->references, &index->tests,
       &index->clauses,   &index->hanging,  &index->places,     &index->filter,     &scratch->points,
-      &scratch->words,   &scratch->hits,   &scratch->met,      &scratch->holds,    &scratch->asked,
+      &scratch->words,   &scratch->hits,   &scratch->guesses,  &scratch->holds,    &scratch->asked,
       &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
   };
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)

@@ -1,0 +1,100 @@
+-- Every allocation of an index is refused once.
+
+local alloc = require "spec_support.alloc"
+local text = require "avito_messenger.text"
+
+local CONCEPTS = { ["торг"] = "торг* | ~скидка | -торгов*", ["скидка"] = "скид* -скидывай*", ["иное"] = "иное" }
+
+local function rulebook()
+  local patterns = { "~торг", 'цен* -центр* | "сколько стоит"', "доставк* ~скидка", "слово-за-слово*" }
+  for i = #patterns + 1, 700 do
+    patterns[i] = ("слово%d и* | -нет"):format(i)
+  end
+  return patterns
+end
+
+local function kilobytes()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
+describe("an index without memory", function()
+  for _, mode in ipairs { "fail_at", "fail_from" } do
+    it("is not made, and raises: " .. mode, function()
+      local patterns, n = rulebook(), 0
+      repeat
+        n = n + 1
+        local ok, result, fired = alloc[mode](n, text.index, patterns, CONCEPTS)
+        if fired then
+          assert.is_false(ok)
+          assert.equal("not enough memory", result)
+        else
+          assert.same({ 1, 2 }, result:match "торг, цена")
+        end
+      until not fired
+      assert.is_true(n > 60)
+    end)
+
+    it("does not tell what is wrong, and raises: " .. mode, function()
+      text.index({ "~тор" }, CONCEPTS) -- what it requires is there
+      local n = 0
+      repeat
+        n = n + 1
+        local ok, result, fired = alloc[mode](n, text.index, { "торг", "~тор" }, CONCEPTS)
+        if fired then
+          assert.is_false(ok)
+          assert.equal("not enough memory", result)
+        end
+      until not fired
+      assert.is_true(n > 20)
+    end)
+  end
+
+  it("keeps nothing of what failed", function()
+    local patterns = rulebook()
+    local last = alloc.count(text.index, patterns, CONCEPTS)
+    local function round()
+      for n = 1, last, 5 do
+        alloc.fail_from(n, text.index, patterns, CONCEPTS)
+      end
+    end
+    round()
+    local before = kilobytes()
+    for _ = 1, 3 do
+      round()
+    end
+    assert.is_true(kilobytes() - before < 16)
+  end)
+
+  it("matches without any of its own", function()
+    local index, into = assert(text.index(rulebook(), CONCEPTS)), { 0, 0, 0, 0 }
+    local said = ("торг, сколько стоит доставка со скидкой, слово7 и é "):rep(50)
+    index:match(said, into)
+    assert.same({ 1, 2, 3, 7 }, into)
+    assert.equal(0, alloc.count(index.match, index, said, into))
+    assert.same({ 1, 2, 3, 7 }, into)
+    assert.is_true(alloc.count(index.match, index, said) <= 2)
+  end)
+
+  it("raises where the result has no room, and is as good as new", function()
+    local index = assert(text.index(rulebook(), CONCEPTS))
+    for _, call in ipairs {
+      { index.match, index, "торг и слово7" },
+      { index.why, index, "сколько стоит торг", 2 },
+      { index.why, index, "в центре", 2 },
+      { index.why, index, "доставка", 3 },
+    } do
+      local n = 0
+      repeat
+        n = n + 1
+        local ok, result, fired = alloc.fail_from(n, call[1], call[2], call[3], call[4])
+        if fired then
+          assert.is_false(ok)
+          assert.equal("not enough memory", result)
+        end
+        assert.same({ 1, 2 }, index:match "торг, цена")
+      until not fired
+    end
+  end)
+end)
