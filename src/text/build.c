@@ -144,7 +144,7 @@ static enum avito_built scan_concept(struct builder *builder, uint32_t number)
 }
 
 /* Ranks a concept after those it uses. Recurses as deep as concepts may use each other. */
-static enum avito_built rank(struct builder *builder, uint32_t number, unsigned depth) // NOLINT(misc-no-recursion)
+static enum avito_built rank(struct builder *builder, uint32_t number, unsigned depth)
 {
   struct concept *ranked = concept_at(builder, number);
   ranked->state = UNDER_WAY;
