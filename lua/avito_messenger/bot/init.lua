@@ -26,7 +26,7 @@ local OPTIONS = { client = "table", rulebook = "string|table", calls = "table", 
 
 ---@class avito.BotOptions
 ---@field client avito_messenger.Client
----@field rulebook string|table the path of a rulebook, or avito.rulebook {…}
+---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
 ---@field on_error? fun(problem: { message: string, rule: string?, chat_id: string?, traceback: string? }) default: stderr
@@ -174,7 +174,7 @@ end
 
 --- Reads the rulebook again. A good one answers from the next message on; with a bad one the old stays.
 ---@return boolean? ok
----@return avito.bot.Problems? err what is wrong with the new one
+---@return avito_messenger.Error? err what is wrong with the new one
 function Bot:reload()
   local book, err = load(self.source, self.calls)
   if not book then

@@ -46,13 +46,6 @@ function answers.names(written, label)
   return joined(written):find(joined(label), 1, true) ~= nil
 end
 
---- What is wrong with a pattern.
----@param pattern string
----@return string?
-function answers.pattern_problem(pattern)
-  return select(2, patterns.index { pattern })
-end
-
 local function label_of(choice)
   return type(choice) == "table" and choice[1] or choice
 end

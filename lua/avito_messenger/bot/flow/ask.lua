@@ -1,6 +1,7 @@
 --- What a flow asks, and how the buyer's answers are read.
 local answers = require "avito_messenger.bot.flow.answers"
 local options = require "avito_messenger.options"
+local patterns = require "avito_messenger.bot.flow.patterns"
 local plain = require "avito_messenger.bot.flow.plain"
 local span = require "avito_messenger.bot.span"
 local words = require "avito_messenger.words"
@@ -47,7 +48,7 @@ local function check_choice(at, choice, seen)
   seen[label] = true
   if pattern == nil then return nil end
   if type(pattern) ~= "string" then return ("the pattern of the choice '%s' must be a string"):format(label) end
-  local problem = answers.pattern_problem(pattern)
+  local problem = patterns.problem(pattern)
   return problem and ("the pattern of the choice '%s': %s"):format(label, problem)
 end
 

@@ -61,14 +61,6 @@ function Walk:visit_upvalue(fn, at, name, value)
   end
 end
 
---- Notes that the local is to be watched.
-function Walk:watch(fn, at, name)
-  local id = debug.upvalueid(fn, at)
-  if self.seen[id] then return end
-  self.seen[id] = true
-  self.cells[#self.cells + 1] = { fn = fn, at = at, name = name }
-end
-
 function Walk:visit_function(fn)
   self.functions[#self.functions + 1] = fn
   local is_near = debug.getinfo(fn, "S").source == self.source
@@ -77,7 +69,7 @@ function Walk:visit_function(fn)
     if not name then return end
     if name ~= "_ENV" then
       self:visit_upvalue(fn, at, name, value)
-      if is_near then self:watch(fn, at, name) end
+      if is_near then self.cells[#self.cells + 1] = { fn = fn, at = at, name = name } end
     end
   end
 end

@@ -19,15 +19,28 @@ function patterns.index(list, concepts)
   return nil, problem.column and ("%s (column %d)"):format(problem.message, problem.column) or problem.message
 end
 
+-- As index, without concepts; kept for the next time.
+local function kept(list)
+  local key = table.concat(list, "\n")
+  local index, problem = recent:take(key), nil
+  if not index then index, problem = patterns.index(list) end
+  if index then recent:put(key, index) end
+  return index, problem
+end
+
+--- What is wrong with a pattern.
+---@param pattern string
+---@return string?
+function patterns.problem(pattern)
+  return select(2, kept { pattern })
+end
+
 --- The numbers of those that match, ascending. Raises where one is wrong.
 ---@param list string[]
 ---@param written string
 ---@return integer[]
 function patterns.match(list, written)
-  local key = table.concat(list, "\n")
-  local index = recent:take(key) or assert(patterns.index(list))
-  recent:put(key, index)
-  return index:match(written)
+  return assert(kept(list)):match(written)
 end
 
 return patterns

@@ -111,9 +111,12 @@ function Host:step(talk, event)
   end
 end
 
---- The program ends and begins again: what was in memory only is gone.
+--- The program ends and begins again: what was in memory only is gone. The first time, also what the rulebook's own code
+--- keeps; loading it each time would take longer than all the rest.
 function Host:restart()
-  self.book = self.load()
+  if not self.reloaded then self.book = self.load() end
+  self.reloaded = true
+  self.book.runner:forget()
   self.engine = self.make(self.book)
   for _, talk in ipairs(self.talks) do
     local text, problem = json.encode(talk.record)

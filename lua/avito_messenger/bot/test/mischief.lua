@@ -45,7 +45,7 @@ function Mischief:happens(host, kind, id, text)
     return false
   end
   self.happened[name] = true
-  self.log[#self.log + 1] = { name = name, text = text, time = host.now }
+  self.log[#self.log + 1] = { name = name, text = text:gsub("\n", " / "), time = host.now }
   return true
 end
 
