@@ -227,6 +227,38 @@ describe("flow.run", function()
         changed(asks, function(c) c:say "б" end).message)
       assert.equal("flow 'x': step 2 was c:ask, and is now c:ask of something else; raise the version when you change a flow",
         changed(asks, function(c) c:say "а" c:ask { "text", "Как?" } end).message)
+      assert.equal("departed", changed(asks, function(c) c:say "а" c:ask { "phone", "Что?" } end).why)
+    end)
+
+    it("is what is done with something else", function()
+      local function choice(prompt, first) return { "choice", prompt, choices = { first, "б" } } end
+      local CALLS = {
+        say = { { "{x}", { x = "а" } }, { "{x}", { x = "б" } } },
+        image = { { "а.jpg" }, { "б.jpg" } },
+        call = { { "reserve", { 1 } }, { "reserve", { 2 } } },
+        date = { { "%H", 1 }, { "%H", 2 } },
+        random = { { 5 }, { 6 } },
+        get = { { "а" }, { "б" } },
+        set = { { "а", 1 }, { "а", 2 } },
+        ask = { { choice("Что?", "а") }, { choice("Что?", "в") }, { { "text", "Что?" } } },
+      }
+      for name, arguments in pairs(CALLS) do
+        for at = 2, #arguments do
+          -- What waits, waits at the first step; before anything else it is asked.
+          local function first(c)
+            c[name](c, arguments[1][1], arguments[1][2])
+            c:ask { "text", "Дальше?" }
+          end
+          local runner, host = Runner.new { flow.define { "x", first } }, flows.host()
+          local state = runner:start("x", "1", {}, 1000)
+          if runner:advance(state, host).kind == "call" then runner:called(state, true)
+          else runner:answer(state, "а") end
+          local other = arguments[at]
+          runner = Runner.new { flow.define { "x", function(c) c[name](c, other[1], other[2]) end } }
+          assert.equal(("flow 'x': step 1 was c:%s, and is now c:%s of something else; raise the version when you change a flow")
+            :format(name, name), runner:advance(state, host).message)
+        end
+      end
     end)
 
     it("is what ends before", function()
@@ -411,6 +443,17 @@ describe("flow.run", function()
         return rounds[1] - before
       end
       assert.same({ 0, 0, 1 }, { go_on(10), go_on(9), go_on(1) })
+    end)
+
+    it("are not kept for runs that are over", function()
+      local over = flow.define { "over", function() end }
+      local runner, host = Runner.new({ counting(), over }, { coroutines = 2 }), flows.host()
+      local state = runner:start("x", "1", {}, 1000)
+      runner:advance(state, host)
+      for number = 2, 10 do runner:advance(runner:start("over", tostring(number), {}, 1000), host) end
+      runner:answer(state, "x")
+      runner:advance(state, host)
+      assert.equal(1, rounds[1])
     end)
 
     it("are not taken for a state that is not theirs", function()

@@ -11,7 +11,6 @@ local TABLE_LEVELS = 2
 local HOME = debug.getinfo(1, "S").source:match "^(.*[/\\])bot[/\\]flow[/\\]" -- this project's own files
 
 environment.resume = guards.resume
-environment.running = guards.running
 
 local Walk = {}
 Walk.__index = Walk
@@ -76,7 +75,10 @@ end
 
 function Walk:visit_table(value, where, level)
   for key, member in next, value do
-    self:add(member, ("%s: its field '%s'"):format(where, tostring(key)), level + 1)
+    local kind = type(member)
+    if kind == "function" or kind == "table" then
+      self:add(member, ("%s: its field '%s'"):format(where, tostring(key)), level + 1)
+    end
   end
 end
 
