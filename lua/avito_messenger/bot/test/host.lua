@@ -39,6 +39,7 @@ function Host.new(given)
   local self = setmetatable({ now = given.now, load = given.load, make = given.engine, calls = given.calls,
     knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new() }, Host)
   self.book = self.load()
+  self.book.runner:forget() -- of another scene with the same rulebook
   self.engine = self.make(self.book)
   self:rested()
   return self
