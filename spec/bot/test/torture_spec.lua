@@ -2,6 +2,7 @@ local avito = require "avito_messenger"
 local test = require "avito_messenger.bot.test"
 local Engine = require "avito_messenger.bot.engine"
 local blame = require "support.blame"
+local files = require "support.files"
 
 -- An engine of which some methods are others: each is called with the real engine and its arguments.
 local function engine_with(changes)
@@ -96,6 +97,69 @@ describe("torture", function()
     assert.is_true(engines > 10)
   end)
 
+  it("changes nothing where a buyer writes much, and slowly", function()
+    assert.equal(6, test.torture(options(), function(scene)
+      local buyer = scene:buyer()
+      buyer:says "торг"
+      scene:wait "4s"
+      buyer:says "раз"
+      buyer:says "два"
+      buyer:expect "Небольшой торг: торг\nраз\nдва"
+      buyer:says "торг"
+      scene:wait "5s"
+      buyer:says "не с той же"
+      buyer:says "вторые"
+      buyer:expect "Уступлю 5%."
+      scene:wait "1h"
+      for i = 1, 50 do buyer:says("фото " .. i) end
+      scene:wait "1m"
+    end, { seeds = 6 }))
+  end)
+
+  it("begins dialogues anew from the chat's record", function()
+    local begun = { count = 0 }
+    local given = options { rulebook = { burst = 1, { "обмен", flow = "обмен" }, avito.flow { "обмен", function(c)
+      begun.count = begun.count + 1
+      c:say("Вы написали: " .. (c:ask { "text", "На что меняете?" } or ""))
+    end } } }
+    local function script(scene)
+      local buyer = scene:buyer()
+      buyer:says "обмен"
+      buyer:expect "На что меняете?"
+      buyer:says "Самсунг"
+      buyer:expect "Вы написали: Самсунг"
+    end
+    script(test.scene(given))
+    assert.equal(1, begun.count)
+    script(test.scene(given))
+    assert.equal(2, begun.count)
+    test.torture(given, script, { seed = 3 })
+    assert.is_true(begun.count >= 5, begun.count) -- one plain, and twice and more under mischief
+  end)
+
+  it("finds what a rulebook keeps for itself", function()
+    local path = files.temporary() .. ".lua"
+    files.write(path, [[
+      local count = 0
+      return require("avito_messenger").rulebook { burst = 1, { "счёт", run = function(c)
+        count = count + 1
+        c:say("Вопрос " .. count)
+      end } }
+    ]])
+    local function script(scene)
+      local buyer = scene:buyer()
+      buyer:says "раз"
+      buyer:expect "Вопрос 1"
+      buyer:says "два"
+      buyer:expect "Вопрос 2"
+    end
+    local problem = blame(function() test.torture({ rulebook = path }, script) end)
+    os.remove(path)
+    assert.matches("It takes:\n  step 2, 12:00:02: the program restarted before it had the answer to the send “Вопрос 1”\n\n", problem, 1, true)
+    assert.matches("  it said “Вопрос 1” by 'счёт'\n  they differ: Вопрос [-2-]{+1+}\n", problem, 1, true)
+    assert.matches("\n- bot [счёт]: Вопрос 2\n+ bot [счёт]: Вопрос 1\n", problem, 1, true)
+  end)
+
   it("finds an engine that takes a message twice, and says what it takes", function()
     local forgetful = engine_with { step = function(real, chat, event, now)
       chat.seen = nil
@@ -132,7 +196,7 @@ describe("torture", function()
 
   it("finds an engine that takes messages in the order in which they come", function()
     local hasty = engine_with { step = function(real, chat, event, now)
-      if event.type == "message" then event.message.created = nil end
+      if event.type == "message" and event.message.direction == "in" then event.message.created = nil end
       return real:step(chat, event, now)
     end }
     local problem = blame(function() test.torture(options { engine = hasty }, scenario, { seed = 2 }) end)

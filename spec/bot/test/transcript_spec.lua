@@ -50,8 +50,8 @@ describe("a conversation as text", function()
   end)
 
   it("wraps a long text under its beginning, and keeps the text's own lines", function()
-    local text = transcript.text(
-      { { time = EVENING, who = "seller", text = "один два три четыре пять шесть семь\nвторой абзац" } }, { zone = zone, width = 40 })
+    local said = "один два три четыре пять шесть семь\nвторой абзац"
+    local text = transcript.text({ { time = EVENING, who = "seller", text = said } }, { zone = zone, width = 40 })
     assert.same({
       "── 2026-11-20, Friday ──────────────────",
       "22:15:01  seller один два три четыре",

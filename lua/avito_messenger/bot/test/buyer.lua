@@ -138,7 +138,7 @@ end
 --- Waits for something that should happen.
 local function await(self, seconds, happened, level)
   local host = self.scene.host
-  local stopped = self.scene:run(host.now + seconds * host:patience(), happened, level + 1)
+  local stopped = self.scene:run(host.now + seconds, happened, level + 1)
   return stopped -- no tail call: the levels of errors count it
 end
 
@@ -151,9 +151,12 @@ end
 --- What of all that the bot said was probably meant, where that was not the next reply.
 local function meant(self, want, next_one)
   local texts, places = {}, {}
-  for i, reply in ipairs(self.talk.replies) do
-    if reply.type == "text" then texts[#texts + 1], places[#places + 1] = reply.text, i end
+  local function consider(place)
+    local reply = self.talk.replies[place]
+    if reply and reply.type == "text" then texts[#texts + 1], places[#places + 1] = reply.text, place end
   end
+  consider(next_one) -- first, for of several that are as like it the first is taken
+  for place = 1, #self.talk.replies do consider(place) end
   local best, share = difference.nearest(want.exact, texts)
   if not best or share < SIMILAR then return nil end
   local place = places[best]
@@ -263,8 +266,7 @@ function Buyer:expect_rule(name)
       if one == name or name == nil then return true end
     end
   end
-  local patience = name and host:patience() or 1
-  local stopped = self.scene:run(host.now + self.scene.within * patience, found, 2)
+  local stopped = self.scene:run(host.now + self.scene.within, found, 2)
   if stopped == (name ~= nil) then return end
   local names = fired_since(self)
   fail(self, { name and ("expected the rule '%s' to fire"):format(name) or "expected no rule to fire",

@@ -13,6 +13,7 @@ local faults = require "avito_messenger.bot.test.faults"
 ---@field fired { time: number, rule: string, word: integer }[]
 ---@field word integer how many times somebody else than the bot spoke
 ---@field last? { message: table, record: table, now: number } the buyer's last message, and the record before it
+---@field heard? number when the bot was last told of a message of the buyer
 ---@field held table[] messages that the bot has not been told yet
 ---@field after_reply function[]
 ---@field done table<string, boolean> keys of what must be counted once
@@ -29,7 +30,6 @@ Host.__index = Host
 Host.__name = "avito.bot.test.Host"
 
 local AT_ONCE = 1000 -- steps at one moment
-local PATIENCE = 20
 local IN_A_ROW = 20000 -- steps while nobody but the bot says a word
 
 ---@param given { now: number, load: (fun(): table), engine: (fun(book: table): table), calls: table, facts: boolean,
@@ -37,8 +37,10 @@ local IN_A_ROW = 20000 -- steps while nobody but the bot says a word
 ---@return avito.bot.test.Host
 function Host.new(given)
   local self = setmetatable({ now = given.now, load = given.load, make = given.engine, calls = given.calls,
-    knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new() }, Host)
+    knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new(),
+    restarts = 0, reload_at = 1 }, Host)
   self.book = self.load()
+  self.book.runner:forget() -- of another scene with the same rulebook
   self.engine = self.make(self.book)
   self:rested()
   return self
@@ -111,11 +113,13 @@ function Host:step(talk, event)
   end
 end
 
---- The program ends and begins again: what was in memory only is gone. The first time, also what the rulebook's own code
---- keeps; loading it each time would take longer than all the rest.
+--- The program ends and begins again: what was in memory only is gone. The 1st, 2nd, 4th, 8th… time the rulebook is loaded anew,
+--- too, for its own code may keep something; to do it each time would take longer than all the rest.
 function Host:restart()
-  if not self.reloaded then self.book = self.load() end
-  self.reloaded = true
+  self.restarts = self.restarts + 1
+  if self.restarts == self.reload_at then
+    self.book, self.reload_at = self.load(), 2 * self.reload_at
+  end
   self.book.runner:forget()
   self.engine = self.make(self.book)
   for _, talk in ipairs(self.talks) do
@@ -145,7 +149,7 @@ local function event_of(talk, message)
 end
 
 function Host:deliver(talk, event)
-  talk.told = self.now
+  if event.message.direction == "in" then talk.heard = self.now end
   self:tell(talk, event)
   if self.mischief then self.mischief:redeliver(self, talk, event) end
 end
@@ -190,12 +194,6 @@ function Host:command(talk, event)
   self:flush()
   self:step(talk, event)
   self:settle()
-end
-
---- How many times longer than usual an expectation waits: what is lost is found again, and that takes its time.
----@return number
-function Host:patience()
-  return self.mischief and PATIENCE or 1
 end
 
 --- Calls the function after so many seconds.

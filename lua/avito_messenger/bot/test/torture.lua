@@ -34,9 +34,9 @@ end
 
 --- Plays the scenario once.
 ---@return { chats: { id: string, lines: string[] }[], problem: any, zone: table }
-local function play(given, script, mischief, level)
-  local scene = Scene.new(given, level + 1, mischief)
-  local ok, problem = pcall(script, scene)
+local function play(trial, mischief, level)
+  local scene = Scene.new(trial.options, level + 1, { mischief = mischief, load = trial.load })
+  local ok, problem = pcall(trial.script, scene)
   if ok then ok, problem = pcall(scene.host.run, scene.host, scene.host.now + SETTLE) end
   if not ok and problem == nil then problem = "nil was raised" end
   return { chats = conversations(scene), problem = not ok and problem or nil, zone = scene.zone }
@@ -63,7 +63,7 @@ end
 
 --- As little of the mischief as still makes the difference: leaves out halves, then quarters, … the last first, for the
 --- earliest trouble is understood most easily.
-local function shrink(plain, given, script, mischief, level)
+local function shrink(plain, trial, mischief, level)
   local names, least, came = {}, mischief, nil
   for i, one in ipairs(mischief.log) do names[i] = one.name end
   local size, last = math.ceil(#names / 2), #names
@@ -74,7 +74,7 @@ local function shrink(plain, given, script, mischief, level)
     end
     local fewer, only = without(names, last - size + 1, last)
     local tried = Mischief.new(mischief.seed, only)
-    local outcome = play(given, script, tried, level + 1)
+    local outcome = play(trial, tried, level + 1)
     if not same(plain, outcome) then names, least, came = fewer, tried, outcome end
     last = last - size
   end
@@ -144,14 +144,15 @@ function torture.run(given, script, how, level)
     error("test.torture: the scenario must be a function(scene), got " .. type(script), level + 1)
   end
   options.check("test.torture", how, { seeds = "number", seed = "number" }, level + 1)
-  local plain = play(given, script, nil, level + 1)
+  local trial = { options = given, script = script, load = type(given) == "table" and Scene.loader(given.rulebook) or nil }
+  local plain = play(trial, nil, level + 1)
   if plain.problem then error(plain.problem, 0) end
   local first, last = how.seed or 1, how.seed or how.seeds or SEEDS
   for seed = first, last do
     local mischief = Mischief.new(seed)
-    local came = play(given, script, mischief, level + 1)
+    local came = play(trial, mischief, level + 1)
     if not same(plain, came) then
-      local least, outcome = shrink(plain, given, script, mischief, level + 1)
+      local least, outcome = shrink(plain, trial, mischief, level + 1)
       error(report(plain, outcome or came, least, mischief), level + 1)
     end
   end
