@@ -6,7 +6,6 @@
 --- A row is latched before its first byte leaves. Whoever finds it latched after a restart does not know whether it
 --- arrived, so the chat is read back before it may be sent again.
 local record = require "avito_messenger.bot.engine.record"
-local silence = require "avito_messenger.bot.engine.silence"
 
 ---@class avito.bot.Row
 ---@field key string turn, rule or flow, and step: the same row has the same key for ever
@@ -20,6 +19,7 @@ local silence = require "avito_messenger.bot.engine.silence"
 ---@field latched_at? number
 ---@field check_at? number when to read the chat back
 ---@field claimed? string id of the own message that turned out to be this row
+---@field withdrawn? boolean a person took over while it was under way: it is not tried again
 ---@field tries? integer
 
 local outbox = {}
@@ -81,16 +81,18 @@ local function head_of(chat, key)
   if row and row.key == key then return row end
 end
 
---- Takes back what was not yet begun. Calls of people stay.
+--- Takes back what was not yet begun; what is under way is not tried again. Calls of people stay.
 ---@param chat avito.bot.Chat
 ---@param turn? string only the rows of this turn
 ---@return integer count
 function outbox.cancel(chat, turn)
   local kept, count = {}, 0
   for _, row in ipairs(chat.outbox or {}) do
-    if row.state == "queued" and WITHDRAWN[row.kind] and (not turn or row.turn == turn) then
+    local withdrawn = WITHDRAWN[row.kind] and (not turn or row.turn == turn)
+    if withdrawn and row.state == "queued" then
       count = count + 1
     else
+      row.withdrawn = withdrawn or row.withdrawn
       kept[#kept + 1] = row
     end
   end
@@ -135,7 +137,7 @@ function outbox.wake_at(chat)
   return row.state == "unknown" and row.check_at or row.at
 end
 
---- Makes the row one that may have left. Refused when it is not its turn, or when a person took over.
+--- Makes the row one that may have left. Refused when it is not its turn, or when a person took over and it was withdrawn.
 ---@param chat avito.bot.Chat
 ---@param key string
 ---@param now number
@@ -145,8 +147,6 @@ function outbox.latch(chat, key, now)
   local row = head_of(chat, key)
   if not row then return nil, "it was withdrawn" end
   if row.state ~= "queued" then return nil, "it is " .. row.state end
-  local silent = silence.current(chat, now)
-  if silent and silent.why == "typed" and WITHDRAWN[row.kind] then return nil, silence.reason(silent) end
   row.state, row.latched_at, row.tries = "latched", now, (row.tries or 0) + 1
   return row
 end
@@ -183,7 +183,8 @@ function outbox.sent(chat, key, id, notes)
   return row
 end
 
-local function later(row, now, seconds)
+local function later(chat, row, now, seconds)
+  if row.withdrawn then return drop_head(chat) end
   row.state, row.at, row.delay = "queued", now + seconds, seconds
 end
 
@@ -215,12 +216,12 @@ function outbox.failed(chat, key, err, now, notes)
   elseif FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
     reject(chat, row, err, notes)
   elseif ACCOUNT[err.kind] then
-    later(row, now, ACCOUNT_RETRY)
+    later(chat, row, now, ACCOUNT_RETRY)
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
   elseif err.dispatched and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    later(row, now, math.max(err.retry_after or 0, retry_after(row)))
+    later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
 end
 
@@ -264,11 +265,11 @@ function outbox.read_back(chat, key, policy, now, notes)
   local settled = row.latched_at + SETTLE
   if now < settled and now >= row.latched_at then
     row.check_at = settled
-  elseif policy == "hold" or (row.resends or 0) >= MAX_RESENDS then
+  elseif not row.withdrawn and (policy == "hold" or (row.resends or 0) >= MAX_RESENDS) then
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)
   else
     row.resends = (row.resends or 0) + 1
-    later(row, now, 0)
+    later(chat, row, now, 0)
   end
 end
 
@@ -283,7 +284,7 @@ function outbox.recover(chat, now)
   elseif spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    later(row, now, 0)
+    later(chat, row, now, 0)
   end
 end
 
