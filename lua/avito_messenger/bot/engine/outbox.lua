@@ -16,7 +16,7 @@ local record = require "avito_messenger.bot.engine.record"
 ---@field turn string
 ---@field rule? string
 ---@field label? string which of labelled texts it is
----@field latched_at? number
+---@field latched_at? number since when it may have left
 ---@field check_at? number when to read the chat back
 ---@field claimed? string id of the own message that turned out to be this row
 ---@field withdrawn? boolean a person took over while it was under way: it is not tried again
@@ -178,7 +178,7 @@ end
 ---@return avito.bot.Row? row nil when nobody waits for it
 function outbox.sent(chat, key, id, notes)
   local row = head_of(chat, key)
-  if not row or row.state == "queued" then return nil end
+  if not row or not row.latched_at then return nil end
   confirm(chat, row, id, notes)
   return row
 end
@@ -221,6 +221,7 @@ function outbox.failed(chat, key, err, now, notes)
   elseif err.dispatched and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
+    row.latched_at = nil -- it is certain that it did not leave
     later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
 end
@@ -235,11 +236,11 @@ function outbox.claim(chat, message, notes)
   local created = message.created or 0
   local text = message.type == "text" and type(message.content) == "table" and message.content.text or nil
   local row = outbox.head(chat)
-  if row and spoken(row) and row.state ~= "queued" and not row.claimed and created >= row.latched_at - SKEW
+  if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW
     and ((row.kind == "send" and text == row.text) or (row.kind == "image" and message.type == "image")) then
     row.claimed = message.id
     record.mark(chat, "mine", message.id)
-    if row.state == "unknown" then confirm(chat, row, nil, notes) end
+    if row.state ~= "latched" then confirm(chat, row, nil, notes) end
     return true
   end
   for i, echo in ipairs(chat.echoes or {}) do
