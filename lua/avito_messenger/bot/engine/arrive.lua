@@ -95,7 +95,7 @@ function arrive.message(engine, chat, message, event, now, notes)
   end
   record.mark(chat, "seen", message.id)
   if kind == "own" then
-    if record.marked(chat, "mine", message.id) or outbox.claim(chat, message, notes) or event.old then return nil end
+    if record.marked(chat, "mine", message.id) or outbox.claim(chat, message, now, notes) or event.old then return nil end
     person(engine, chat, message, now, notes)
     return { kind = kind, message = slim(message) }
   end

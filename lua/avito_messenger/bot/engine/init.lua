@@ -170,8 +170,8 @@ end
 
 function handle.wake() end
 
-function handle.sent(_, chat, event, _, notes)
-  outbox.sent(chat, event.key, event.id, notes)
+function handle.sent(_, chat, event, now, notes)
+  outbox.sent(chat, event.key, event.id, now, notes)
 end
 
 function handle.failed(_, chat, event, now, notes)
@@ -179,7 +179,7 @@ function handle.failed(_, chat, event, now, notes)
 end
 
 function handle.called(engine, chat, event, now, notes)
-  local row = outbox.sent(chat, event.key, nil, notes)
+  local row = outbox.sent(chat, event.key, nil, now, notes)
   local flow = chat.flow
   -- A flow that was stopped meanwhile has no use for the value.
   if row and flow and flow.calling and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then

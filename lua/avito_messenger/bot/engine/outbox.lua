@@ -6,6 +6,7 @@
 --- A row is latched before its first byte leaves. Whoever finds it latched after a restart does not know whether it
 --- arrived, so the chat is read back before it may be sent again.
 local record = require "avito_messenger.bot.engine.record"
+local Turn = require "avito_messenger.bot.engine.turn"
 
 ---@class avito.bot.Row
 ---@field key string turn, rule or flow, and step: the same row has the same key for ever
@@ -25,7 +26,7 @@ local record = require "avito_messenger.bot.engine.record"
 local outbox = {}
 
 local SETTLE = 30   -- seconds after which a message that is not in the chat was not sent
-local SKEW = 120    -- seconds by which the server's clock may lag behind ours
+local SKEW = 120    -- seconds by which the server's clock may be off from ours
 local FIRST_RETRY, LAST_RETRY = 5, 600
 local MAX_TRIES = 30
 local MAX_RESENDS = 3
@@ -155,15 +156,16 @@ end
 ---@param chat avito.bot.Chat
 ---@param row avito.bot.Row
 ---@param id string? the message it became
+---@param now number
 ---@param notes table[]
-local function confirm(chat, row, id, notes)
+local function confirm(chat, row, id, now, notes)
   id = id or row.claimed
   if id then
     record.mark(chat, "mine", id)
     record.mark(chat, "seen", id)
-  elseif row.kind == "send" then -- its echo will come with an id that nobody knows yet
+  elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
-    table.insert(chat.echoes, { text = row.text, at = row.latched_at })
+    table.insert(chat.echoes, { kind = row.kind, text = row.text, from = row.latched_at, to = now })
     if #chat.echoes > RECENT then table.remove(chat.echoes, 1) end
   end
   drop_head(chat)
@@ -174,12 +176,13 @@ end
 ---@param chat avito.bot.Chat
 ---@param key string
 ---@param id string? of the message
+---@param now number
 ---@param notes table[]
 ---@return avito.bot.Row? row nil when nobody waits for it
-function outbox.sent(chat, key, id, notes)
+function outbox.sent(chat, key, id, now, notes)
   local row = head_of(chat, key)
   if not row or not row.latched_at then return nil end
-  confirm(chat, row, id, notes)
+  confirm(chat, row, id, now, notes)
   return row
 end
 
@@ -209,7 +212,7 @@ end
 function outbox.failed(chat, key, err, now, notes)
   local row = head_of(chat, key)
   if not row or row.state == "queued" then return end
-  if row.claimed then return confirm(chat, row, nil, notes) end
+  if row.claimed then return confirm(chat, row, nil, now, notes) end
   if row.state == "unknown" then -- reading back failed
     row.check_at = now + retry_after(row)
     row.tries = row.tries + 1
@@ -226,25 +229,35 @@ function outbox.failed(chat, key, err, now, notes)
   end
 end
 
+local function folded(text)
+  return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
+end
+
+--- Is the message what became of the row? The server may take away white space, and make a text that has a link a link.
+local function shows(message, row)
+  if row.kind == "image" then return message.type == "image" end
+  local text = Turn.text_of(message)
+  return text and folded(text) == folded(row.text) or false
+end
+
 --- An own message came: the row it is, if it is one. Rows come first, for the echo of a message may arrive before the
 --- answer to the request that sent it.
 ---@param chat avito.bot.Chat
 ---@param message table
+---@param now number
 ---@param notes table[]
 ---@return boolean ours
-function outbox.claim(chat, message, notes)
-  local created = message.created or 0
-  local text = message.type == "text" and type(message.content) == "table" and message.content.text or nil
+function outbox.claim(chat, message, now, notes)
+  local created = message.created or now
   local row = outbox.head(chat)
-  if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW
-    and ((row.kind == "send" and text == row.text) or (row.kind == "image" and message.type == "image")) then
+  if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW and shows(message, row) then
     row.claimed = message.id
     record.mark(chat, "mine", message.id)
-    if row.state ~= "latched" then confirm(chat, row, nil, notes) end
+    if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
     return true
   end
   for i, echo in ipairs(chat.echoes or {}) do
-    if echo.text == text and created >= echo.at - SKEW then
+    if created >= echo.from - SKEW and created <= echo.to + SKEW and shows(message, echo) then
       table.remove(chat.echoes, i)
       if #chat.echoes == 0 then chat.echoes = nil end
       record.mark(chat, "mine", message.id)
@@ -281,7 +294,7 @@ function outbox.recover(chat, now)
   local row = outbox.head(chat)
   if not row or row.state ~= "latched" then return end
   if row.claimed then -- its own message was told before the restart, and will be passed over as known when it is read back
-    confirm(chat, row, nil, {})
+    confirm(chat, row, nil, now, {})
   elseif spoken(row) then
     row.state, row.check_at = "unknown", now
   else
