@@ -82,14 +82,18 @@ local function head_of(chat, key)
   if row and row.key == key then return row end
 end
 
+local function belongs(row, other)
+  return row.turn == other.turn and (row.rule == other.rule or row.kind == "read")
+end
+
 --- Takes back what was not yet begun; what is under way is not tried again. Calls of people stay.
 ---@param chat avito.bot.Chat
----@param turn? string only the rows of this turn
+---@param broken? avito.bot.Row only what follows this one in its answer, and the mark that the turn was answered
 ---@return integer count
-function outbox.cancel(chat, turn)
+function outbox.cancel(chat, broken)
   local kept, count = {}, 0
   for _, row in ipairs(chat.outbox or {}) do
-    local withdrawn = WITHDRAWN[row.kind] and (not turn or row.turn == turn)
+    local withdrawn = WITHDRAWN[row.kind] and (not broken or belongs(row, broken))
     if withdrawn and row.state == "queued" then
       count = count + 1
     else
@@ -200,7 +204,7 @@ local function reject(chat, row, err, notes)
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
   drop_head(chat)
   -- What follows it in the same answer makes no sense without it.
-  if spoken(row) then outbox.cancel(chat, row.turn) end
+  if spoken(row) then outbox.cancel(chat, row) end
 end
 
 --- It failed, or nobody knows.
