@@ -217,14 +217,16 @@ function outbox.failed(chat, key, err, now, notes)
   local row = head_of(chat, key)
   if not row or row.state == "queued" then return end
   if row.claimed then return confirm(chat, row, nil, now, notes) end
-  if row.state == "unknown" then -- reading back failed
-    row.check_at = now + retry_after(row)
-    row.tries = row.tries + 1
-  elseif FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
+  local unknown = row.state == "unknown" -- reading back failed
+  if unknown then row.tries = row.tries + 1 end
+  if FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
     reject(chat, row, err, notes)
   elseif ACCOUNT[err.kind] then
-    later(chat, row, now, ACCOUNT_RETRY)
+    row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
+    if unknown then row.check_at = now + ACCOUNT_RETRY else later(chat, row, now, ACCOUNT_RETRY) end
+  elseif unknown then
+    row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
   elseif err.dispatched and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
