@@ -101,15 +101,16 @@ local function wants_facts(engine, chat, now)
   return not facts or now - facts.at > FACTS_KEEP or now < facts.at - FACTS_KEEP
 end
 
-local function burst_due(engine, chat, now)
-  -- A clock that was put back must not keep the buyer waiting for an hour.
-  if chat.burst.due - now > engine.book.burst * 10 then chat.burst.due = now + engine.book.burst end
-  return chat.burst.due <= now
+-- A clock that was put back must not keep the buyer waiting for an hour.
+local function put_back(engine, chat, now)
+  if chat.burst and chat.burst.from > now then chat.burst = { from = now, due = now + engine.book.burst } end
+  if chat.facts_at and chat.facts_at - now > FACTS_RETRY[#FACTS_RETRY] then chat.facts_at = now end
+  outbox.put_back(chat, now)
 end
 
 --- May the messages that wait be answered now?
 local function ready(engine, chat, now)
-  if not chat.waiting or not burst_due(engine, chat, now) then return false end
+  if not chat.waiting or chat.burst.due > now then return false end
   if chat.flow and not flows.asks(chat) then return false end -- a function of the program has not returned yet
   return not wants_facts(engine, chat, now)
 end
@@ -218,6 +219,7 @@ function Engine:step(chat, event, now)
   local handler = handle[event.type]
   if not handler then error("engine: " .. words.unknown(event.type, words.names(handle), "event"), 2) end
   local notes = {}
+  put_back(self, chat, now)
   handler(self, chat, event, now, notes)
   progress(self, chat, now, notes)
   for _, note in ipairs(notes) do note.chat_id = chat.id end

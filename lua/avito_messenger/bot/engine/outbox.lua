@@ -116,8 +116,14 @@ local function effect_of(chat, row)
 end
 
 --- A clock that was put back must not make a row wait longer than it was meant to.
-local function due_at(row, now)
-  return math.min(row.at, now + row.delay)
+---@param chat avito.bot.Chat
+---@param now number
+function outbox.put_back(chat, now)
+  for _, row in ipairs(chat.outbox or {}) do
+    if row.at - now > row.delay then row.at = now + row.delay end
+    if row.check_at and (row.latched_at > now or row.check_at - now > LAST_RETRY) then row.check_at = now end
+    if row.latched_at and row.latched_at > now then row.latched_at = now end
+  end
 end
 
 --- What should be done now with the head of the outbox; nil: nothing, or it is under way.
@@ -130,7 +136,7 @@ function outbox.pending(chat, now)
   if row.state == "unknown" then
     return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = outbox.since(row.latched_at) } or nil
   end
-  return due_at(row, now) <= now and effect_of(chat, row) or nil
+  return row.at <= now and effect_of(chat, row) or nil
 end
 
 --- When the head wants something, or nil.
@@ -283,7 +289,7 @@ function outbox.read_back(chat, key, policy, now, notes)
   local row = head_of(chat, key)
   if not row or row.state ~= "unknown" then return end
   local settled = row.latched_at + SETTLE
-  if now < settled and now >= row.latched_at then
+  if now < settled then
     row.check_at = settled
   elseif not row.withdrawn and (policy == "hold" or (row.resends or 0) >= MAX_RESENDS) then
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)
