@@ -206,7 +206,7 @@ function handle.pause(engine, chat, event, now)
 end
 
 function handle.resume(_, chat)
-  chat.silent = nil
+  chat.silent, chat.blocked = nil, nil
 end
 
 --- One event. The record changes; the notes tell what happened: { kind = "fired"|"error"|"escalated"|"human"|… }.

@@ -82,6 +82,11 @@ local function head_of(chat, key)
   if row and row.key == key then return row end
 end
 
+-- Nobody puts the buyer on the blacklist any more.
+local function undo(chat, row)
+  if row.kind == "blacklist" then chat.blocked = nil end
+end
+
 local function belongs(row, other)
   return row.turn == other.turn and (row.rule == other.rule or row.kind == "read")
 end
@@ -96,6 +101,7 @@ function outbox.cancel(chat, broken)
     local withdrawn = WITHDRAWN[row.kind] and (not broken or belongs(row, broken))
     if withdrawn and row.state == "queued" then
       count = count + 1
+      undo(chat, row)
     else
       row.withdrawn = withdrawn or row.withdrawn
       kept[#kept + 1] = row
@@ -197,7 +203,10 @@ function outbox.sent(chat, key, id, now, notes)
 end
 
 local function later(chat, row, now, seconds)
-  if row.withdrawn then return drop_head(chat) end
+  if row.withdrawn then
+    undo(chat, row)
+    return drop_head(chat)
+  end
   row.state, row.at, row.delay = "queued", now + seconds, seconds
 end
 
@@ -209,6 +218,7 @@ local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
   drop_head(chat)
+  undo(chat, row)
   -- What follows it in the same answer makes no sense without it.
   if spoken(row) then outbox.cancel(chat, row) end
 end
