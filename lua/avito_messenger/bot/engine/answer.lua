@@ -81,9 +81,11 @@ local REASONS = { spam = 1, fraud = 2, insult = 3, other = 4 }
 function Answer:blacklist(reason, step)
   local buyer, item = self.turn.facts.buyer or {}, self.turn.facts.item or {}
   local last = self.turn.messages[#self.turn.messages]
+  local user_id = buyer.id or (self.turn.kind == "buyer" and last.author_id or nil)
+  if not user_id then error("it is not known who the buyer is", 0) end
   local number = REASONS[reason or "other"]
   if not number then error(("unknown reason '%s': spam, fraud, insult or other"):format(tostring(reason)), 0) end
-  add(self, "blacklist", step, { user_id = buyer.id or last.author_id, item_id = item.id or last.item_id, reason = number })
+  add(self, "blacklist", step, { user_id = user_id, item_id = item.id or last.item_id, reason = number })
   self.blocked = true
 end
 

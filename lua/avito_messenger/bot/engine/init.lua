@@ -56,7 +56,7 @@ end
 -- The answer to a turn was found: what else follows from it.
 local function conclude(engine, chat, turn, result, notes)
   if result.escalated then return end -- it stays unread, for the person
-  if result.read or (result.handled and engine.book.mark_read) then
+  if result.read or (result.handled and engine.book.mark_read and turn.kind ~= "own") then
     outbox.add(chat, { { kind = "read", key = turn.key .. "/read", at = turn.now, delay = 0, turn = turn.key } })
   end
   notes[#notes + 1] = { kind = "turn", turn = turn.key, handled = result.handled }
