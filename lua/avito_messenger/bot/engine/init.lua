@@ -123,7 +123,9 @@ end
 
 local function progress(engine, chat, now, notes)
   for _ = 1, MAX_TURNS do
-    if ready(engine, chat, now) then
+    if chat.flow and chat.flow.calling and not outbox.calls(chat) then -- it was given up, with what it stood behind
+      flows.called(engine, chat, moment(engine, chat, now), false, "it was not called", notes)
+    elseif ready(engine, chat, now) then
       local messages = chat.waiting
       chat.waiting, chat.burst = nil, nil
       take(engine, chat, Turn.new(chat, "buyer", messages, now, engine.book), notes)

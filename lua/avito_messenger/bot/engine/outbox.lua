@@ -145,6 +145,16 @@ function outbox.pending(chat, now)
   return row.at <= now and effect_of(chat, row) or nil
 end
 
+--- Is there a function of the program still to be called, or under way?
+---@param chat avito.bot.Chat
+---@return boolean
+function outbox.calls(chat)
+  for _, row in ipairs(chat.outbox or {}) do
+    if row.kind == "call" then return true end
+  end
+  return false
+end
+
 --- When the head wants something, or nil.
 ---@param chat avito.bot.Chat
 ---@return number?
