@@ -149,7 +149,7 @@ function Answer:commit(notes)
   outbox.add(chat, self.rows)
   if self.resume then chat.silent = nil end
   if self.silence then silence.begin(chat, self.silence.why, now, now + self.silence.seconds) end
-  if self.blocked then chat.blocked = true end
+  if self.blocked then chat.blocked, chat.flow = true, nil end
   if self.escalated then
     notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.rows[#self.rows].note }
   end

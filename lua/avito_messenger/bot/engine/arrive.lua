@@ -50,9 +50,9 @@ local function person(engine, chat, message, now, notes)
   local until_ = math.min(message.created or now, now) + engine.book.human.pause
   if until_ <= now then return end
   local count = outbox.cancel(chat)
-  silence.begin(chat, "typed", now, until_)
   if chat.flow then notes[#notes + 1] = { kind = "flow", flow = chat.flow.name, outcome = "human" } end
-  chat.flow, chat.misses = nil, nil
+  silence.begin(chat, "typed", now, until_)
+  chat.misses = nil
   -- What the buyer wrote before was read by that person.
   local later = {}
   for _, one in ipairs(chat.waiting or {}) do

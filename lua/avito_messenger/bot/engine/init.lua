@@ -204,6 +204,7 @@ function handle.history(engine, chat, event, now, notes)
 end
 
 function handle.pause(engine, chat, event, now)
+  outbox.cancel(chat)
   silence.begin(chat, "paused", now, now + (event.seconds or engine.book.human.pause))
 end
 
