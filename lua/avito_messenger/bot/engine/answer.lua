@@ -10,6 +10,7 @@ local silence = require "avito_messenger.bot.engine.silence"
 ---@field blocked? boolean
 ---@field flow? string a dialogue to begin
 ---@field escalated? boolean
+---@field note? string what the person is told
 local Answer = {}
 Answer.__index = Answer
 Answer.__name = "avito.bot.Answer"
@@ -70,7 +71,7 @@ function Answer:call(name, args, step, about) add(self, "call", step, { name = n
 ---@param seconds? number
 function Answer:escalate(note, step, why, seconds)
   add(self, "escalate", step, { note = note, text = self.turn.text, why = why or "escalated" })
-  self.escalated = true
+  self.escalated, self.note = true, note
   self.silence = { why = why or "escalated", seconds = seconds or self.book.human.pause }
 end
 
@@ -87,6 +88,13 @@ function Answer:blacklist(reason, step)
   if not number then error(("unknown reason '%s': spam, fraud, insult or other"):format(tostring(reason)), 0) end
   add(self, "blacklist", step, { user_id = user_id, item_id = item.id or last.item_id, reason = number })
   self.blocked = true
+end
+
+--- Whose the rows are that are added from now on.
+---@param prefix string
+---@param rule string
+function Answer:belong(prefix, rule)
+  self.prefix, self.rule = prefix, rule
 end
 
 --- One thing that a rule names or a function asked for.
@@ -151,7 +159,7 @@ function Answer:commit(notes)
   if self.silence then silence.begin(chat, self.silence.why, now, now + self.silence.seconds) end
   if self.blocked then chat.blocked, chat.flow = true, nil end
   if self.escalated then
-    notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.rows[#self.rows].note }
+    notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.note }
   end
   return whole
 end
