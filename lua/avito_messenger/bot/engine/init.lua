@@ -140,8 +140,17 @@ end
 
 local handle = {}
 
+-- A question that ran out before the message was written is not answered by it, however late the clock is told.
+local function run_out(engine, chat, message, now, notes)
+  local at = not chat.waiting and flows.wake_at(chat)
+  if at and at <= now and at < (tonumber(message.created) or now) then
+    flows.clock(engine, chat, moment(engine, chat, now), notes)
+  end
+end
+
 local function arrivals(engine, chat, messages, event, now, notes)
   for _, message in ipairs(messages) do
+    run_out(engine, chat, message, now, notes)
     local alone = arrive.message(engine, chat, message, event, now, notes)
     if alone then take(engine, chat, Turn.new(chat, alone.kind, { alone.message }, now, engine.book), notes) end
   end
