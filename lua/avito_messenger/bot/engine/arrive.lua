@@ -82,7 +82,7 @@ function arrive.message(engine, chat, message, event, now, notes)
     error("engine: a message needs an id and a type", 0)
   end
   if event.chat_type then chat.type = event.chat_type end
-  if event.earlier then chat.met = true end
+  if event.earlier and not chat.seen then chat.met = true end -- what was seen since is earlier, too
   local kind = arrive.kind(message, engine.user_id)
   if kind == "deleted" then
     withdraw(chat, message.id)
