@@ -56,7 +56,7 @@ local function person(engine, chat, message, now, notes)
   -- What the buyer wrote before was read by that person.
   local later = {}
   for _, one in ipairs(chat.waiting or {}) do
-    if (one.created or 0) > (message.created or 0) then later[#later + 1] = one end
+    if (one.created or now) > (message.created or now) then later[#later + 1] = one else chat.met = true end
   end
   chat.waiting = #later > 0 and later or nil
   if not chat.waiting then chat.burst = nil end
