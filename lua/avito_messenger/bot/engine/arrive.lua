@@ -1,5 +1,6 @@
 --- The guard: what becomes of a message that comes in. Each is taken once, in whatever order and however often it comes;
 --- the bot's own words are told from those of a person.
+local json = require "avito_messenger.json"
 local outbox = require "avito_messenger.bot.engine.outbox"
 local record = require "avito_messenger.bot.engine.record"
 local silence = require "avito_messenger.bot.engine.silence"
@@ -8,8 +9,13 @@ local arrive = {}
 
 local BURST_LIMIT = 5 -- bursts' length, after which a buyer who never stops writing is answered all the same
 
+-- Of ids beyond 2^53 LuaJIT gets the digits, and it writes long numbers with an exponent.
+local function digits(id)
+  return type(id) == "number" and json.digits(id) or tostring(id)
+end
+
 local function same_id(a, b)
-  return a ~= nil and b ~= nil and (a == b or tostring(a) == tostring(b))
+  return a ~= nil and b ~= nil and digits(a) == digits(b)
 end
 
 ---@param message table
