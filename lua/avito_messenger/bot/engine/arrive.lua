@@ -70,9 +70,9 @@ local function person(engine, chat, message, now, notes)
 end
 
 -- What of a message is kept until its turn comes.
-local function slim(message)
+local function slim(message, event)
   return { id = message.id, author_id = message.author_id, created = message.created, type = message.type,
-    content = record.copy(message.content), item_id = message.item_id }
+    content = record.copy(message.content), item_id = message.item_id or event.item_id }
 end
 
 --- Takes one message in.
@@ -103,7 +103,7 @@ function arrive.message(engine, chat, message, event, now, notes)
   if kind == "own" then
     if record.marked(chat, "mine", message.id) or outbox.claim(chat, message, now, notes) or event.old then return nil end
     person(engine, chat, message, now, notes)
-    return { kind = kind, message = slim(message) }
+    return { kind = kind, message = slim(message, event) }
   end
   if event.old then
     chat.met = true
@@ -113,8 +113,8 @@ function arrive.message(engine, chat, message, event, now, notes)
     notes[#notes + 1] = { kind = "dropped", message = message.id, why = "the buyer is on the blacklist" }
     return nil
   end
-  if kind == "system" then return { kind = kind, message = slim(message) } end
-  wait(chat, slim(message), now, engine.book.burst)
+  if kind == "system" then return { kind = kind, message = slim(message, event) } end
+  wait(chat, slim(message, event), now, engine.book.burst)
   return nil
 end
 
