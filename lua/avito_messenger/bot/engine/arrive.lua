@@ -85,7 +85,8 @@ end
 ---@return table? turn a message that is a turn of its own at once: { kind, message }
 function arrive.message(engine, chat, message, event, now, notes)
   if type(message) ~= "table" or type(message.id) ~= "string" or type(message.type) ~= "string" then
-    error("engine: a message needs an id and a type", 0)
+    notes[#notes + 1] = { kind = "dropped", why = "a message needs an id and a type" }
+    return nil
   end
   if event.chat_type then chat.type = event.chat_type end
   if event.earlier and not chat.seen then chat.met = true end -- what was seen since is earlier, too

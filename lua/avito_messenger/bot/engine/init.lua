@@ -143,7 +143,7 @@ local handle = {}
 -- A question that ran out before the message was written is not answered by it, however late the clock is told.
 local function run_out(engine, chat, message, now, notes)
   local at = not chat.waiting and flows.wake_at(chat)
-  if at and at <= now and at < (tonumber(message.created) or now) then
+  if at and at <= now and at < (type(message) == "table" and tonumber(message.created) or now) then
     flows.clock(engine, chat, moment(engine, chat, now), notes)
   end
 end
