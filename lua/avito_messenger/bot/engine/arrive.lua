@@ -91,18 +91,19 @@ function arrive.message(engine, chat, message, event, now, notes)
   if event.chat_type then chat.type = event.chat_type end
   if event.earlier and not chat.seen then chat.met = true end -- what was seen since is earlier, too
   local kind = arrive.kind(message, engine.user_id)
+  local created = message.created and math.min(message.created, now)
   if kind == "deleted" then
     withdraw(chat, message.id)
-    record.mark(chat, "seen", message.id)
+    record.mark(chat, "seen", message.id, created)
     return nil
   end
-  if record.marked(chat, "seen", message.id) then
+  if record.marked(chat, "seen", message.id, created) then
     notes[#notes + 1] = { kind = "dropped", message = message.id, why = "it was taken before" }
     return nil
   end
-  record.mark(chat, "seen", message.id)
+  record.mark(chat, "seen", message.id, created)
   if kind == "own" then
-    if record.marked(chat, "mine", message.id) or outbox.claim(chat, message, now, notes) or event.old then return nil end
+    if outbox.claim(chat, message, now, notes) or event.old then return nil end
     person(engine, chat, message, now, notes)
     return { kind = kind, message = slim(message, event) }
   end

@@ -187,7 +187,6 @@ end
 local function confirm(chat, row, id, now, notes)
   id = id or row.claimed
   if id then
-    record.mark(chat, "mine", id)
     record.mark(chat, "seen", id)
   elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
@@ -284,7 +283,6 @@ function outbox.claim(chat, message, now, notes)
   local row = outbox.head(chat)
   if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW and shows(message, row) then
     row.claimed = message.id
-    record.mark(chat, "mine", message.id)
     if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
     return true
   end
@@ -292,7 +290,6 @@ function outbox.claim(chat, message, now, notes)
     if created >= echo.from - SKEW and created <= echo.to + SKEW and shows(message, echo) then
       table.remove(chat.echoes, i)
       if #chat.echoes == 0 then chat.echoes = nil end
-      record.mark(chat, "mine", message.id)
       return true
     end
   end
