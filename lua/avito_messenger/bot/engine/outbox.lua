@@ -135,7 +135,8 @@ function outbox.wake_at(chat)
   return row.state == "unknown" and row.check_at or row.at
 end
 
---- Makes the row one that may have left. Refused when it is not its turn, or when a person took over.
+--- Makes the row one that may have left. Refused when it is not its turn; or when a person took over since, and then it is
+--- withdrawn.
 ---@param chat avito.bot.Chat
 ---@param key string
 ---@param now number
@@ -146,7 +147,10 @@ function outbox.latch(chat, key, now)
   if not row then return nil, "it was withdrawn" end
   if row.state ~= "queued" then return nil, "it is " .. row.state end
   local silent = silence.current(chat, now)
-  if silent and silent.why == "typed" and WITHDRAWN[row.kind] then return nil, silence.reason(silent) end
+  if silent and silent.why == "typed" and WITHDRAWN[row.kind] then
+    outbox.cancel(chat)
+    return nil, silence.reason(silent)
+  end
   row.state, row.latched_at, row.tries = "latched", now, (row.tries or 0) + 1
   return row
 end
