@@ -118,6 +118,7 @@ function arrive.message(engine, chat, message, event, now, notes)
     return nil
   end
   if kind == "system" then return { kind = kind, message = slim(message, event) } end
+  outbox.leave_unread(chat)
   wait(chat, slim(message, event), now, engine.book.burst)
   return nil
 end
