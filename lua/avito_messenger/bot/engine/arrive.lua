@@ -7,6 +7,7 @@ local silence = require "avito_messenger.bot.engine.silence"
 
 local arrive = {}
 
+local MAX_WAITING = 100 -- messages; of more, the newest
 local BURST_LIMIT = 5 -- bursts' length, after which a buyer who never stops writing is answered all the same
 
 -- Of ids beyond 2^53 LuaJIT gets the digits, and it writes long numbers with an exponent.
@@ -44,6 +45,7 @@ local function wait(chat, message, now, burst)
   local at = #waiting + 1
   while at > 1 and (waiting[at - 1].created or 0) > (message.created or 0) do at = at - 1 end
   table.insert(waiting, at, message)
+  if #waiting > MAX_WAITING then table.remove(waiting, 1) end
   chat.waiting = waiting
   local from = chat.burst and chat.burst.from or now
   local due = math.min(now + burst, math.max(now, (message.created or now) + burst))
@@ -116,6 +118,7 @@ function arrive.message(engine, chat, message, event, now, notes)
     return nil
   end
   if kind == "system" then return { kind = kind, message = slim(message, event) } end
+  outbox.leave_unread(chat)
   wait(chat, slim(message, event), now, engine.book.burst)
   return nil
 end

@@ -55,20 +55,25 @@ function outbox.head(chat)
   return chat.outbox and chat.outbox[1]
 end
 
+--- The chat is not to be marked as read, or only later.
+---@param chat avito.bot.Chat
+function outbox.leave_unread(chat)
+  local list = chat.outbox or {}
+  for i = #list, 1, -1 do
+    if list[i].kind == "read" and list[i].state == "queued" then table.remove(list, i) end
+  end
+  if #list == 0 then chat.outbox = nil end
+end
+
 ---@param chat avito.bot.Chat
 ---@param rows avito.bot.Row[]
 function outbox.add(chat, rows)
-  local list = chat.outbox or {}
   for _, row in ipairs(rows) do
-    if row.kind == "read" then -- once, after everything else
-      for i = #list, 1, -1 do
-        if list[i].kind == "read" and list[i].state == "queued" then table.remove(list, i) end
-      end
-    end
+    if row.kind == "read" then outbox.leave_unread(chat) end -- once, after everything else
+    chat.outbox = chat.outbox or {}
     row.state = "queued"
-    list[#list + 1] = row
+    table.insert(chat.outbox, row)
   end
-  chat.outbox = list
 end
 
 local function drop_head(chat)
