@@ -205,4 +205,9 @@ function Runner:called(state, ok, value) -- luacheck: no self
   state.calling = nil
 end
 
+--- Lets go of all coroutines, as a restart does: runs go on from their journals.
+function Runner:forget()
+  self.recent = Recent.new(2 * self.recent.half)
+end
+
 return Runner
