@@ -430,6 +430,14 @@ describe("flow.run", function()
       assert.equal(1, rounds[1])
     end)
 
+    it("are let go of when told so", function()
+      local _, state, host, runner = flows.run(counting())
+      runner:forget()
+      runner:answer(state, "x")
+      assert.equal("ask", runner:advance(state, host).kind)
+      assert.equal(2, rounds[1])
+    end)
+
     it("are so many at most", function()
       local runner, host, states = Runner.new({ counting() }, { coroutines = 4 }), flows.host(), {}
       for number = 1, 10 do

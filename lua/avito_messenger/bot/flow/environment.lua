@@ -2,7 +2,8 @@
 --- flow is replayed. Outside of a running flow they behave as ever.
 ---
 --- Reached are: functions in locals of the function, and so on; and, in tables that such locals hold, functions of the same
---- file. Modules, objects (tables with a metatable) and tables deeper than two levels are left alone.
+--- file. Modules, objects (tables with a metatable) and tables deeper than two levels are left alone. Of outer
+--- locals it is seen when a flow gives them another value, not when it changes a table they hold.
 local guards = require "avito_messenger.bot.flow.guards"
 
 local environment = {}
