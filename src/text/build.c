@@ -275,6 +275,15 @@ static bool is_guard(const struct avito_pattern *pattern, const struct avito_ter
          memcmp(pattern->points + taken->at, pattern->points + from->at, from->length * sizeof(uint32_t)) == 0;
 }
 
+static bool guards_any(const struct avito_pattern *pattern, const struct avito_term *exclusion,
+                       const struct avito_term *terms, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (!terms[i].excluded && is_guard(pattern, exclusion, &terms[i]))
+      return true;
+  return false;
+}
+
 static bool add_test(struct builder *builder, const struct avito_source *source, const struct avito_term *term)
 {
   struct avito_index *index = builder->index;
@@ -315,9 +324,10 @@ static bool add_clause(struct builder *builder, uint32_t owner, const struct avi
     if (!terms[i].excluded && !add_test(builder, source, &terms[i]))
       return false;
   for (size_t i = 0; i < builder->exclusions_count; i++) {
-    bool guards = false;
-    for (size_t j = 0; j < alternative->terms; j++)
-      guards = guards || (!terms[j].excluded && is_guard(pattern_of(builder), builder->exclusions[i], &terms[j]));
+    const struct avito_pattern *pattern = pattern_of(builder);
+    bool guards = i < builder->alone
+                      ? guards_any(pattern, builder->exclusions[i], pattern->terms, pattern->terms_count)
+                      : guards_any(pattern, builder->exclusions[i], terms, alternative->terms);
     if (guards)
       continue;
     if (!add_test(builder, source, builder->exclusions[i]))
