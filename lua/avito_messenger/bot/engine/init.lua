@@ -24,6 +24,7 @@ local arrive = require "avito_messenger.bot.engine.arrive"
 local explain = require "avito_messenger.bot.engine.explain"
 local flows = require "avito_messenger.bot.engine.flows"
 local outbox = require "avito_messenger.bot.engine.outbox"
+local record = require "avito_messenger.bot.engine.record"
 local rules = require "avito_messenger.bot.engine.rules"
 local silence = require "avito_messenger.bot.engine.silence"
 local Turn = require "avito_messenger.bot.engine.turn"
@@ -161,7 +162,7 @@ function handle.message(engine, chat, event, now, notes)
 end
 
 function handle.about(engine, chat, event, now)
-  local facts = event.facts
+  local facts = record.copy(event.facts)
   if facts then
     facts.at = now
     chat.facts, chat.facts_tries, chat.facts_at = facts, nil, nil
