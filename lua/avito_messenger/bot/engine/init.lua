@@ -64,14 +64,7 @@ local function conclude(engine, chat, turn, result, notes)
 end
 
 local function by_rules(engine, chat, turn, notes)
-  local result = rules.stage(engine, chat, turn, false, notes)
-  if not result.handled and not result.spoke and turn.kind == "buyer" then
-    chat.misses = (chat.misses or 0) + 1
-    local spoken = rules.stage(engine, chat, turn, true, notes)
-    result = spoken
-  elseif turn.kind == "buyer" then
-    chat.misses = nil
-  end
+  local result = rules.answer(engine, chat, turn, notes)
   if result.flow then
     local started = flows.start(engine, chat, turn, result.flow, notes)
     result.escalated = result.escalated or started.escalated
@@ -84,7 +77,7 @@ local function take(engine, chat, turn, notes)
   local silent = silence.current(chat, turn.now)
   local result
   if turn.kind == "own" then
-    result = rules.stage(engine, chat, turn, false, notes)
+    result = rules.answer(engine, chat, turn, notes)
   elseif silent then
     notes[#notes + 1] = { kind = "silent", turn = turn.key, why = silence.reason(silent) }
   else
@@ -255,7 +248,7 @@ end
 --- When the chat wants { type = "wake" } or has something to do; nil: only when something happens.
 ---@param chat avito.bot.Chat
 ---@return number?
-function Engine:wake_at(chat)
+function Engine:wake_at(chat) -- luacheck: no self
   local least = outbox.wake_at(chat)
   local function at(moment_)
     if moment_ and (not least or moment_ < least) then least = moment_ end
