@@ -65,7 +65,7 @@ end
 
 local function by_rules(engine, chat, turn, notes)
   local result = rules.answer(engine, chat, turn, notes)
-  if result.flow then
+  if result.flow and not silence.current(chat, turn.now) then
     local started = flows.start(engine, chat, turn, result.flow, notes)
     result.escalated = result.escalated or started.escalated
   end
@@ -76,9 +76,7 @@ end
 local function take(engine, chat, turn, notes)
   local silent = silence.current(chat, turn.now)
   local result
-  if turn.kind == "own" then
-    result = rules.answer(engine, chat, turn, notes)
-  elseif silent then
+  if silent and turn.kind ~= "own" then
     notes[#notes + 1] = { kind = "silent", turn = turn.key, why = silence.reason(silent) }
   else
     if turn.kind == "buyer" and chat.flow then result = flows.stage(engine, chat, turn, notes) end
