@@ -83,7 +83,9 @@ end
 
 local function with_trace(err)
   if type(err) == "string" then return { message = err, traceback = debug.traceback(err, 2) } end
-  return { message = tostring(err), traceback = debug.traceback(tostring(err), 2), error = err }
+  local ok, message = pcall(tostring, err)
+  if not ok then message = "it raised a " .. type(err) end
+  return { message = message, traceback = debug.traceback(message, 2), error = err }
 end
 
 --- Fires one rule. An error stops this rule only.
