@@ -107,11 +107,20 @@ function flows.asks(chat)
   return chat.flow ~= nil and chat.flow.open ~= nil
 end
 
+--- Does the buyer leave the dialogue?
+---@param engine avito.bot.Engine
+---@param chat avito.bot.Chat
+---@param turn avito.bot.Turn
+---@return boolean
+function flows.left(engine, chat, turn)
+  return engine.book.runner:leaves(chat.flow, turn.text)
+end
+
 --- The buyer's turn, while a flow asks.
 ---@return { handled: boolean, escalated: boolean? }? result nil: the buyer left the dialogue, the rules have the turn
 function flows.stage(engine, chat, turn, notes)
   local runner, state = engine.book.runner, chat.flow
-  if runner:leaves(state, turn.text) then
+  if flows.left(engine, chat, turn) then
     notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "left" }
     chat.flow = nil
     return nil

@@ -64,15 +64,8 @@ local function conclude(engine, chat, turn, result, notes)
 end
 
 local function by_rules(engine, chat, turn, notes)
-  local result = rules.stage(engine, chat, turn, false, notes)
-  if not result.handled and not result.spoke and turn.kind == "buyer" then
-    chat.misses = (chat.misses or 0) + 1
-    local spoken = rules.stage(engine, chat, turn, true, notes)
-    result = spoken
-  elseif turn.kind == "buyer" then
-    chat.misses = nil
-  end
-  if result.flow then
+  local result = rules.answer(engine, chat, turn, notes)
+  if result.flow and not silence.current(chat, turn.now) then
     local started = flows.start(engine, chat, turn, result.flow, notes)
     result.escalated = result.escalated or started.escalated
   end
@@ -83,9 +76,7 @@ end
 local function take(engine, chat, turn, notes)
   local silent = silence.current(chat, turn.now)
   local result
-  if turn.kind == "own" then
-    result = rules.stage(engine, chat, turn, false, notes)
-  elseif silent then
+  if silent and turn.kind ~= "own" then
     notes[#notes + 1] = { kind = "silent", turn = turn.key, why = silence.reason(silent) }
   else
     if turn.kind == "buyer" and chat.flow then result = flows.stage(engine, chat, turn, notes) end
@@ -255,7 +246,7 @@ end
 --- When the chat wants { type = "wake" } or has something to do; nil: only when something happens.
 ---@param chat avito.bot.Chat
 ---@return number?
-function Engine:wake_at(chat)
+function Engine:wake_at(chat) -- luacheck: no self
   local least = outbox.wake_at(chat)
   local function at(moment_)
     if moment_ and (not least or moment_ < least) then least = moment_ end
