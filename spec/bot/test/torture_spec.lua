@@ -83,7 +83,7 @@ describe("torture", function()
       scene:fail "dropped"
       buyer:says "торг"
       buyer:expect { contains = "торг" }
-      scene:fail "limited"
+      scene:fail "offline"
       buyer:says "и ещё торг"
       scene:wait "30s" -- the bot has said it by then, and it is before what the buyer says next
       buyer:says "фото"
