@@ -89,9 +89,9 @@ local script = {
   { 60, function() haggler "Спасибо!" end },
 }
 
-print "A shop in Samara, late in the evening. The bot looks at the chats every 5 seconds.\n"
+print "A shop in Samara, late in the evening. The bot looks at the chats every 5 seconds, at night every minute.\n"
 for _, act in ipairs(script) do
-  bot:poll { interval = 5, seconds = act[1] }
+  bot:poll { interval = act[1] > 3600 and 60 or 5, seconds = act[1] }
   act[2]()
 end
 bot:poll { interval = 5, seconds = 60 }

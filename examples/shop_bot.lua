@@ -8,6 +8,8 @@
 local avito = require "avito_messenger"
 local loop = require "avito_messenger.io.loop"
 
+io.stdout:setvbuf "line" -- also where nobody looks at a terminal
+
 local here = arg[0]:match("^(.*/)") or ""
 
 loop.run(function()
@@ -25,6 +27,7 @@ loop.run(function()
     on_escalate = function(call) print(("%s needs you: %s"):format(call.chat_id, call.note or call.text or "")) end,
     on_event = function(note)
       if note.kind == "effect" and note.effect.text then print(note.chat_id .. "  bot: " .. note.effect.text) end
+      if note.kind == "reloaded" then print "The rules are read again." end
       if note.kind == "human" then print(note.chat_id .. "  you are writing here, the bot is silent") end
     end,
   }

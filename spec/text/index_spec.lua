@@ -49,6 +49,18 @@ describe("an index", function()
     end
   end)
 
+  it("does not take up what it met 65535 messages ago, when their numbers begin anew", function()
+    local into = {}
+    for _, case in ipairs { { "б", {} }, { "а", { 1 } } } do
+      local index = book { "а", "б а" }
+      index:match "а"
+      for _ = 1, 65534 do
+        index:match("нет", into)
+      end
+      assert.same(case[2], index:match(case[1]))
+    end
+  end)
+
   it("does not keep the tables it was made of", function()
     local patterns, concepts = { "~к" }, { ["к"] = "торг*" }
     local index = book(patterns, concepts)

@@ -65,7 +65,7 @@ struct avito_known {
   uint32_t hangs;            /* how much */
   struct avito_hanging only; /* it, when it is one thing */
   /* Of the scratch. */
-  uint32_t message;                 /* by number, when it was met */
+  uint16_t message;                 /* by number, when it was met */
   uint32_t hit;                     /* the last one */
   uint32_t near[AVITO_NEAR_POINTS]; /* the first of its points, once more */
 };
@@ -105,13 +105,13 @@ struct avito_span {
 
 /* What a message leaves; all of it is of the message numbered `message`. */
 struct avito_scratch {
-  uint32_t message;
+  uint16_t message;
   struct avito_array points; /* uint32_t; the message's, and as many for folding */
   size_t points_count;
   struct avito_array words;    /* struct avito_span */
   struct avito_array hits;     /* struct avito_hit */
   struct avito_array guesses;  /* struct avito_guess */
-  struct avito_array holds;    /* uint32_t of each owner: the last message for which it held */
+  struct avito_array holds;    /* uint16_t of each owner: the last message for which it held */
   struct avito_array asked;    /* struct avito_hanging: clauses of patterns to look at */
   struct avito_array waiting;  /* uint32_t of each concept: the last of its clauses to look at, or AVITO_NONE */
   struct avito_array before;   /* uint32_t of each clause: the next in that list */

@@ -23,7 +23,8 @@ static void check_patterns(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_rawlen(L, 1);
-  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1, "at most 100000 patterns expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1,
+                "at most " AVITO_DIGITS(AVITO_INDEX_PATTERNS) " patterns expected");
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, (int)i); /* pattern */
     if (lua_type(L, -1) != LUA_TSTRING)
@@ -47,7 +48,8 @@ static size_t check_concepts(lua_State *L)
     lua_pop(L, 1);
     count++;
   }
-  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2, "at most 1000 concepts expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2,
+                "at most " AVITO_DIGITS(AVITO_INDEX_CONCEPTS) " concepts expected");
   lua_settop(L, 2);
   return count;
 }

@@ -1,8 +1,8 @@
 /* phones.c - phone numbers, also those written so that a filter does not see them: "восемь девятьсот 12З 45 6 7",
  * "8 9OO 123.45.67", "8️⃣9️⃣0️⃣0️⃣…".
  *
- * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is decided
- * by the groups it ends with: a phone number ends where a group ends. */
+ * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is
+ * decided by the groups it ends with: a phone number ends where a group ends. */
 #include "finders.h"
 
 enum { MARKS = 4, RUSSIAN = 11, NATIONAL = 10, FOREIGN_LEAST = 8 };
@@ -208,9 +208,8 @@ static const struct group *foreign(const struct candidate *candidate)
 static const struct group *recognise(const struct candidate *candidate, size_t *prefix)
 {
   const char *digits = candidate->digits;
-  size_t total = candidate->count > 0 ? candidate->groups[candidate->count - 1].length : 0;
   const struct group *last = NULL;
-  if (total < FOREIGN_LEAST || (candidate->plus && digits[0] == '0'))
+  if (candidate->count == 0 || (candidate->plus && digits[0] == '0'))
     return NULL;
   *prefix = 1;
   if (candidate->plus && digits[0] == '7')

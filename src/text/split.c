@@ -103,8 +103,8 @@ static bool before_name(const struct reader *reader, size_t from, size_t end)
   return avito_word_among(letters, 0, count, before_names) >= 0;
 }
 
-/* Whether the one dot at text[dot] may end a sentence: not behind an initial, a list's number at the start of a line, an
- * abbreviation, nor when what follows is in lower case. */
+/* Whether the one dot at text[dot] may end a sentence: not behind an initial, a list's number at the start of a line,
+ * an abbreviation, nor when what follows is in lower case. */
 static bool dot_ends(const struct reader *reader, size_t start, size_t dot, size_t next)
 {
   size_t size;

@@ -221,7 +221,7 @@ static bool make_scratch(struct avito_index *index)
               avito_array_reserve(memory, &scratch->words, AVITO_MESSAGE_WORDS, sizeof(struct avito_span)) &&
               avito_array_reserve(memory, &scratch->hits, AVITO_GUESSES, sizeof(struct avito_hit)) &&
               avito_array_reserve(memory, &scratch->guesses, AVITO_GUESSES, sizeof(struct avito_guess)) &&
-              avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint32_t)) &&
+              avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint16_t)) &&
               avito_array_reserve(memory, &scratch->asked, index->clauses.count, sizeof(struct avito_hanging)) &&
               avito_array_zeroed(memory, &scratch->waiting, index->concepts, sizeof(uint32_t)) &&
               avito_array_zeroed(memory, &scratch->before, index->clauses.count, sizeof(uint32_t)) &&

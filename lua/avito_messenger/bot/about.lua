@@ -49,28 +49,20 @@ function about.facts(chat, user_id)
   return facts
 end
 
---- Messages of the API as events, oldest first; those from before `since` are only noted.
+--- New messages of the API as an event, oldest first; what is no message is left out.
 ---@param messages table[] newest first
----@param since number Unix time
 ---@param more? { chat_type?: string, earlier?: boolean }
----@return table[] events
-function about.events(messages, since, more)
-  more = more or {}
-  local old, new = {}, {}
+---@return table? event nil: there is none
+function about.event(messages, more)
+  local list = {}
   for i = #messages, 1, -1 do
     local message = messages[i]
-    local list = (message.created or 0) < since and old or new
-    list[#list + 1] = message
+    if type(message) == "table" and type(message.id) == "string" and type(message.type) == "string" then
+      list[#list + 1] = message
+    end
   end
-  local events = {}
-  local function add(list, is_old)
-    if #list == 0 then return end
-    events[#events + 1] = { type = "message", messages = list, old = is_old, chat_type = more.chat_type,
-      earlier = more.earlier or nil }
-  end
-  add(old, true)
-  add(new, nil)
-  return events
+  if #list == 0 then return nil end
+  return { type = "message", messages = list, chat_type = more and more.chat_type, earlier = more and more.earlier }
 end
 
 return about

@@ -4,19 +4,23 @@
 ---     bot:poll { interval = 10 }
 ---
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
+local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
+local enums = require "avito_messenger.enums"
 local Lanes = require "avito_messenger.bot.lanes"
 local options = require "avito_messenger.options"
 local poll = require "avito_messenger.bot.poll"
 local record = require "avito_messenger.bot.engine.record"
 local rulebook = require "avito_messenger.bot.rulebook"
 local span = require "avito_messenger.bot.span"
+local words = require "avito_messenger.words"
 
 ---@class avito.Bot
 ---@field client avito_messenger.Client
 ---@field engine avito.bot.Engine
 ---@field user_id integer|string? the account, once it is known
----@field since number messages from before are the backlog
+---@field since number? messages from before are not answered
+---@field started number? when it began to poll
 local Bot = {}
 Bot.__index = Bot
 Bot.__name = "avito.Bot"
@@ -59,10 +63,10 @@ function Bot.new(given)
     end
   end
   local book, err = load(given.rulebook, given.calls)
-  if not book then error(tostring(err), 2) end
+  if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
   local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook,
     calls = given.calls, user_id = given.user_id, on_error = given.on_error, on_escalate = given.on_escalate,
-    on_event = given.on_event, images = {}, stopped = false }, Bot)
+    on_event = given.on_event, images = {}, unreadable = {}, stopped = false }, Bot)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
   return self
@@ -75,6 +79,7 @@ function Bot:tell(note)
   end)
   for _, fn in ipairs { hook or self.on_event, hook and self.on_event or nil } do
     local ok, err = pcall(fn, note)
+    if not ok then ending.pass(err) end
     if not ok then io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n") end
   end
 end
@@ -99,77 +104,114 @@ local POLL = { interval = "number|string", backlog = "number|string|boolean", ch
 
 ---@class avito.PollOptions
 ---@field interval? number|string between two looks, 1 s or more; default 10
----@field backlog? boolean|number|string messages from before the start that are answered too: none (false, the default), all
---- (true), or those of the last so long ("1h")
+---@field backlog? boolean|number|string unread messages from before the start that are answered too: none (false, the
+--- default), all (true), or those of the last so long ("1h")
 ---@field chat_types? string[] default { "u2i", "u2u" }
 ---@field rounds? integer ends after so many looks, when everything is done that is to be done at once
 ---@field seconds? number ends after so long
 
-local function since(backlog, now)
-  if backlog == true then return 0 end
-  if not backlog then return now end
-  local seconds, problem = span.seconds(backlog)
-  if not seconds then error("bot:poll: backlog: " .. problem, 3) end
-  return now - seconds
+local function check_chat_types(given)
+  local known = {}
+  for _, value in pairs(enums.ChatType) do known[#known + 1] = value end
+  table.sort(known)
+  if #given == 0 then error("bot:poll: chat_types is empty", 4) end
+  for _, name in ipairs(given) do
+    local good
+    for _, one in ipairs(known) do good = good or one == name end
+    if not good then error("bot:poll: chat_types: " .. words.unknown(name, known, "chat type"), 4) end
+  end
 end
 
-local function read_poll_options(given)
+--- The options as they are used: numbers, and `since`, from when on messages are answered.
+local function read_poll_options(given, now)
   options.check("bot:poll", given, POLL, 3)
   local interval, problem = span.seconds(given.interval or 10)
   if not interval then error("bot:poll: interval: " .. problem, 3) end
   if interval < 1 then error("bot:poll: interval must be at least 1 s", 3) end
-  return interval
+  local backlog = 0
+  if given.backlog == true then
+    backlog = now
+  elseif given.backlog then
+    backlog, problem = span.seconds(given.backlog)
+    if not backlog then error("bot:poll: backlog: " .. problem, 3) end
+  end
+  if given.chat_types then check_chat_types(given.chat_types) end
+  return { interval = interval, since = math.floor(now - backlog), chat_types = given.chat_types or { "u2i", "u2u" },
+    rounds = given.rounds or math.huge, seconds = given.seconds or math.huge }
 end
 
---- One round, and how long to wait for the next.
-local function round(self, state, given)
-  local now = self.driver:time()
-  local expected = state.next_round
-  if expected and now - expected > math.max(3 * state.interval, 30) and state.failures == 0 then
+--- One round, and when the next is.
+local function round(self, looking)
+  local settings, expected, now = looking.settings, looking.expected, self.driver:time()
+  if expected and now - expected > math.max(3 * settings.interval, 30) then
     self:tell { kind = "stall", seconds = now - expected,
       message = ("nobody looked at the chats for %.0f s longer than meant"):format(now - expected) }
   end
-  local ok, err = true, nil
+  local ok, count, err = true, nil, nil
   if not self.user_id or self.engine.user_id ~= self.user_id then ok, err = identify(self) end
-  local count
-  if ok then count, err = poll.round(self, given.chat_types or { "u2i", "u2u" }) end
-  state.failures = count and 0 or state.failures + 1
-  if not count then
+  if ok then count, err = poll.round(self, settings.chat_types) end
+  if err then
+    ending.pass(err)
     self:tell { kind = "error", message = "poll: " .. tostring(err), error = err }
   else
     self:tell { kind = "poll", chats = count }
   end
-  state.rounds = state.rounds + 1
-  state.next_round = self.driver:time() + poll.pause(state.interval, state.failures, err)
+  looking.failures = err and looking.failures + 1 or 0
+  looking.rounds = looking.rounds + 1
+  local pause = poll.pause(settings.interval, looking.failures, err)
+  looking.next, looking.expected = self.driver:now() + pause, self.driver:time() + pause
+end
+
+--- Begins a round: beside the lanes, where the driver has tasks.
+local function look(self, looking)
+  local function task()
+    local ok, problem = xpcall(round, debug.traceback, self, looking)
+    looking.busy = false
+    if not ok then looking.problem = problem end
+    self.lanes:told()
+  end
+  looking.busy = true
+  if self.driver.spawn then looking.task = self.driver:spawn(task) else task() end
+end
+
+-- Waits for what is under way. A round is not waited for: nothing is lost by not looking.
+local function finish(self, looking)
+  if looking.task and looking.task:cancel() then
+    looking.problem = nil
+    looking.task:wait()
+  elseif looking.problem then
+    error(looking.problem, 0)
+  end
+  while self.lanes:busy() do self.lanes:wait(1) end
 end
 
 --- Answers the unread chats until bot:stop(). Messages are marked as read when a rule or dialogue has answered them; what
---- nobody has an answer for stays unread, for the seller to see.
+--- nobody has an answer for stays unread, for the seller to see. Raises when its task is cancelled or the client closed.
 ---@param given? avito.PollOptions
 function Bot:poll(given)
-  given = given or {}
-  local interval = read_poll_options(given)
-  local start = self.driver:time()
-  if not self.since then self.since = math.floor(since(given.backlog, start)) end
+  local driver, lanes = self.driver, self.lanes
+  local settings = read_poll_options(given or {}, driver:time())
+  if not self.since then self.since, self.started = settings.since, math.floor(driver:time()) end
   self.stopped = false
-  local state = { interval = interval, rounds = 0, failures = 0 }
-  local ends = given.seconds and start + given.seconds or math.huge
-  while not self.stopped do
-    local now = self.driver:time()
-    if now >= ends then break end
-    if not state.next_round or now >= state.next_round then round(self, state, given) end
-    self.lanes:work()
-    if given.rounds and state.rounds >= given.rounds and not self.lanes:busy() then break end
-    local wake = self.lanes:next_wake()
-    local next_round = given.rounds and state.rounds >= given.rounds and math.huge or state.next_round
-    self.lanes:wait(math.min(next_round, wake or math.huge, ends, self.driver:time() + interval))
+  local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
+  local ends = driver:now() + settings.seconds
+  while not self.stopped and not looking.problem and driver:now() < ends do
+    if not looking.busy and looking.rounds < settings.rounds and driver:now() >= looking.next then look(self, looking) end
+    lanes:work()
+    local looked = looking.rounds >= settings.rounds
+    if looked and not lanes:busy() and lanes:rest() > 0 then break end
+    if not self.stopped and not looking.problem then
+      local next_round = (looking.busy or looked) and math.huge or looking.next
+      lanes:wait(math.min(math.min(next_round, ends) - driver:now(), lanes:rest(), settings.interval))
+    end
   end
+  finish(self, looking)
 end
 
 --- Ends poll, after what is being done.
 function Bot:stop()
   self.stopped = true
-  if self.driver.unpark then self.driver:unpark(self.lanes) end
+  self.lanes:told()
 end
 
 --- Reads the rulebook again. A good one answers from the next message on; with a bad one the old stays.
@@ -178,12 +220,17 @@ end
 function Bot:reload()
   local book, err = load(self.source, self.calls)
   if not book then
-    self:tell { kind = "error", message = "the rulebook was not reloaded: " .. tostring(err), error = err }
+    self:tell { kind = "error", message = "the rulebook was not reloaded:\n" .. err.message, error = err }
     return nil, err
   end
   self.engine:reload(book)
+  self.images = {} -- their files may have changed, too
   self:tell { kind = "reloaded" }
   return true
+end
+
+local function check_chat_id(where, chat_id)
+  if type(chat_id) ~= "string" then error(("%s: chat_id must be a string, got %s"):format(where, type(chat_id)), 3) end
 end
 
 --- Why each rule would, or would not, answer a message now. Nothing is sent.
@@ -193,6 +240,7 @@ end
 function Bot:explain(message, chat_id)
   if type(message) == "string" then message = { id = "explained", type = "text", content = { text = message } } end
   if type(message) ~= "table" then error("bot:explain: message must be a text or a message", 2) end
+  if chat_id ~= nil then check_chat_id("bot:explain", chat_id) end
   return self.engine:explain(record.copy(self.lanes:chat(chat_id or "u2i-explained")), message, self.driver:time())
 end
 
@@ -200,6 +248,7 @@ end
 ---@param chat_id string
 ---@param how_long? number|string seconds or a span; default: human.pause of the rulebook
 function Bot:pause(chat_id, how_long)
+  check_chat_id("bot:pause", chat_id)
   local seconds, problem
   if how_long ~= nil then
     seconds, problem = span.seconds(how_long)
@@ -212,6 +261,7 @@ end
 --- The bot speaks again in a chat.
 ---@param chat_id string
 function Bot:resume(chat_id)
+  check_chat_id("bot:resume", chat_id)
   self.lanes:post(chat_id, { type = "resume" })
   self.lanes:work()
 end

@@ -1,6 +1,6 @@
 --- The lanes of the chats: each chat's events and effects one after another, chats beside each other where the driver has
 --- tasks. A record is changed on a copy, which takes its place when the step has succeeded.
-local about = require "avito_messenger.bot.about"
+local ending = require "avito_messenger.bot.ending"
 local perform = require "avito_messenger.bot.perform"
 local record = require "avito_messenger.bot.engine.record"
 
@@ -16,7 +16,7 @@ local SPOKEN = { send = true, image = true }
 ---@param bot avito.Bot
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
-  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {} }, Lanes)
+  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {}, last = 0 }, Lanes)
 end
 
 --- The record of a chat, as it was after its last step.
@@ -36,6 +36,25 @@ function Lanes:post(chat_id, event)
     self.events[chat_id] = events
   end
   events[#events + 1] = event
+  self:told()
+end
+
+--- Has the chat events that its lane has not come to?
+---@param chat_id string
+---@return boolean
+function Lanes:waiting(chat_id)
+  return self.events[chat_id] ~= nil
+end
+
+--- Everything in the chat is known as of now.
+---@param chat_id string
+function Lanes:looked_at(chat_id)
+  self.looked[chat_id] = self.bot.driver:time()
+end
+
+--- Ends `wait`.
+function Lanes:told()
+  if self.bot.driver.unpark then self.bot.driver:unpark(self) end
 end
 
 local function step(self, chat_id, event)
@@ -43,26 +62,32 @@ local function step(self, chat_id, event)
   local chat = record.copy(self:chat(chat_id))
   local ok, notes = xpcall(function() return bot.engine:step(chat, event, bot.driver:time()) end, debug.traceback)
   if not ok then
+    ending.pass(notes)
     return bot:tell { kind = "error", chat_id = chat_id, message = ("event %s: %s"):format(event.type, tostring(notes)) }
   end
   self.chats[chat_id] = chat
   for _, note in ipairs(notes) do bot:tell(note) end
 end
 
+--- Makes the effect one that may have left. Refused, it is withdrawn: a person took over since it was queued.
+local function latch(self, chat_id, key)
+  local chat = record.copy(self:chat(chat_id))
+  local row = self.bot.engine:latch(chat, key, self.bot.driver:time())
+  self.chats[chat_id] = chat
+  return row ~= nil
+end
+
 --- Polling for unread chats does not tell that the seller has typed in one: so it is read right before the bot speaks.
 --- False: it was read a moment ago.
 local function look(self, chat_id, key)
-  local bot = self.bot
-  local now = bot.driver:time()
-  local looked = self.looked[chat_id]
-  if not bot.since or (looked and now - looked < FRESH and now >= looked) then return false end
-  local messages, err = bot.client:get_messages(chat_id, { limit = 10 })
-  if messages then
-    self.looked[chat_id] = bot.driver:time()
-    for _, event in ipairs(about.events(messages, bot.since)) do step(self, chat_id, event) end
-  elseif bot.engine:latch(self.chats[chat_id], key, now) then
+  local now, looked = self.bot.driver:time(), self.looked[chat_id]
+  if not self.bot.since or (looked and now - looked < FRESH and now >= looked) then return false end
+  local ok, news = perform.news(self.bot, chat_id)
+  if ok then
+    if news then step(self, chat_id, news) end
+  elseif latch(self, chat_id, key) then
     step(self, chat_id, { type = "failed", key = key,
-      error = { kind = err.kind, message = tostring(err), dispatched = false, retry_after = err.retry_after } })
+      error = { kind = news.kind, message = tostring(news), dispatched = false, retry_after = news.retry_after } })
   end
   return true
 end
@@ -73,19 +98,11 @@ local function act(self, chat_id)
   local effect = bot.engine:pending(self:chat(chat_id), bot.driver:time())[1]
   if not effect then return false end
   if SPOKEN[effect.kind] and look(self, chat_id, effect.key) then return true end
-  if effect.kind ~= "about" and effect.kind ~= "check" then
-    local chat = record.copy(self:chat(chat_id))
-    if not bot.engine:latch(chat, effect.key, bot.driver:time()) then
-      -- A person took over between the row's turn and its sending; the row is gone with the next step.
-      step(self, chat_id, { type = "wake" })
-      return false
-    end
-    self.chats[chat_id] = chat
-  end
+  if effect.kind ~= "about" and effect.kind ~= "check" and not latch(self, chat_id, effect.key) then return true end
   bot:tell { kind = "effect", chat_id = chat_id, effect = effect }
   local event, more = perform.effect(bot, effect)
   step(self, chat_id, event)
-  for _, one in ipairs(more or {}) do step(self, chat_id, one) end
+  if more then step(self, chat_id, more) end
   return true
 end
 
@@ -108,25 +125,48 @@ local function run(self, chat_id)
   self.wakes[chat_id] = self.bot.driver:time() + 1
 end
 
+--- A lane that broke off has left an effect of which nobody knows whether it was done.
+local function recover(self, chat_id)
+  local chat = record.copy(self:chat(chat_id))
+  self.bot.engine:recover(chat, self.bot.driver:time())
+  self.chats[chat_id] = chat
+end
+
+local function is_running(task)
+  return task == true or (task ~= nil and not task.ended) -- one that was cancelled before it began has ended, too
+end
+
 local function begin(self, chat_id)
-  if self.running[chat_id] then return end
-  self.running[chat_id], self.wakes[chat_id] = true, nil
+  if is_running(self.running[chat_id]) then return end
+  self.wakes[chat_id] = nil
   local function lane()
-    local ok, err = xpcall(run, debug.traceback, self, chat_id)
+    local ok, err = xpcall(function()
+      recover(self, chat_id)
+      run(self, chat_id)
+    end, debug.traceback)
     self.running[chat_id] = nil
     if not ok then
-      -- A task that is cancelled ends here; what it left is done when the chat is looked at again.
       self.wakes[chat_id] = self.bot.driver:time() + 1
+      ending.pass(err)
       self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(err) }
     end
-    if self.bot.driver.unpark then self.bot.driver:unpark(self) end
+    self:told()
   end
-  if self.bot.driver.spawn then self.bot.driver:spawn(lane) else lane() end
+  if self.bot.driver.spawn then
+    self.running[chat_id] = self.bot.driver:spawn(lane)
+  else
+    self.running[chat_id] = true
+    lane()
+  end
 end
 
 --- Works on all chats that have events or whose time has come.
 function Lanes:work()
   local now, due = self.bot.driver:time(), {}
+  if now < self.last then -- the clock was put back: what was to happen at a time is looked at anew
+    for chat_id in pairs(self.wakes) do self:post(chat_id, { type = "wake" }) end
+  end
+  self.last = now
   for chat_id in pairs(self.events) do due[#due + 1] = chat_id end
   for chat_id, wake in pairs(self.wakes) do
     if wake <= now and not self.events[chat_id] then due[#due + 1] = chat_id end
@@ -138,29 +178,31 @@ end
 --- Is any chat being worked on?
 ---@return boolean
 function Lanes:busy()
-  return next(self.running) ~= nil
+  for _, task in pairs(self.running) do
+    if is_running(task) then return true end
+  end
+  return false
 end
 
---- When the next chat has to be looked at, or nil.
----@return number?
-function Lanes:next_wake()
-  local least
-  for _, wake in pairs(self.wakes) do
-    if not least or wake < least then least = wake end
-  end
+--- Seconds until a chat has to be looked at; math.huge: none has.
+---@return number
+function Lanes:rest()
+  local least = math.huge
+  for _, wake in pairs(self.wakes) do least = math.min(least, wake) end
   for chat_id in pairs(self.events) do
-    if not self.running[chat_id] then return 0 end
+    if not is_running(self.running[chat_id]) then return 0 end
   end
-  return least
+  return math.max(0, least - self.bot.driver:time())
 end
 
---- Waits until `unix`, or until a lane has something new.
----@param unix number
-function Lanes:wait(unix)
+--- Waits so long, or until a lane has something new. Raises when the task is cancelled.
+---@param seconds number
+function Lanes:wait(seconds)
   local driver = self.bot.driver
-  local seconds = unix - driver:time()
   if seconds <= 0 then return end
-  if driver.park then driver:park(seconds, self) else driver:sleep(seconds) end
+  local _, err
+  if driver.park then _, err = driver:park(seconds, self) else _, err = driver:sleep(seconds) end
+  if err then error(err, 0) end
 end
 
 return Lanes

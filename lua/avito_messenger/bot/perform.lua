@@ -1,9 +1,13 @@
 --- Effects of the engine as calls of the API, and what came of them as events.
 local about = require "avito_messenger.bot.about"
+local arrive = require "avito_messenger.bot.engine.arrive"
+local ending = require "avito_messenger.bot.ending"
+local images = require "avito_messenger.bot.rulebook.images"
+local record = require "avito_messenger.bot.engine.record"
 
 local perform = {}
 
-local PAGE, MAX_PAGES = 50, 20
+local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 
 local function failed(effect, err)
   return { type = "failed", key = effect.key, error = err }
@@ -28,12 +32,13 @@ end
 
 -- The id of an image: as given, or that of a file, which is uploaded once.
 local function image_id(bot, image)
-  if not image:find "[./\\]" then return image end
-  local id = bot.images[image]
+  local path = images.path(image, bot.engine.book.directory)
+  if not path then return image end
+  local id = bot.images[path]
   if id then return id end
   local err
-  id, err = bot.client:upload_image(image)
-  bot.images[image] = id
+  id, err = bot.client:upload_image(path)
+  bot.images[path] = id
   return id, err
 end
 
@@ -53,7 +58,7 @@ end
 ---@param chat_id string
 ---@param wanted fun(message: table): boolean
 ---@return table[]? messages
----@return avito_messenger.Error|boolean earlier are there older ones? or the error
+---@return avito_messenger.Error? err
 function perform.read_chat(client, chat_id, wanted)
   local found, offset = {}, 0
   for _ = 1, MAX_PAGES do
@@ -65,11 +70,33 @@ function perform.read_chat(client, chat_id, wanted)
     end
     local more = meta.has_more
     if more == nil then more = #messages >= PAGE end
-    if refused or #messages == 0 or not more then return found, refused end
     offset = offset + #messages
-    if offset > 1000 then break end
+    if refused or not more or offset > MAX_OFFSET then break end
   end
-  return found, true
+  return found
+end
+
+--- Reads what is new in a chat. Older than the backlog goes back, or read before the bot began, is not: it only tells that
+--- these are not the first words of the chat.
+---@param bot avito.Bot
+---@param chat_id string
+---@param chat_type? string
+---@return boolean? ok
+---@return table|avito_messenger.Error|nil event the new messages, if any; or the error
+function perform.news(bot, chat_id, chat_type)
+  local taken, since, started = bot.lanes:chat(chat_id), bot.since or 0, bot.started or 0
+  local earlier
+  local messages, err = perform.read_chat(bot.client, chat_id, function(message)
+    local seen, created = record.marked(taken, "seen", message.id), message.created or 0
+    if seen then return message.type == "deleted" end -- what was taken back must be told again
+    local read = (message.is_read or message.isRead) == true and arrive.kind(message, bot.user_id) == "buyer"
+    if created >= since and (created >= started or not read) then return true end
+    earlier = true
+    return false
+  end)
+  if not messages then return nil, err end
+  bot.lanes:looked_at(chat_id)
+  return true, about.event(messages, { chat_type = chat_type, earlier = earlier })
 end
 
 -- What the buyer wrote after the bot had looked would count as read, and no poll of unread chats would find it: so the chat
@@ -77,9 +104,9 @@ end
 function does.read(bot, effect)
   local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
   if event.type == "failed" then return event end
-  local messages, err = bot.client:get_messages(effect.chat_id, { limit = 10 })
-  if not messages then return failed(effect, plain(err, false)) end
-  return event, about.events(messages, bot.since)
+  local ok, news = perform.news(bot, effect.chat_id)
+  if not ok then return failed(effect, plain(news, false)) end
+  return event, news
 end
 
 function does.about(bot, effect)
@@ -105,8 +132,9 @@ function does.call(bot, effect)
   local ok, value = xpcall(function()
     return call(effect.args, { key = effect.key, chat = about_chat.chat or { id = effect.chat_id }, buyer = about_chat.buyer or {},
       item = about_chat.item or {}, client = bot.client })
-  end, function(err) return type(err) == "string" and debug.traceback(err, 2) or tostring(err) end)
+  end, function(err) return (type(err) == "string" and debug.traceback(err, 2)) or (ending.is(err) and err) or tostring(err) end)
   if not ok then
+    ending.pass(value) -- the function has not failed: it is called again when the chat is taken up again
     bot:tell { kind = "error", chat_id = effect.chat_id, message = ("call '%s': %s"):format(effect.name, value) }
     value = tostring(value):match "^[^\n]*"
   end
@@ -122,10 +150,11 @@ end
 ---@param bot avito.Bot
 ---@param effect table
 ---@return table event
----@return table[]? more events that it brought
+---@return table? more another event that it brought
 function perform.effect(bot, effect)
   local ok, event, more = xpcall(function() return does[effect.kind](bot, effect) end, debug.traceback)
   if ok then return event, more end
+  ending.pass(event)
   if effect.kind == "escalate" then -- somebody must learn of it: it is tried again
     bot:tell { kind = "error", chat_id = effect.chat_id, message = "on_escalate: " .. tostring(event) }
     return failed(effect, { kind = "server", message = tostring(event), dispatched = false })

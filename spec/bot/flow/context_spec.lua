@@ -112,18 +112,20 @@ describe("flow.context", function()
 
   it("keeps values with the chat", function()
     local memory = { visits = 2, list = { 1 } }
-    local outcome = run(function(c)
+    local outcome, _, state = run(function(c)
       c:set("visits", c:get "visits" + 1)
       c:set("visits", c:get "visits" + 1)
       local list = c:get "list"
       list[2] = 2
       c:set("copy", list)
       list[3] = 3
+      assert(#c:get "copy" == 2)
       c:set("list", nil)
       assert(c:get "list" == nil and c:get "none" == nil)
     end, { memory = memory })
     assert.equal("done", outcome.kind, outcome.message)
     assert.same({ visits = 4, copy = { 1, 2 } }, memory)
+    assert.same({ "get", { 1 } }, { state.journal[5].k, state.journal[5].v })
   end)
 
   it("changes nothing of the chat when the flow is stopped", function()

@@ -55,9 +55,9 @@ describe("flow.run", function()
     _, state, host, runner = flows.run(order())
     runner:answer(state, nil, "tries")
     runner:advance(state, host)
-    runner:called(state, false, print)
+    runner:called(state, false, { 1 })
     runner:advance(state, host)
-    assert.equal("4 say nil tries nil the call failed with a function", host.emitted[3])
+    assert.equal("4 say nil tries nil the call failed with a table", host.emitted[3])
     _, state, host, runner = flows.run(order())
     runner:answer(state, 1)
     runner:advance(state, host)
@@ -150,7 +150,8 @@ describe("flow.run", function()
     end)
 
     it("at more calls than it may make", function()
-      local outcome = flows.run(flow.define { "счёт", steps = 5, function(c) while true do pcall(c.now, c) end end })
+      local outcome, state = flows.run(flow.define { "счёт", steps = 5, function(c) while true do pcall(c.now, c) end end })
+      assert.equal(5, #state.journal)
       assert.same({ kind = "stopped", why = "steps",
         message = "flow 'счёт': it made more than 5 calls of c, the most it may (steps)" }, outcome)
       assert.equal("done", flows.run(flow.define { "счёт", steps = 5, function(c) for _ = 1, 5 do c:now() end end }).kind)
@@ -226,6 +227,38 @@ describe("flow.run", function()
         changed(asks, function(c) c:say "б" end).message)
       assert.equal("flow 'x': step 2 was c:ask, and is now c:ask of something else; raise the version when you change a flow",
         changed(asks, function(c) c:say "а" c:ask { "text", "Как?" } end).message)
+      assert.equal("departed", changed(asks, function(c) c:say "а" c:ask { "phone", "Что?" } end).why)
+    end)
+
+    it("is what is done with something else", function()
+      local function choice(prompt, first) return { "choice", prompt, choices = { first, "б" } } end
+      local CALLS = {
+        say = { { "{x}", { x = "а" } }, { "{x}", { x = "б" } } },
+        image = { { "а.jpg" }, { "б.jpg" } },
+        call = { { "reserve", { 1 } }, { "reserve", { 2 } } },
+        date = { { "%H", 1 }, { "%H", 2 } },
+        random = { { 5 }, { 6 } },
+        get = { { "а" }, { "б" } },
+        set = { { "а", 1 }, { "а", 2 } },
+        ask = { { choice("Что?", "а") }, { choice("Что?", "в") }, { { "text", "Что?" } } },
+      }
+      for name, arguments in pairs(CALLS) do
+        for at = 2, #arguments do
+          -- What waits, waits at the first step; before anything else it is asked.
+          local function first(c)
+            c[name](c, arguments[1][1], arguments[1][2])
+            c:ask { "text", "Дальше?" }
+          end
+          local runner, host = Runner.new { flow.define { "x", first } }, flows.host()
+          local state = runner:start("x", "1", {}, 1000)
+          if runner:advance(state, host).kind == "call" then runner:called(state, true)
+          else runner:answer(state, "а") end
+          local other = arguments[at]
+          runner = Runner.new { flow.define { "x", function(c) c[name](c, other[1], other[2]) end } }
+          assert.equal(("flow 'x': step 1 was c:%s, and is now c:%s of something else; raise the version when you change a flow")
+            :format(name, name), runner:advance(state, host).message)
+        end
+      end
     end)
 
     it("is what ends before", function()
@@ -295,7 +328,7 @@ describe("flow.run", function()
 
     it("are handed on from runner to runner, and do not take the place of new ones", function()
       local first, second = Runner.new { version(1, "раз") }, Runner.new { version(2, "два") }
-      local third = Runner.new { version(1, "новое") }
+      local third = Runner.new { version(1, "новое"), version(2, "другое") }
       second:adopt(first)
       local last = Runner.new {}
       last:adopt(second)
@@ -304,7 +337,7 @@ describe("flow.run", function()
       third:adopt(second)
       _, host = go_on(third, version(1, "раз"))
       assert.same({ "2 say новое" }, host.emitted)
-      assert.equal(1, third:start("x", "1", {}, 1).version)
+      assert.equal(2, third:start("x", "1", {}, 1).version)
       assert.has_error(function() last:start("x", "1", {}, 1) end, "start: unknown flow 'x' (there are none)")
     end)
 
@@ -397,6 +430,14 @@ describe("flow.run", function()
       assert.equal(1, rounds[1])
     end)
 
+    it("are let go of when told so", function()
+      local _, state, host, runner = flows.run(counting())
+      runner:forget()
+      runner:answer(state, "x")
+      assert.equal("ask", runner:advance(state, host).kind)
+      assert.equal(2, rounds[1])
+    end)
+
     it("are so many at most", function()
       local runner, host, states = Runner.new({ counting() }, { coroutines = 4 }), flows.host(), {}
       for number = 1, 10 do
@@ -410,6 +451,17 @@ describe("flow.run", function()
         return rounds[1] - before
       end
       assert.same({ 0, 0, 1 }, { go_on(10), go_on(9), go_on(1) })
+    end)
+
+    it("are not kept for runs that are over", function()
+      local over = flow.define { "over", function() end }
+      local runner, host = Runner.new({ counting(), over }, { coroutines = 2 }), flows.host()
+      local state = runner:start("x", "1", {}, 1000)
+      runner:advance(state, host)
+      for number = 2, 10 do runner:advance(runner:start("over", tostring(number), {}, 1000), host) end
+      runner:answer(state, "x")
+      runner:advance(state, host)
+      assert.equal(1, rounds[1])
     end)
 
     it("are not taken for a state that is not theirs", function()
@@ -437,10 +489,13 @@ describe("flow.run", function()
       runner:advance(state, host)
       assert.same({ "4 say б раз" }, host.emitted)
       -- Waiting at the same step, for something else.
-      local called = flows.kept(other)
-      called.journal[3].k = "call"
-      called.open = nil
-      assert.equal("departed", runner:advance(called, host).why)
+      for field, value in pairs { k = "call", d = "00000000" } do
+        local another = runner:start("x", "2", {}, 1000)
+        runner:advance(another, host)
+        runner:answer(another, "раз")
+        another.journal[2][field] = value
+        assert.equal("departed", runner:advance(another, host).why)
+      end
     end)
   end)
 end)

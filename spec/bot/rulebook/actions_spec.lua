@@ -46,6 +46,7 @@ describe("act", function()
     assert.same({ { kind = "blacklist", reason = "spam" } }, rule_of { act = { "blacklist", reason = "spam" } }.acts)
     assert.same({ { kind = "mark_read" }, { kind = "pause", seconds = 7200 }, { kind = "escalate", reason = "грубит" } },
       rule_of { act = { "mark_read", { "pause", time = "2h" }, { "escalate", reason = "грубит" } } }.acts)
+    assert.same({ { kind = "blacklist" }, { kind = "pause" } }, rule_of { act = { "blacklist", { "pause" } } }.acts)
     assert.same({}, rule_of { say = "да" }.acts)
   end)
 end)

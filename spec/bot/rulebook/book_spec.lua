@@ -15,7 +15,7 @@ local function shop()
   return rulebook.mark {
     zone = "Europe/Samara", hours = { ["пн-пт"] = "09:00-20:00", ["сб"] = "10:00-16:00" },
     holidays = { "2026-01-01", "05-09" }, burst = "6s", human = { pause = "1d" },
-    flood = { replies = 5, within = "1m" }, unclear = "hold", mark_read = true,
+    flood = { replies = 5, within = "1m" }, unclear = "hold", mark_read = false,
     concepts = { ["бронь"] = "брон* | отлож* -ложк*" }, vars = { ["адрес"] = "у метро", ["скидка"] = 5 },
     calls = { reserve = function() end },
     { "ночь", hours = "closed", once = "12h", say = "Сейчас закрыто, отвечу после {hours.next_open}." },
@@ -28,8 +28,8 @@ local function shop()
     { "ушёл", on = "own", hears = "продано", act = "pause" },
     { "скидка авито", flow_id = "seller_audience_discount", act = "mark_read" },
     { "не понял", fallback = true, after = 2, act = "escalate" },
-    flow.define { "обмен", version = 1, ttl = "2d", steps = 50, leave = "~оператор", function(c) c:say("да") end },
     flow.define { "обмен", version = 2, function(c) c:say("нет") end },
+    flow.define { "обмен", version = 1, ttl = "2d", steps = 50, leave = "~оператор", function(c) c:say("да") end },
   }
 end
 
@@ -43,7 +43,7 @@ describe("a rulebook", function()
     assert.same({ pause = 86400 }, book.human)
     assert.same({ replies = 5, within = 60, pause = 3600 }, book.flood)
     assert.equal("hold", book.unclear)
-    assert.is_true(book.mark_read)
+    assert.is_false(book.mark_read)
     assert.equal("function", type(book.calls.reserve))
     assert.equal("у метро", book.vars["адрес"])
     assert.is_true(book.names["адрес"] and book.names["item.title"])

@@ -89,6 +89,8 @@ describe("hears", function()
     assert.equal("no hears: -самовывоз* excludes it", explained(rule, "Доставка или самовывоз?"))
     assert.equal("no hears: nothing like доставк*, \"привезите мне\"", explained(rule, "Привет"))
     assert.equal("no hears: -\"не надо\" excludes it", explained(rule, "Привезите мне… нет, не надо"))
+    rule = rule_of { hears = "доставк* | -самовывоз* | привез*" }
+    assert.equal("no hears: no word like доставк*, привез*", explained(rule, "да"))
     assert.equal("no hears: -центр* excludes it", explained(rule_of { hears = "цен* -центр*" }, "вы в центре?"))
     assert.equal("no hears: no word like а, б, в, г, д, е, ж, з, …", explained(rule_of { hears = "а|б|в|г|д|е|ж|з|и|к" }, "ы"))
   end)

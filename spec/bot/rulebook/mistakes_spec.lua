@@ -73,6 +73,7 @@ describe("a mistake of a rule", function()
     assert.equal("on: the message type must be a string, got number", mistake { on = { 5 }, say = "да" })
     assert.equal("image: must be a string, got boolean", mistake { image = { true } })
     assert.equal("act: the act must be a string, got number", mistake { act = { 5 } })
+    assert.equal("act: the act must be a string, got nil", mistake { act = { reason = "spam" } })
     assert.equal("flow_id: must be a string, got number", mistake { flow_id = { 5 }, say = "да" })
   end)
 
@@ -224,7 +225,9 @@ describe("a mistake of the book", function()
     assert.equal("human.pause: unknown unit 'x' in the span '1x' (known: s, m, h, d, w, с, м, ч, д, н)",
       of_book { human = { pause = "1x" } })
     assert.equal("flood: unknown field 'repliez' (did you mean 'replies'?)", of_book { flood = { repliez = 5 } })
-    assert.equal("flood.replies: must be a whole number of at least 1", of_book { flood = { replies = 0 } })
+    for _, replies in ipairs { 0, 1.5 } do
+      assert.equal("flood.replies: must be a whole number of at least 1", of_book { flood = { replies = replies } })
+    end
     assert.equal("burst: must be a string or number, got boolean", of_book { burst = true })
     assert.equal("mark_read: must be a boolean, got string", of_book { mark_read = "да" })
     assert.equal("human: '12h' stands there without a name of a field", of_book { human = { "12h" } })
@@ -241,7 +244,10 @@ describe("a mistake of the book", function()
     assert.equal("vars['адрес']: must be a string or number, got table", of_book { vars = { ["адрес"] = {} } })
     assert.equal("vars['item.title']: is a name that texts have already; choose another",
       of_book { vars = { ["item.title"] = "x" } })
-    assert.equal("vars['a|b']: a name has no braces, no | and no space at its ends", of_book { vars = { ["a|b"] = "x" } })
+    for _, name in ipairs { "a|b", "{a", "a}", " a", "a ", "" } do
+      assert.equal(("vars['%s']: a name has no braces, no | and no space at its ends"):format(name),
+        of_book { vars = { [name] = "x" } })
+    end
     assert.equal("vars['a']: has a brace: names in it would not be filled in", of_book { vars = { a = "«{item.title}»" } })
     assert.equal("vars['true']: a name must be a string, got boolean", of_book { vars = { [true] = "x" } })
     assert.equal("calls['reserve']: must be a function, got string", of_book { calls = { reserve = "x" } })

@@ -99,6 +99,10 @@ return mark {
     assert.same({ ":4: нет" }, mistakes "\nerror \"нет\"")
     assert.same({ ":3: нет" }, mistakes "error(\"нет\", 0)")
     assert.same({ ":3: нет" }, mistakes "assert(false, \"нет\")")
+    assert.same({ ":3: нет" }, mistakes "error(setmetatable({}, { __tostring = function() return \"нет\" end }))")
+    for _, message in ipairs { "other.lua:7: нет", ("x"):rep(#path) .. ":7: нет", path .. ": нет" } do
+      assert.same({ ":3: " .. message }, mistakes(("error(%q, 0)"):format(message)))
+    end
     assert.same({ ":3: raised a table" }, mistakes "error(setmetatable({}, { __tostring = function() error \"x\" end }))")
     assert.same({ ":4: flow: the name is missing: avito.flow { \"обмен\", function(c) … end }" },
       mistakes "return mark {\nflow.define {},\n}")

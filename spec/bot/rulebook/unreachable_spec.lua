@@ -67,6 +67,9 @@ describe("a rule can never fire", function()
     assert.equal("rulebook: rule 'b': can never fire: rule 'a' comes before it and takes every such message; "
       .. "put this one before it, or give 'a' continue = true\n"
       .. "rulebook: rule 'c': can never fire: rule 'a' answers every message this fallback is for", err.message)
+    _, err = rulebook.compile { { "a", fallback = true, say = "да" }, { "b", fallback = true, hears = "да", say = "да" } }
+    assert.equal("rulebook: rule 'b': can never fire: rule 'a' comes before it and takes every such message; "
+      .. "put this one before it, or give 'a' continue = true", err.message)
   end)
 end)
 

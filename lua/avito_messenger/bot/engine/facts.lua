@@ -1,4 +1,6 @@
 --- The values that templates may name: what is known of item, buyer, hours and the message.
+local json = require "avito_messenger.json"
+
 local facts = {}
 
 --- A price as people write it: 35 000.
@@ -43,8 +45,7 @@ function facts.value(book, turn, name)
   local value
   if find[name] then value = find[name](turn, book) else value = book.vars and book.vars[name] end
   if value == nil or value == "" then return nil end
-  if type(value) == "number" and value % 1 == 0 then return ("%.0f"):format(value) end
-  return tostring(value)
+  return type(value) == "number" and json.digits(value) or tostring(value)
 end
 
 return facts

@@ -3,6 +3,7 @@ local Answer = require "avito_messenger.bot.engine.answer"
 local chance = require "avito_messenger.bot.engine.chance"
 local compose = require "avito_messenger.bot.engine.compose"
 local Context = require "avito_messenger.bot.engine.context"
+local plain = require "avito_messenger.bot.flow.plain"
 local record = require "avito_messenger.bot.engine.record"
 local span = require "avito_messenger.bot.span"
 
@@ -47,8 +48,11 @@ end
 
 --- Runs the rule's function; what it asks for is done when it returns.
 local function run(answer, rule, turn, book, chat)
-  local queue, memory = {}, record.copy(chat.memory or {})
-  rule.run(Context.acting(turn, book, memory, queue))
+  local queue = {}
+  local c = Context.acting(turn, book, record.copy(chat.memory or {}), queue)
+  rule.run(c)
+  local memory, problem = plain.copy(c.memory or {})
+  if problem then error("c.memory holds " .. problem, 0) end
   for _, act in ipairs(queue) do
     if act.kind == "flow" and not book.flows[act.name] then error(("there is no flow '%s'"):format(act.name), 0) end
     answer:act(act)
@@ -95,7 +99,10 @@ local function fire(engine, chat, turn, rule, result, notes)
   chat.rules = chat.rules or {}
   local last = chat.rules[rule.name]
   chat.rules[rule.name] = { n = (last and last.n or 0) + 1, last = turn.now }
-  if memory then chat.memory = next(memory) ~= nil and memory or nil end
+  if memory then
+    chat.memory = next(memory) ~= nil and memory or nil
+    turn.c.memory = record.copy(memory) -- for the rules that follow
+  end
   notes[#notes + 1] = { kind = "fired", rule = rule.name, turn = turn.key }
   result.read = result.read or answer.read
   result.escalated = result.escalated or answer.escalated

@@ -154,9 +154,8 @@ end
 ---@return string? problem
 function ask.open(question, now, expires, render)
   local prompt, problem = render(question.prompt)
-  if not prompt then return nil, problem end
   local again = prompt
-  if question.again then again, problem = render(question.again) end
+  if prompt and question.again then again, problem = render(question.again) end
   if not again then return nil, problem end
   return plain.copy {
     kind = question.kind, prompt = with_choices(question, prompt), again = with_choices(question, again),

@@ -1,5 +1,6 @@
 --- What a rule does: say, image, act, flow, run, and how long it waits before.
 local fields = require "avito_messenger.bot.rulebook.fields"
+local images = require "avito_messenger.bot.rulebook.images"
 local span = require "avito_messenger.bot.span"
 local texts = require "avito_messenger.bot.rulebook.texts"
 local words = require "avito_messenger.words"
@@ -66,9 +67,13 @@ local function delay(given, at)
   return { least, most, min = least, max = most }
 end
 
-local function images(given, at)
+local function image_list(given, at, book)
   local list, message = fields.list(given, fields.string)
-  if not list then at("image", message) end
+  if not list then return at("image", message) end
+  for _, image in ipairs(book.directory and list or {}) do
+    message = images.problem(image, book.directory)
+    if message then at("image", message) end
+  end
   return list
 end
 
@@ -89,7 +94,7 @@ local SPEAK = { "say", "image", "flow" }
 ---@param book table
 function actions.read(rule, given, at, book)
   if given.say ~= nil then rule.say = texts.read(given.say, at, book) end
-  if given.image ~= nil then rule.image = images(given.image, at) end
+  if given.image ~= nil then rule.image = image_list(given.image, at, book) end
   if given.delay ~= nil then rule.delay = delay(given.delay, at) end
   if given.flow ~= nil then rule.flow = flow(given.flow, at, book) end
   rule.acts = given.act ~= nil and acts(given.act, at) or {}

@@ -26,7 +26,7 @@ end
 local function unheard(pattern, why)
   local heard = table.concat(why.words, " ")
   if why.excluded then return ("%s excludes it"):format(why.excluded) end
-  if heard == "" or not why.missing then return looked_for(pattern) end
+  if heard == "" then return looked_for(pattern) end
   return ("heard %s, but nothing like %s"):format(heard, why.missing)
 end
 

@@ -15,6 +15,7 @@ local rulebook = {}
 
 ---@class avito_messenger.bot.Book
 ---@field name string
+---@field directory? string of its file, with a slash at its end: where paths of images begin
 ---@field zone? table
 ---@field hours? table
 ---@field burst number seconds in which messages belong together
@@ -122,7 +123,7 @@ local function read_rules(book, given, numbers, problems, lines)
       local line = name and lines[name] or nil
       local at = problems:at { order = number, line = line,
         where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
-      if name and named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
+      if named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
       if name then named[name] = named[name] or number end
       local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
       if rule then places[rule] = { order = number, at = at } end
@@ -131,11 +132,11 @@ local function read_rules(book, given, numbers, problems, lines)
   return places
 end
 
-local function compile(given, name, lines)
+local function compile(given, name, lines, directory)
   local problems = Problems.new(name)
   local at = problems:at { order = 0 }
-  local book = setmetatable({ name = name, needs = { item = false, buyer = false }, heard = Patterns.new "hears",
-    titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
+  local book = setmetatable({ name = name, directory = directory, needs = { item = false, buyer = false },
+    heard = Patterns.new "hears", titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
   read_flows(book, given, numbers, problems)
@@ -173,7 +174,7 @@ function rulebook.load(path)
     problems:at { order = 0, line = problem.line }(nil, problem.message)
     return nil, problems:error()
   end
-  return compile(result.value, path, result.lines)
+  return compile(result.value, path, result.lines, path:match "^.*[/\\]" or "")
 end
 
 --- The rules that can match the turn, in their order: those that hear something in it, and those that hear nothing. What
