@@ -9,9 +9,11 @@ describe("the kit without busted", function()
   after_each(function() os.remove(path) end)
 
   -- What the program prints, and how it ends.
-  local function run(program)
+  local function run(program, env)
     files.write(path, program)
-    local child = sandbox.spawn({ path }, { stdout = "pipe", stderr = "pipe" })
+    env = env or {}
+    env.LD_PRELOAD = os.getenv "LD_PRELOAD" or false
+    local child = sandbox.spawn({ path }, { stdout = "pipe", stderr = "pipe", env = env })
     local output = assert(child:read_all(60))
     local how, code = child:wait()
     child:close()
@@ -45,6 +47,16 @@ describe("the kit without busted", function()
 22:15:07  bot [торг] Небольшой торг.
 nil	nil	nil
 ]], output)
+  end)
+
+  it("writes as wide as COLUMNS says, and 100 columns without it; in no colour where nobody looks", function()
+    local program = [[
+      local terminal = require "avito_messenger.bot.test.terminal"
+      io.write(terminal.width(), " ", tostring(terminal.colour()))
+    ]]
+    assert.equal("100 false", (run(program, { COLUMNS = false, TERM = "xterm" })))
+    assert.equal("120 false", (run(program, { COLUMNS = "120" })))
+    assert.equal("100 false", (run(program, { COLUMNS = "10" })))
   end)
 
   it("ends with the conversation when an expectation is missed", function()

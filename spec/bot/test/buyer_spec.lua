@@ -74,6 +74,12 @@ why, on “торг” (+ fires, - does not):
       buyer:expect "Небольшой торг при осмотре." -- it is still the next
     end)
 
+    it("this text: nothing is compared with what is quite another", function()
+      buyer:says "торг"
+      assert.matches("expected the bot to say “Здравствуйте!”\n  it said “Небольшой торг при осмотре.” by 'торг'\n\nПокупатель",
+        blame(function() buyer:expect "Здравствуйте!" end), 1, true)
+    end)
+
     it("a text and not an image", function()
       buyer:says "фото"
       buyer:expect "Вот фото:"
@@ -251,6 +257,7 @@ why, on “торг” (+ fires, - does not):
     buyer:expect_image()
     buyer:expect_nothing()
     assert.matches("%[deleted%] торг", buyer:transcript())
+    assert.matches("^why, on “фото” ", buyer:explain())
     assert.equal("buyer:deletes: there is no such message of the buyer", blame(function() buyer:deletes(2) end))
   end)
 
@@ -301,6 +308,13 @@ why, on “да” (+ fires, - does not):
     buyer:says "торг"
     buyer:expect_rule "торг"
     assert.matches("+ торг     everything matches", buyer:explain(), 1, true)
+  end)
+
+  it("is told about the kind of the chat", function()
+    local shy = test.scene { rulebook = { burst = 1, { "профиль", chat_type = "u2u", say = "Да." } } }
+    local other = shy:buyer()
+    other:says "да"
+    assert.matches("+ профиль  everything matches", other:explain(), 1, true)
   end)
 
   it("sees mistakes of rules in the conversation", function()

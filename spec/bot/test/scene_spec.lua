@@ -231,14 +231,27 @@ describe("a scene", function()
     assert.matches("2026%-11%-20", buyer:transcript())
   end)
 
-  describe("that never comes to rest", function()
-    local function engine_that(more)
-      return function(given)
-        local engine = Engine.new(given)
-        return setmetatable(more, { __index = function(_, name) return function(_, ...) return engine[name](engine, ...) end end })
-      end
+  local function engine_that(more)
+    return function(given)
+      local engine = Engine.new(given)
+      return setmetatable(more, { __index = function(_, name) return function(_, ...) return engine[name](engine, ...) end end })
     end
+  end
 
+  it("does not do what the engine withdraws at the last moment", function()
+    local wakes, effect = 0, { kind = "send", key = "1", text = "Торг" }
+    local scene = test.scene { rulebook = night, engine = engine_that {
+      pending = function() return { wakes == 0 and effect or nil } end,
+      latch = function() return nil, "it was withdrawn" end,
+      step = function(_, _, event)
+        if event.type == "wake" then wakes = wakes + 1 end
+        return {}
+      end } }
+    scene:buyer():expect_nothing()
+    assert.equal(1, wakes)
+  end)
+
+  describe("that never comes to rest", function()
     it("is an error that names the effect that is wanted again and again", function()
       local scene = test.scene { rulebook = night, engine = engine_that {
         pending = function() return { { kind = "send", key = "1", rule = "торг", text = "Торг" } } end } }
@@ -265,6 +278,11 @@ describe("a scene", function()
       scene:buyer()
       assert.matches("does not come to rest: a wake of the engine is wanted again and again$",
         blame(function() scene:wait "1w" end))
+      local buyer = scene:buyer() -- what somebody says begins a new count
+      buyer:says "раз"
+      scene:wait(15000)
+      buyer:says "два"
+      scene:wait(15000)
     end)
   end)
 

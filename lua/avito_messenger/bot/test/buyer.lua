@@ -76,21 +76,18 @@ end
 --- The buyer takes back a message of theirs.
 ---@param which? integer the last one when absent; 2: the one before; …
 function Buyer:deletes(which)
-  local count, message = 0, nil
-  for i = #self.talk.market.messages, 1, -1 do
-    local one = self.talk.market.messages[i]
-    if one.author_id == self.talk.market.buyer.id and one.type ~= "deleted" then count = count + 1 end
-    if count == (which or 1) then
-      message = one
+  local market, left, place = self.talk.market, which or 1, nil
+  for i = #market.messages, 1, -1 do
+    local one = market.messages[i]
+    if one.author_id == market.buyer.id and one.type ~= "deleted" then left = left - 1 end
+    if left == 0 then
+      place = i
       break
     end
   end
-  if not message then error("buyer:deletes: there is no such message of the buyer", 2) end
-  local entry = { who = "buyer", name = self.talk.market.buyer.name, type = "deleted", text = message.content.text }
-  said(self, entry, function()
-    Market.delete(message)
-    return message
-  end, 2)
+  if not place then error("buyer:deletes: there is no such message of the buyer", 2) end
+  local entry = { who = "buyer", name = market.buyer.name, type = "deleted", text = market.messages[place].content.text }
+  said(self, entry, function() return market:delete(place) end, 2)
 end
 
 --- A person types in this chat, in the name of the seller.

@@ -40,7 +40,6 @@ function Host.new(given)
     knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new(),
     restarts = 0, reload_at = 1 }, Host)
   self.book = self.load()
-  self.book.runner:forget() -- of another scene with the same rulebook
   self.engine = self.make(self.book)
   self:rested()
   return self
@@ -144,12 +143,19 @@ end
 ---@return table
 local function event_of(talk, message)
   local market = talk.market
-  return { type = "message", message = record.copy(message), chat_type = market.chat_type,
+  return { type = "message", message = message, chat_type = market.chat_type,
     item_id = market.item and market.item.id, earlier = market.earlier }
 end
 
+--- Is it a message of the buyer, for which the bot waits until the burst is over?
+---@param event table
+---@return boolean
+function Host.waits(event)
+  return event.message.direction == "in" and event.message.type ~= "system"
+end
+
 function Host:deliver(talk, event)
-  if event.message.direction == "in" then talk.heard = self.now end
+  if Host.waits(event) then talk.heard = self.now end
   self:tell(talk, event)
   if self.mischief then self.mischief:redeliver(self, talk, event) end
 end
@@ -191,7 +197,7 @@ end
 ---@param talk avito.bot.test.Talk
 ---@param event table
 function Host:command(talk, event)
-  self:flush()
+  self:run(self.now)
   self:step(talk, event)
   self:settle()
 end
@@ -221,7 +227,7 @@ local function spoken(host, talk, effect, kind, content)
     rule = effect.rule }
   local answer = fault and { type = "failed", key = effect.key, error = fault.error }
     or { type = "sent", key = effect.key, id = message.id }
-  return answer, event_of(talk, message), fault
+  return answer, event_of(talk, message)
 end
 
 function perform.send(host, talk, effect) return spoken(host, talk, effect, "text", effect.text) end
@@ -235,7 +241,7 @@ local function quiet(kind, act)
       talk.done[effect.key] = true
       act(host, talk, effect)
     end
-    if fault then return { type = "failed", key = effect.key, error = fault.error }, nil, fault end
+    if fault then return { type = "failed", key = effect.key, error = fault.error } end
     return { type = "sent", key = effect.key }
   end
 end
@@ -273,10 +279,10 @@ end
 ---@param talk avito.bot.test.Talk
 ---@param effect table
 function Host:latched(talk, effect)
-  local answer, echo, fault = perform[effect.kind](self, talk, effect)
+  local answer, echo = perform[effect.kind](self, talk, effect)
   local mischief = self.mischief
   local echoed = echo and mischief and mischief:echo(self, talk, effect, echo)
-  if mischief and not fault and answer.type ~= "failed" and mischief:loses(self, effect) then
+  if mischief and answer.type ~= "failed" and mischief:loses(self, effect) then
     self:restart()
   else
     self:step(talk, answer)

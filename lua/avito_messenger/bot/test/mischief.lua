@@ -88,10 +88,8 @@ end
 ---@param event table
 ---@return boolean
 function Mischief:holds(host, talk, event)
-  local message, burst = event.message, host.book.burst
-  if message.direction ~= "in" or message.type == "system" or message.type == "deleted" then return false end
-  if not talk.heard or host.now - talk.heard >= burst - 1 then return false end
-  return self:happens(host, "order", message.id, ("%s was told late, and not in order"):format(what_of(event)))
+  if not host.waits(event) or not talk.heard or host.now - talk.heard >= host.book.burst - 1 then return false end
+  return self:happens(host, "order", event.message.id, ("%s was told late, and not in order"):format(what_of(event)))
 end
 
 --- The messages that were kept back, in the order in which they are told.

@@ -16,13 +16,14 @@ local CONTEXT = 40 -- lines that are shown of a chat
 local function conversations(scene)
   local all = {}
   for i, talk in ipairs(scene.host.talks) do
-    local lines = {}
+    local lines, who = {}, {}
     for _, entry in ipairs(talk.entries) do
       if entry.who ~= "note" or entry.counts then
+        who[#lines + 1] = entry.who
         lines[#lines + 1] = ("%s: %s"):format(transcript.speaker(entry), (transcript.body(entry):gsub("\n", " / ")))
       end
     end
-    all[i] = { id = talk.market.chat_id, lines = lines }
+    all[i] = { id = talk.market.chat_id, lines = lines, who = who }
   end
   return all
 end
@@ -33,7 +34,7 @@ local function text_of(problem)
 end
 
 --- Plays the scenario once.
----@return { chats: { id: string, lines: string[] }[], problem: any, zone: table }
+---@return { chats: { id: string, lines: string[], who: string[] }[], problem: any, zone: table }
 local function play(trial, mischief, level)
   local scene = Scene.new(trial.options, level + 1, { mischief = mischief, load = trial.load })
   local ok, problem = pcall(trial.script, scene)
@@ -92,14 +93,18 @@ local function steps_of(least, all, zone)
   return table.concat(lines, "\n")
 end
 
+-- So much of a chat as the scenario came to: as many lines, and what the bot should have done next.
+local function reached(wanted, came)
+  local lines, count = {}, #came.lines
+  local next_one = wanted.who[count + 1]
+  if next_one == "bot" or next_one == "note" then count = count + 1 end
+  for i = 1, math.min(count, #wanted.lines) do lines[i] = wanted.lines[i] end
+  return lines
+end
+
 -- One chat's part of both conversations; nil: it is the same in both.
 local function chat_shown(wanted, came, broken)
-  local lines = wanted.lines
-  if broken then -- what the scenario did not come to is no difference
-    lines = {}
-    for i = 1, math.min(#wanted.lines, #came.lines + 1) do lines[i] = wanted.lines[i] end
-  end
-  local merged, first = difference.lines(lines, came.lines), nil
+  local merged, first = difference.lines(broken and reached(wanted, came) or wanted.lines, came.lines), nil
   for i, line in ipairs(merged) do
     if line:sub(1, 1) ~= " " then
       first = i
