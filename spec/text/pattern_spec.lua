@@ -34,6 +34,7 @@ describe("a pattern", function()
     { "a concept", "~торг", { "скидку дадите" }, { "цена" } },
     { "a concept with a word", "~торг ~цена", { "цена со скидкой" }, { "цена", "скидка" } },
     { "spaces and lines", "\n  цена\t\n | торг \194\160 уместен ", { "цена", "торг уместен" }, { "торг" } },
+    { "a Latin word, whatever its case", "bosch* | hp", { "BOSCH", "Bosch", "HP" }, { "ВОЅСН" } },
     { "other letters of the same look", "cкидкa", { "скидка" }, { "cop" } },
   } do
     it("is " .. case[1], function()

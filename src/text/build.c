@@ -143,8 +143,8 @@ static enum avito_built scan_concept(struct builder *builder, uint32_t number)
   return AVITO_BUILT;
 }
 
-/* Ranks a concept after those it uses. Recurses as deep as concepts may use each other. */
-static enum avito_built rank(struct builder *builder, uint32_t number, unsigned depth)
+/* Ranks a concept after those it uses. Recurses once for each concept at most. */
+static enum avito_built rank(struct builder *builder, uint32_t number)
 {
   struct concept *ranked = concept_at(builder, number);
   ranked->state = UNDER_WAY;
@@ -153,8 +153,8 @@ static enum avito_built rank(struct builder *builder, uint32_t number, unsigned 
     const struct use *use = (const struct use *)builder->uses.items + ranked->uses + i;
     const struct concept *used = concept_at(builder, use->concept);
     enum avito_built built = AVITO_BUILT;
-    if (used->state == UNSEEN && depth < AVITO_CONCEPT_DEPTH)
-      built = rank(builder, use->concept, depth + 1);
+    if (used->state == UNSEEN)
+      built = rank(builder, use->concept);
     if (built != AVITO_BUILT)
       return built;
     if (used->state == DONE) {
@@ -189,7 +189,7 @@ static enum avito_built rank_concepts(struct builder *builder, size_t count)
     built = scan_concept(builder, named[i].concept);
   for (size_t i = 0; i < count && built == AVITO_BUILT; i++)
     if (concept_at(builder, named[i].concept)->state == UNSEEN)
-      built = rank(builder, named[i].concept, 1);
+      built = rank(builder, named[i].concept);
   return built;
 }
 

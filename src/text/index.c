@@ -212,7 +212,7 @@ static inline bool may_be_known(const struct avito_index *index, uint64_t hash)
 static inline void guess(struct avito_index *index, uint64_t hash, uint32_t word, uint32_t length, bool prefix)
 {
   struct avito_array *guesses = &index->scratch.guesses;
-  if (!may_be_known(index, hash) || guesses->count == guesses->capacity)
+  if (!may_be_known(index, hash))
     return;
   __builtin_prefetch((const struct avito_place *)index->places.items + place_of(index, hash));
   ((struct avito_guess *)guesses->items)[guesses->count++] =

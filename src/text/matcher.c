@@ -321,7 +321,7 @@ void avito_text_add_index(lua_State *L)
       {"__gc", close_index}, {"__close", close_index}, {"__tostring", index_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, type_name); /* metatable */
   luaL_setfuncs(L, events, 0);
-  lua_pushliteral(L, "avito_messenger.text.index");
+  lua_pushstring(L, type_name);
   lua_setfield(L, -2, "__name");
   lua_newtable(L);              /* metatable methods */
   lua_pushvalue(L, -2);         /* metatable methods metatable */

@@ -148,8 +148,6 @@ static bool add_words(struct reader *reader, size_t from, size_t to, bool prefix
       return fail(reader, column, "the word is too long: " AVITO_DIGITS(AVITO_PATTERN_WORD) " letters at most");
     if (pattern->literals_count == AVITO_PATTERN_WORDS)
       return fail(reader, column, "the pattern has too many words: " AVITO_DIGITS(AVITO_PATTERN_WORDS) " at most");
-    if (pattern->points_count + length > sizeof pattern->points / sizeof pattern->points[0])
-      return fail(reader, column, "the pattern is too long");
     memcpy(pattern->points + pattern->points_count, pattern->folded + at, length * sizeof(uint32_t));
     pattern->literals[pattern->literals_count++] =
         (struct avito_literal){.at = (uint32_t)pattern->points_count, .length = (uint16_t)length};
