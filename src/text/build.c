@@ -325,9 +325,8 @@ static bool add_clause(struct builder *builder, uint32_t owner, const struct avi
       return false;
   for (size_t i = 0; i < builder->exclusions_count; i++) {
     const struct avito_pattern *pattern = pattern_of(builder);
-    bool guards = i < builder->alone
-                      ? guards_any(pattern, builder->exclusions[i], pattern->terms, pattern->terms_count)
-                      : guards_any(pattern, builder->exclusions[i], terms, alternative->terms);
+    bool guards = i < builder->alone ? guards_any(pattern, builder->exclusions[i], pattern->terms, pattern->terms_count)
+                                     : guards_any(pattern, builder->exclusions[i], terms, alternative->terms);
     if (guards)
       continue;
     if (!add_test(builder, source, builder->exclusions[i]))
