@@ -356,6 +356,27 @@ static enum avito_built collect_alone(struct builder *builder)
   return AVITO_BUILT;
 }
 
+/* Room for all texts, so that none moves. */
+static bool reserve_texts(const struct builder *builder, const struct avito_source *patterns)
+{
+  struct avito_index *index = builder->index;
+  size_t total = 0;
+  for (size_t i = 0; i < index->patterns; i++)
+    total += patterns[i].length;
+  for (size_t i = 0; i < index->concepts; i++)
+    total += builder->names[i].length + builder->sources[i].length;
+  return avito_array_reserve(&index->memory, &index->texts, total, sizeof(char));
+}
+
+static struct avito_source keep_text(struct avito_index *index, const struct avito_source *source)
+{
+  char *text = (char *)index->texts.items + index->texts.count;
+  if (source->length > 0)
+    memcpy(text, source->text, source->length);
+  index->texts.count += source->length;
+  return (struct avito_source){text, source->length};
+}
+
 static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool concept, size_t number,
                                   const struct avito_source *source)
 {
@@ -367,7 +388,7 @@ static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool 
     return built;
   const struct avito_pattern *pattern = pattern_of(builder);
   struct avito_owner *added = avito_owner_at(index, owner);
-  added->source = *source;
+  added->source = keep_text(index, source);
   added->used = !concept;
   added->clauses = (uint32_t)index->clauses.count;
   for (size_t i = 0; i < pattern->alternatives_count; i++)
@@ -380,14 +401,15 @@ static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool 
 static enum avito_built build(struct builder *builder, const struct avito_source *patterns)
 {
   struct avito_index *index = builder->index;
-  if (!avito_array_reserve(&index->memory, &builder->pattern, 1, sizeof(struct avito_pattern)) ||
+  if (!reserve_texts(builder, patterns) ||
+      !avito_array_reserve(&index->memory, &builder->pattern, 1, sizeof(struct avito_pattern)) ||
       !avito_array_zeroed(&index->memory, &index->owners, (size_t)index->patterns + index->concepts,
                           sizeof(struct avito_owner)))
     return AVITO_NO_MEMORY;
   enum avito_built built = rank_concepts(builder, index->concepts);
   for (uint32_t i = 0; i < index->concepts && built == AVITO_BUILT; i++) {
     uint32_t number = ((const uint32_t *)builder->ranked.items)[i];
-    avito_owner_at(index, index->patterns + i)->name = builder->names[number];
+    avito_owner_at(index, index->patterns + i)->name = keep_text(index, &builder->names[number]);
     built = add_owner(builder, index->patterns + i, true, number, &builder->sources[number]);
   }
   for (uint32_t i = 0; i < index->patterns && built == AVITO_BUILT; i++)

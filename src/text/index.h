@@ -71,8 +71,8 @@ struct avito_known {
 };
 
 struct avito_owner {
-  struct avito_source source; /* of the caller, as long as the index lives */
-  struct avito_source name;   /* of a concept */
+  struct avito_source source; /* in `texts` */
+  struct avito_source name;   /* of a concept, there too */
   uint32_t clauses;
   uint32_t clauses_count;
   uint32_t hang; /* of a concept: what hangs there */
@@ -123,6 +123,7 @@ struct avito_index {
   struct avito_memory memory;
   uint32_t patterns;
   uint32_t concepts;
+  struct avito_array texts;      /* char: all patterns, and concepts with their names */
   struct avito_array owners;     /* struct avito_owner */
   struct avito_array points;     /* uint32_t */
   struct avito_array known;      /* room for struct avito_known */
@@ -147,8 +148,7 @@ struct avito_culprit {
   size_t number;
 };
 
-/* Fills an all-zero index. Names and sources are the caller's, and must stay as long as the index. Whatever it returns,
- * avito_index_free is due. */
+/* Fills an all-zero index. It keeps copies of names and sources. Whatever it returns, avito_index_free is due. */
 enum avito_built avito_index_build(struct avito_index *index, const struct avito_source *patterns,
                                    size_t patterns_count, const struct avito_source *names,
                                    const struct avito_source *concepts, size_t concepts_count,

@@ -264,10 +264,10 @@ void avito_index_free(struct avito_index *index)
 {
   struct avito_scratch *scratch = &index->scratch;
   struct avito_array *arrays[] = {
-      &index->owners,    &index->points,   &index->known,      &index->references, &index->tests,
-      &index->clauses,   &index->hanging,  &index->places,     &index->filter,     &scratch->points,
-      &scratch->words,   &scratch->hits,   &scratch->guesses,  &scratch->holds,    &scratch->asked,
-      &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
+      &index->texts,    &index->owners,    &index->points,   &index->known,      &index->references,
+      &index->tests,    &index->clauses,   &index->hanging,  &index->places,     &index->filter,
+      &scratch->points, &scratch->words,   &scratch->hits,   &scratch->guesses,  &scratch->holds,
+      &scratch->asked,  &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
   };
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
     avito_array_free(&index->memory, arrays[i]);
