@@ -51,7 +51,7 @@ nil	nil	nil
 
   it("writes as wide as COLUMNS says, and 100 columns without it; in no colour where nobody looks", function()
     local program = [[
-      local terminal = require "avito_messenger.bot.test.terminal"
+      local terminal = require "avito_messenger.terminal"
       io.write(terminal.width(), " ", tostring(terminal.colour()))
     ]]
     assert.equal("100 false", (run(program, { COLUMNS = false, TERM = "xterm" })))

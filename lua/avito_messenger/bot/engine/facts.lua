@@ -28,7 +28,9 @@ find.phone = function(turn) return turn:phones()[1] end
 find.number = function(turn) return turn:numbers()[1] end
 find.link = function(turn) return turn:links()[1] end
 find["hours.next_open"] = function(turn, book)
-  local moment = book.hours and book.hours:next_open(turn.now)
+  local hours = book.hours
+  local from = hours and hours:is_open(turn.now) and hours:next_close(turn.now) or turn.now -- the next time, not this one
+  local moment = hours and hours:next_open(from)
   return moment and book.hours:say(turn.now, moment)
 end
 find["hours.next_close"] = function(turn, book)

@@ -257,7 +257,7 @@ function outbox.failed(chat, key, err, now, notes)
     if unknown then row.check_at = now + ACCOUNT_RETRY else later(chat, row, now, ACCOUNT_RETRY) end
   elseif unknown then
     row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
-  elseif err.dispatched and spoken(row) then
+  elseif err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
     row.latched_at = nil -- it is certain that it did not leave

@@ -1,6 +1,7 @@
 --- Patterns that come one by one, with a dialogue: each set of them is compiled once.
 local Recent = require "avito_messenger.bot.flow.recent"
 local text = require "avito_messenger.text"
+local used = require "avito_messenger.bot.concepts.used"
 
 local patterns = {}
 
@@ -14,8 +15,10 @@ local recent = Recent.new(KEPT)
 ---@return table? index
 ---@return string? problem
 function patterns.index(list, concepts)
-  local index, problem = text.index(list, concepts or {})
+  concepts = concepts or {}
+  local index = text.index(list, used(list, concepts))
   if index then return index end
+  local _, problem = text.index(list, concepts) -- with all the names that could be meant
   return nil, problem.column and ("%s (column %d)"):format(problem.message, problem.column) or problem.message
 end
 

@@ -1,5 +1,6 @@
 --- Every pattern of one kind in a book (what is heard, item titles, buyers' names) as one index, matched once a turn.
 local text = require "avito_messenger.text"
+local used = require "avito_messenger.bot.concepts.used"
 
 ---@class avito_messenger.bot.Patterns
 ---@field texts string[]
@@ -64,9 +65,8 @@ end
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
-  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end -- most of the work would be theirs
   local problem
-  self.index, problem = build(self.texts, concepts)
+  self.index, problem = build(self.texts, used(self.texts, concepts))
   if self.index or problem.pattern and try_each(self, concepts) then return end
   local place = self.places[problem.pattern or 1]
   place.at(place.field, told(problem))
@@ -74,11 +74,15 @@ end
 
 --- What is right of the concepts; the others are reported, and stand there as a word, so that their users are not blamed.
 ---@param concepts table<string, string>
+---@param given table<string, string> those of them that the seller wrote
 ---@param at fun(field: string?, message: string)
 ---@return table<string, string>
-function Patterns.concepts(concepts, at)
-  local good = {}
+function Patterns.concepts(concepts, given, at)
+  local good, written = {}, {}
   for name, pattern in pairs(concepts) do good[name] = pattern end
+  for name in pairs(given) do written[#written + 1] = "~" .. name end
+  -- The shipped ones are right, unless they meet those of the seller.
+  if build({}, used(written, concepts)) then return good end
   local index, problem = build({}, good)
   while not index and problem.concept and good[problem.concept] ~= STANDS_IN do
     at(("concepts['%s']"):format(problem.concept), told(problem))

@@ -97,10 +97,11 @@ local function read_names(book, given, at)
 end
 
 local function read_concepts(given, at)
-  local all = {}
-  for name, pattern in pairs(concepts) do all[name] = pattern end
-  for name, pattern in pairs(named(given, "concepts", "string", at)) do all[name] = pattern end
-  return Patterns.concepts(all, at)
+  local all, written = {}, named(given, "concepts", "string", at)
+  for _, list in ipairs { concepts, written } do
+    for name, pattern in pairs(list) do all[name] = pattern end
+  end
+  return Patterns.concepts(all, written, at)
 end
 
 --- Reads the fields into the book.
