@@ -53,21 +53,25 @@ local function wait(chat, message, now, burst)
   chat.burst = { from = from, due = math.min(due, from + burst * BURST_LIMIT) }
 end
 
---- A person typed in the chat: everything is left to them.
-local function person(engine, chat, message, now, notes)
-  local until_ = math.min(message.created or now, now) + engine.book.human.pause
-  if until_ <= now then return end
-  local count = outbox.cancel(chat)
-  if chat.flow then notes[#notes + 1] = { kind = "flow", flow = chat.flow.name, outcome = "human" } end
-  silence.begin(chat, "typed", now, until_)
-  chat.misses = nil
-  -- What the buyer wrote before was read by that person.
+-- What the buyer wrote before was read by the person who typed.
+local function answered(chat, message, now)
   local later = {}
   for _, one in ipairs(chat.waiting or {}) do
     if (one.created or now) > (message.created or now) then later[#later + 1] = one else chat.met = true end
   end
   chat.waiting = #later > 0 and later or nil
   if not chat.waiting then chat.burst = nil end
+end
+
+--- A person typed in the chat: everything is left to them.
+local function person(engine, chat, message, now, notes)
+  answered(chat, message, now)
+  local until_ = math.min(message.created or now, now) + engine.book.human.pause
+  if until_ <= now then return end
+  local count = outbox.cancel(chat)
+  if chat.flow then notes[#notes + 1] = { kind = "flow", flow = chat.flow.name, outcome = "human" } end
+  silence.begin(chat, "typed", now, until_)
+  chat.misses = nil
   notes[#notes + 1] = { kind = "human", withdrawn = count, until_ = until_ }
 end
 
