@@ -186,7 +186,7 @@ describe("a reply that failed", function()
 
   it("is tried again as late as the server says", function()
     local c = shop()
-    assert.same({ 30, 30, 30, 40 }, waits(c, { kind = "rate_limited", retry_after = 30, dispatched = false }, 4))
+    assert.same({ 30, 30, 30, 40 }, waits(c, { kind = "rate_limited", retry_after = 30, dispatched = true }, 4))
   end)
 
   it("thirty times is given up", function()
