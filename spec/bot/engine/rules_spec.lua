@@ -228,7 +228,7 @@ describe("run", function()
       seen = c.hours
     end } }
     c:says "Привет"
-    assert.same({ open = true, next_close = "20:00", next_open = "14:30" }, seen)
+    assert.same({ open = true, next_close = "20:00", next_open = "9:00 завтра" }, seen)
   end)
 
   it("keeps its memory, or another table", function()
