@@ -1,5 +1,6 @@
 -- busted output handler: prints what failed, in full, as it happens, and writes the counts to the
--- file named by AVITO_COUNTS once the whole suite came to its end. No file: the run broke off.
+-- file named by AVITO_COUNTS once the whole suite came to its end, added to those that are there already. No file: the run
+-- broke off.
 
 local pretty = require "pl.pretty"
 
@@ -54,9 +55,15 @@ return function(options)
   local function on_exit()
     local name = os.getenv "AVITO_COUNTS"
     if name then
-      local file = assert(io.open(name, "w"))
+      local before = { 0, 0, 0 }
+      local file = io.open(name)
+      if file then
+        before = { file:read("*n", "*n", "*n") }
+        file:close()
+      end
+      file = assert(io.open(name, "w"))
       local failed = handler.failuresCount + handler.errorsCount
-      file:write(("%d %d %d\n"):format(handler.successesCount, failed, handler.pendingsCount))
+      file:write(("%d %d %d\n"):format(before[1] + handler.successesCount, before[2] + failed, before[3] + handler.pendingsCount))
       assert(file:close())
     end
     return nil, true
