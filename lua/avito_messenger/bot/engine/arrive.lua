@@ -94,6 +94,10 @@ function arrive.message(engine, chat, message, event, now, notes)
     notes[#notes + 1] = { kind = "dropped", why = "a message needs an id and a type" }
     return nil
   end
+  if type(message.created) ~= "number" then
+    message = record.copy(message)
+    message.created = nil
+  end
   if event.chat_type then chat.type = event.chat_type end
   if event.earlier and not chat.seen then chat.met = true end -- what was seen since is earlier, too
   local kind = arrive.kind(message, engine.user_id)
