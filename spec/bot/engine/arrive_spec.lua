@@ -80,6 +80,7 @@ describe("a message", function()
     message.created = nil
     c:tell(message)
     c:tell { id = "x", author_id = chats.BUYER, type = "voice" }
+    c:tell { id = "y", author_id = chats.BUYER, type = "voice", created = "сегодня" }
     c:pass(3)
     assert.same({ HAGGLE }, c.said)
   end)
