@@ -221,7 +221,7 @@ local function later(chat, row, now, seconds)
     undo(chat, row)
     return drop_head(chat)
   end
-  row.state, row.at, row.delay = "queued", now + seconds, seconds
+  row.state, row.at, row.delay, row.check_at = "queued", now + seconds, seconds, nil
 end
 
 local function retry_after(row)
@@ -260,7 +260,7 @@ function outbox.failed(chat, key, err, now, notes)
   elseif err.dispatched and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    row.latched_at = nil -- it is certain that it did not leave
+    if not row.resends then row.latched_at = nil end -- it is certain that it did not leave
     later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
 end
