@@ -271,10 +271,25 @@ describe("the bot's own message", function()
   end)
 
   it("is not what a person typed when it is certain that it did not leave", function()
+    for _, kind in ipairs { "network", "auth" } do
+      local c, effect = replying()
+      c:step { type = "failed", key = effect.key, error = { kind = kind, dispatched = false } }
+      reply(c, effect, "p1")
+      assert.is_table(c:note "human")
+    end
+  end)
+
+  it("is known though sending it again failed for certain", function()
     local c, effect = replying()
+    c:step { type = "failed", key = effect.key, error = { kind = "timeout", dispatched = true } }
+    c.now = c.now + 31
+    c:step { type = "history", key = effect.key, messages = {} }
+    c:latch()
     c:step { type = "failed", key = effect.key, error = { kind = "network", dispatched = false } }
-    reply(c, effect, "p1")
-    assert.is_table(c:note "human")
+    c:wake()
+    reply(c, effect, "b1", { created = c.now - 31 })
+    assert.is_nil(c:note "human")
+    assert.same({}, c:pass(100).said)
   end)
 end)
 

@@ -224,6 +224,12 @@ local function later(chat, row, now, seconds)
   row.state, row.at, row.delay, row.check_at = "queued", now + seconds, seconds, nil
 end
 
+-- It is certain that it did not leave, this time.
+local function refused(chat, row, now, seconds)
+  if not row.resends then row.latched_at = nil end
+  later(chat, row, now, seconds)
+end
+
 local function retry_after(row)
   return math.min(FIRST_RETRY * 2 ^ math.min((row.tries or 1) - 1, 20), LAST_RETRY)
 end
@@ -254,14 +260,13 @@ function outbox.failed(chat, key, err, now, notes)
   elseif ACCOUNT[err.kind] then
     row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
-    if unknown then row.check_at = now + ACCOUNT_RETRY else later(chat, row, now, ACCOUNT_RETRY) end
+    if unknown then row.check_at = now + ACCOUNT_RETRY else refused(chat, row, now, ACCOUNT_RETRY) end
   elseif unknown then
     row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
   elseif err.dispatched and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    if not row.resends then row.latched_at = nil end -- it is certain that it did not leave
-    later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
+    refused(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
 end
 
