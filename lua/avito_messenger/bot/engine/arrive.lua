@@ -16,7 +16,7 @@ local function digits(id)
 end
 
 local function same_id(a, b)
-  return a ~= nil and b ~= nil and digits(a) == digits(b)
+  return digits(a) == digits(b)
 end
 
 ---@param message table
