@@ -69,7 +69,6 @@ end
 ---@param rows avito.bot.Row[]
 function outbox.add(chat, rows)
   for _, row in ipairs(rows) do
-    if row.kind == "read" then outbox.leave_unread(chat) end -- once, after everything else
     chat.outbox = chat.outbox or {}
     row.state = "queued"
     table.insert(chat.outbox, row)
@@ -108,7 +107,7 @@ function outbox.cancel(chat, broken)
       count = count + 1
       undo(chat, row)
     else
-      row.withdrawn = withdrawn or row.withdrawn
+      row.withdrawn = withdrawn
       kept[#kept + 1] = row
     end
   end
@@ -166,7 +165,7 @@ end
 function outbox.wake_at(chat)
   local row = outbox.head(chat)
   if not row or row.state == "latched" then return nil end
-  return row.state == "unknown" and row.check_at or row.at
+  return row.check_at or row.at
 end
 
 --- Makes the row one that may have left. Refused when it is not its turn, or when a person took over and it was withdrawn.
