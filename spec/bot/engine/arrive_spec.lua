@@ -236,6 +236,46 @@ describe("the bot's own message", function()
     assert.is_table(c:note "human")
   end)
 
+  it("is known by its id alone", function()
+    local c, effect = replying()
+    c:step { type = "sent", key = effect.key, id = "b1" }
+    reply(c, effect, "b1", { content = { text = "Торг при *******." } })
+    assert.is_nil(c:note "human")
+  end)
+
+  it("is known though it tells no time", function()
+    local c, effect = replying()
+    c:tell { id = "b1", author_id = chats.SELLER, type = "text", content = { text = effect.text } }
+    assert.is_nil(c:note "human")
+  end)
+
+  it("is known once", function()
+    for _, answer in ipairs { "none", "without an id" } do
+      local c, effect = replying()
+      reply(c, effect, "b1")
+      if answer ~= "none" then c:step { type = "sent", key = effect.key } end
+      assert.is_nil(c:note "human")
+      reply(c, effect, "p1")
+      assert.is_table(c:note "human")
+    end
+  end)
+
+  it("is known of several whose answers had no id", function()
+    local c = shop()
+    local effects = {}
+    for i, said in ipairs { "Торг?", "Адрес?" } do
+      c:buyer(said)
+      c.now = c.now + 3
+      c:wake()
+      effects[i] = c:latch()
+      c:step { type = "sent", key = effects[i].key }
+      c:step { type = "sent", key = c:latch().key }
+    end
+    reply(c, effects[2], "b2")
+    reply(c, effects[1], "b1")
+    assert.is_nil(c:note "human")
+  end)
+
   it("is told from a person's, who says something else or sends an image", function()
     for _, message in ipairs { { content = { text = "Уступлю" } }, { type = "image", content = { image = {} } } } do
       local c, effect = replying()

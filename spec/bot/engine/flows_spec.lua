@@ -261,6 +261,18 @@ describe("a call", function()
     assert.equal("Торг.", c:says "Торг?")
   end)
 
+  it("that failed for good has failed, whatever else is to be said", function()
+    local c = shop(function(f) f:say(select(2, f:call "reserve")) end, { { "заказ", on = "system", say = "Спасибо." } })
+    c:buyer "Обмен?"
+    c:work()
+    c.now = c.now + 3
+    c:wake()
+    local effect = c:latch()
+    c:buyer("Заказ", { type = "system", author_id = 1 })
+    c:step { type = "failed", key = effect.key, error = { kind = "invalid", message = "no" } }
+    assert.same({ "Спасибо.", "it was not called" }, c:pass(1).said)
+  end)
+
   it("whose words before were refused has failed, and the buyer is heard", function()
     local c = shop(reserves)
     c.fails = { { kind = "invalid", message = "no" } }
