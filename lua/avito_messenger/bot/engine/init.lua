@@ -185,7 +185,7 @@ function handle.called(engine, chat, event, now, notes)
   local row = outbox.sent(chat, event.key, nil, now, notes)
   local flow = chat.flow
   -- A flow that was stopped meanwhile has no use for the value.
-  if row and flow and flow.calling and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
+  if row and flow and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
     flows.called(engine, chat, moment(engine, chat, now), event.ok, event.value, notes)
   end
 end
@@ -200,7 +200,7 @@ function handle.history(engine, chat, event, now, notes)
     if (message.created or 0) >= since then fresh[#fresh + 1] = message end
   end
   arrivals(engine, chat, fresh, event, now, notes)
-  if row then outbox.read_back(chat, event.key, engine.book.unclear, now, notes) end
+  outbox.read_back(chat, event.key, engine.book.unclear, now, notes)
 end
 
 function handle.pause(engine, chat, event, now)
