@@ -179,8 +179,9 @@ describe("the bot's own message", function()
   it("is known before its answer, after it and without it", function()
     local c, effect = replying()
     reply(c, effect, "b1")
+    assert.equal("", c:wants())
     c:step { type = "sent", key = effect.key, id = "b1" }
-    assert.equal("Торг при осмотре.", effect.text)
+    assert.equal("read", c:wants())
     c:pass(10)
     assert.equal(ADDRESS, c:says "Адрес?")
 
@@ -224,7 +225,16 @@ describe("the bot's own message", function()
   it("is told from a person's who said the same earlier", function()
     local c = replying()
     c:person(HAGGLE, { created = c.now - 200 })
-    assert.equal("", c:says "Адрес?")
+    assert.is_table(c:note "human")
+    local effect
+    c, effect = replying()
+    c:step { type = "sent", key = effect.key }
+    c:person(HAGGLE, { created = c.now - 200 })
+    assert.is_table(c:note "human")
+    c, effect = replying()
+    c:step { type = "sent", key = effect.key }
+    c:person "Уступлю"
+    assert.is_table(c:note "human")
   end)
 
   it("is told from a person's who says the same twice", function()

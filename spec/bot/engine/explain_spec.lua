@@ -103,7 +103,8 @@ describe("an explanation", function()
   end)
 
   it("knows rules that cannot say what they want", function()
-    local c = chats.new { { "цена", hears = "цен*", say = "{phone}" }, { "когда", when = function() error "сломано" end, say = "?" },
+    local c = chats.new { { "цена", hears = "цен*", say = "{phone}" },
+      { "когда", when = function() error "сломано" end, say = "?" },
       { "что", fallback = true, say = "?" } }
     assert.equal("что", agrees(c, "Цена?"))
     local why = explain(c, "Цена?")

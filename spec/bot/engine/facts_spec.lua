@@ -83,6 +83,7 @@ describe("facts", function()
     c:buyer "Цена?"
     for _, seconds in ipairs { 2, 5, 15 } do
       c:step { type = "about", error = "no answer" }
+      c:wake()
       assert.equal("", c:wants())
       assert.equal(c.now + math.max(seconds, chats.NOW + 3 - c.now), c.engine:wake_at(c.record))
       c.now = c.now + seconds
@@ -144,6 +145,9 @@ describe("facts", function()
     local c = chats.new { { "привет", first = true, say = "{buyer.name}, здравствуйте!" },
       { "людям", chat_type = "u2u", say = "Привет." } }
     c.facts = { type = "u2u", earlier = true, buyer = { name = "Покупатель" } }
+    assert.equal("Привет.", c:says "Привет")
+    c.facts = { buyer = { name = "Покупатель" } }
+    c:pass(7200)
     assert.equal("Привет.", c:says "Привет")
   end)
 end)

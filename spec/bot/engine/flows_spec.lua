@@ -76,6 +76,16 @@ describe("a dialogue", function()
     end
   end)
 
+  it("hears an answer written in time, though more was written after", function()
+    local c = shop(asks)
+    c:says "Обмен?"
+    c.now = chats.NOW + 3 + HOUR - 1
+    c:buyer "2019"
+    c.now = c.now + 2
+    c:buyer "или около того"
+    assert.same({ "Какой год?", "Спасибо." }, c:pass(10).said)
+  end)
+
   it("hears an answer written in time, however late it is told", function()
     local c = shop(asks)
     c:says "Обмен?"
@@ -213,7 +223,9 @@ describe("a call", function()
     local c, effect = under_way()
     c:buyer "Торг?"
     assert.is_nil(c.engine:wake_at(c.record))
-    assert.same({}, c:pass(600).said)
+    c.now = c.now + 600
+    c:wake()
+    assert.same({}, c:work().said)
     c:step { type = "called", key = effect.key, ok = true, value = true }
     assert.same({ "Отложил.", "Торг." }, c:pass(10).said)
   end)
@@ -236,6 +248,14 @@ describe("a call", function()
     c:step { type = "called", key = effect.key, ok = true, value = "старое" }
     c.value = "новое"
     assert.same({ "новое" }, c:pass(10).said)
+  end)
+
+  it("that returned twice is not taken for the next one", function()
+    local c, effect = under_way(function(f) f:say(("%s %s"):format(f:call "reserve", f:call "reserve")) end)
+    c:step { type = "called", key = effect.key, ok = true, value = "раз" }
+    c:step { type = "called", key = effect.key, ok = true, value = "раз" }
+    c.value = "два"
+    assert.same({ "раз два" }, c:pass(1).said)
   end)
 
   it("under way when the program ended is made again", function()

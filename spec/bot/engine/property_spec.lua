@@ -140,7 +140,9 @@ function World:live(events)
   return self
 end
 
-local function echo() return { { "эхо", continue = true, say = "{item.title|Товар}\n{message.text}" }, { "всё", act = "ignore" } } end
+local function echo()
+  return { { "эхо", continue = true, say = "{item.title|Товар}\n{message.text}" }, { "всё", act = "ignore" } }
+end
 
 describe("whatever happens to its messages", function()
   it("the buyer reads an answer to each, once, and nobody is taken for a person", function()

@@ -50,7 +50,7 @@ describe("a turn", function()
 
   it("knows which system message it is", function()
     local c = chats.new { { "заказ", flow_id = { "order", "pay" }, say = "Спасибо!" } }
-    for _, content in ipairs { { flow_id = "pay" }, { flow_id = "other" }, { flow_id = 5 }, {} } do
+    for _, content in ipairs { { flow_id = "pay" }, { flow_id = "other" }, { flow_id = 5 }, {}, 5 } do
       c:buyer("x", { type = "system", author_id = 1, content = content })
     end
     c:buyer("x", { content = { text = "x", flow_id = "pay" } })
@@ -81,6 +81,17 @@ describe("a wake", function()
     assert.equal(chats.NOW + 6, c.engine:wake_at(c.record))
     c:pass(10)
     assert.is_nil(c.engine:wake_at(c.record))
+  end)
+
+  it("is wanted for what comes first, a reply or the end of a burst", function()
+    local c = chats.new { { "торг", hears = "торг*", say = "Торг.", delay = "10s" } }
+    c:buyer "Торг?"
+    c:pass(5)
+    c:buyer "Ау"
+    assert.equal(chats.NOW + 8, c.engine:wake_at(c.record))
+    c:pass(7)
+    c:buyer "Ау"
+    assert.equal(chats.NOW + 13, c.engine:wake_at(c.record))
   end)
 
   it("is the only event of its name", function()
