@@ -38,6 +38,9 @@ function Chat:step(event)
   self.record = assert(json.decode(assert(json.encode(self.record))))
   local notes = self.engine:step(self.record, event, self.now)
   for _, note in ipairs(notes) do self.notes[#self.notes + 1] = note end
+  for _, list in ipairs { "outbox", "waiting", "echoes", "sends" } do
+    assert(self.record[list] == nil or #self.record[list] > 0, list .. " is empty, and kept")
+  end
   return notes
 end
 

@@ -68,7 +68,7 @@ describe("a message", function()
   it("without an id or a type is passed over, and those beside it are answered", function()
     local c = shop()
     local good = c:message "Торг есть?"
-    c:step { type = "message", messages = { { id = "x", content = {} }, { type = "text" }, "text", good } }
+    c:step { type = "message", messages = { { id = "x", content = {} }, { type = "text" }, 5, good } }
     c:pass(10)
     assert.same({ HAGGLE }, c.said)
     assert.equal("a message needs an id and a type", c:note("dropped").why)
@@ -80,6 +80,7 @@ describe("a message", function()
     message.created = nil
     c:tell(message)
     c:tell { id = "x", author_id = chats.BUYER, type = "voice" }
+    c:tell { id = "y", author_id = chats.BUYER, type = "voice", created = "сегодня" }
     c:pass(3)
     assert.same({ HAGGLE }, c.said)
   end)
@@ -109,11 +110,12 @@ describe("a message", function()
   end)
 
   it("that was taken back leaves those beside it", function()
-    local c = shop()
-    local message = c:buyer "Торг есть?"
-    c:buyer "Адрес какой?"
-    c:tell { id = message.id, author_id = chats.BUYER, type = "deleted" }
-    assert.same({ ADDRESS }, c:pass(60).said)
+    for _, kept in ipairs { ADDRESS, HAGGLE } do
+      local c = shop()
+      local haggle, address = c:buyer "Торг есть?", c:buyer "Адрес какой?"
+      c:tell { id = (kept == ADDRESS and haggle or address).id, author_id = chats.BUYER, type = "deleted" }
+      assert.same({ kept }, c:pass(60).said)
+    end
   end)
 
   it("that was taken back before it came is not answered", function()
@@ -177,8 +179,9 @@ describe("the bot's own message", function()
   it("is known before its answer, after it and without it", function()
     local c, effect = replying()
     reply(c, effect, "b1")
+    assert.equal("", c:wants())
     c:step { type = "sent", key = effect.key, id = "b1" }
-    assert.equal("Торг при осмотре.", effect.text)
+    assert.equal("read", c:wants())
     c:pass(10)
     assert.equal(ADDRESS, c:says "Адрес?")
 
@@ -222,7 +225,16 @@ describe("the bot's own message", function()
   it("is told from a person's who said the same earlier", function()
     local c = replying()
     c:person(HAGGLE, { created = c.now - 200 })
-    assert.equal("", c:says "Адрес?")
+    assert.is_table(c:note "human")
+    local effect
+    c, effect = replying()
+    c:step { type = "sent", key = effect.key }
+    c:person(HAGGLE, { created = c.now - 200 })
+    assert.is_table(c:note "human")
+    c, effect = replying()
+    c:step { type = "sent", key = effect.key }
+    c:person "Уступлю"
+    assert.is_table(c:note "human")
   end)
 
   it("is told from a person's who says the same twice", function()
@@ -232,6 +244,46 @@ describe("the bot's own message", function()
     assert.is_nil(c:note "human")
     c:person(HAGGLE)
     assert.is_table(c:note "human")
+  end)
+
+  it("is known by its id alone", function()
+    local c, effect = replying()
+    c:step { type = "sent", key = effect.key, id = "b1" }
+    reply(c, effect, "b1", { content = { text = "Торг при *******." } })
+    assert.is_nil(c:note "human")
+  end)
+
+  it("is known though it tells no time", function()
+    local c, effect = replying()
+    c:tell { id = "b1", author_id = chats.SELLER, type = "text", content = { text = effect.text } }
+    assert.is_nil(c:note "human")
+  end)
+
+  it("is known once", function()
+    for _, answer in ipairs { "none", "without an id" } do
+      local c, effect = replying()
+      reply(c, effect, "b1")
+      if answer ~= "none" then c:step { type = "sent", key = effect.key } end
+      assert.is_nil(c:note "human")
+      reply(c, effect, "p1")
+      assert.is_table(c:note "human")
+    end
+  end)
+
+  it("is known of several whose answers had no id", function()
+    local c = shop()
+    local effects = {}
+    for i, said in ipairs { "Торг?", "Адрес?" } do
+      c:buyer(said)
+      c.now = c.now + 3
+      c:wake()
+      effects[i] = c:latch()
+      c:step { type = "sent", key = effects[i].key }
+      c:step { type = "sent", key = c:latch().key }
+    end
+    reply(c, effects[2], "b2")
+    reply(c, effects[1], "b1")
+    assert.is_nil(c:note "human")
   end)
 
   it("is told from a person's, who says something else or sends an image", function()
@@ -270,10 +322,25 @@ describe("the bot's own message", function()
   end)
 
   it("is not what a person typed when it is certain that it did not leave", function()
+    for _, kind in ipairs { "network", "auth" } do
+      local c, effect = replying()
+      c:step { type = "failed", key = effect.key, error = { kind = kind, dispatched = false } }
+      reply(c, effect, "p1")
+      assert.is_table(c:note "human")
+    end
+  end)
+
+  it("is known though sending it again failed for certain", function()
     local c, effect = replying()
+    c:step { type = "failed", key = effect.key, error = { kind = "timeout", dispatched = true } }
+    c.now = c.now + 31
+    c:step { type = "history", key = effect.key, messages = {} }
+    c:latch()
     c:step { type = "failed", key = effect.key, error = { kind = "network", dispatched = false } }
-    reply(c, effect, "p1")
-    assert.is_table(c:note "human")
+    c:wake()
+    reply(c, effect, "b1", { created = c.now - 31 })
+    assert.is_nil(c:note "human")
+    assert.same({}, c:pass(100).said)
   end)
 end)
 

@@ -147,6 +147,32 @@ describe("rows", function()
     assert.same({ HAGGLE, "photo-1" }, c:pass(100).said)
   end)
 
+  it("under way are not taken back by a message", function()
+    local c = shop()
+    c:buyer "Торг есть?"
+    c.now = c.now + 3
+    c:wake()
+    c:step { type = "sent", key = c:latch().key, id = "b1" }
+    local effect = c:latch()
+    assert.equal("read", effect.kind)
+    c:buyer "бррр"
+    c:step { type = "sent", key = effect.key }
+    assert.equal("read", c.notes[#c.notes].effect)
+  end)
+
+  it("of a refused reply's rule are sent when they answer something else", function()
+    local c = shop()
+    c:buyer "Торг?"
+    c.now = c.now + 3
+    c:wake()
+    local effect = c:latch()
+    c:buyer "Торг?"
+    c.now = c.now + 3
+    c:wake()
+    c:step { type = "failed", key = effect.key, error = { kind = "invalid" } }
+    assert.same({ HAGGLE }, c:pass(1).said)
+  end)
+
   it("leave the chat unread while a message is not answered", function()
     local c = shop { { "адрес", hears = "адрес*", say = "У метро.", delay = "60s" } }
     c:buyer "Адрес?"
@@ -229,7 +255,11 @@ describe("a reply that failed", function()
   it("other than a message is tried again though it may have been done", function()
     local c = shop()
     c:buyer "Торг есть?"
-    c.fails = { false, TIMEOUT }
+    c.now = c.now + 3
+    c:wake()
+    c:step { type = "sent", key = c:latch().key, id = "b1" }
+    c:step { type = "failed", key = c:latch().key, error = TIMEOUT }
+    assert.equal("", c:wants())
     c:pass(60)
     assert.equal("read", c.did[1].kind)
   end)
@@ -239,6 +269,14 @@ describe("a reply that failed", function()
     c.fails = { { kind = "forbidden" } }
     c:says "спам"
     assert.equal("escalate", c.did[1].kind)
+    c = chats.new { { "спам", hears = "спам", act = "blacklist" } }
+    c.fails = { { kind = "forbidden" } }
+    c:says "спам"
+    assert.equal("read", c.did[1].kind)
+    c.record.blocked = nil
+    c.fails = { false, { kind = "forbidden" } }
+    c:says "спам"
+    assert.is_true(c.record.blocked)
   end)
 end)
 
@@ -251,6 +289,7 @@ describe("a reply of which nobody knows whether it was sent", function()
     assert.equal("", c:wants())
     assert.equal(c.now + 30, c.engine:wake_at(c.record))
     c.now = c.now + 29
+    c:wake()
     assert.equal("", c:wants())
     c.now = c.now + 1
     assert.equal("check", c:wants())
@@ -297,7 +336,7 @@ describe("a reply of which nobody knows whether it was sent", function()
   it("is found among messages that nobody has seen: the buyer's is answered", function()
     local c, effect = uncertain()
     c:step { type = "history", key = effect.key, messages = { c:message "Фото?",
-      c:message(HAGGLE, { author_id = chats.SELLER }), c:message("Старое фото", { created = c.now - 500 }) } }
+      c:message(HAGGLE, { author_id = chats.SELLER }), c:message("Старый торг", { created = c.now - 500 }) } }
     assert.same({ "photo-1" }, c:pass(100).said)
   end)
 

@@ -16,7 +16,7 @@ local function digits(id)
 end
 
 local function same_id(a, b)
-  return a ~= nil and b ~= nil and digits(a) == digits(b)
+  return digits(a) == digits(b)
 end
 
 ---@param message table
@@ -93,6 +93,10 @@ function arrive.message(engine, chat, message, event, now, notes)
   if type(message) ~= "table" or type(message.id) ~= "string" or type(message.type) ~= "string" then
     notes[#notes + 1] = { kind = "dropped", why = "a message needs an id and a type" }
     return nil
+  end
+  if type(message.created) ~= "number" then
+    message = record.copy(message)
+    message.created = nil
   end
   if event.chat_type then chat.type = event.chat_type end
   if event.earlier and not chat.seen then chat.met = true end -- what was seen since is earlier, too

@@ -1,7 +1,7 @@
 --- What a rule's functions are given: `when = function(c)` may look, `run = function(c)` may also act.
 local facts = require "avito_messenger.bot.engine.facts"
 local record = require "avito_messenger.bot.engine.record"
-local text = require "avito_messenger.text"
+local length_of = require("avito_messenger.text").length
 
 ---@class avito.bot.Context
 ---@field text string what the buyer wrote; the messages of a burst one a line
@@ -49,7 +49,7 @@ local function text_argument(name, value)
   if type(value) ~= "string" or value == "" then
     error(("c:%s: text expected, got %s"):format(name, value == "" and "an empty one" or type(value)), 3)
   end
-  local length, problem = text.length(value)
+  local length, problem = length_of(value)
   if not length then error(("c:%s: %s"):format(name, problem), 3) end
   return value
 end

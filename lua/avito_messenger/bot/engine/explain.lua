@@ -40,7 +40,7 @@ local function look(engine, chat, turn)
   local notes, outcomes, last = {}, {}, nil
   rules.answer(engine, record.copy(chat), turn, notes, true)
   for _, note in ipairs(notes) do
-    if note.rule then outcomes[note.rule] = outcomes[note.rule] or note end
+    if note.kind == "fired" or note.kind == "error" then outcomes[note.rule] = note end
     if note.kind == "fired" or note.kind == "resting" then last = note.rule end
   end
   return outcomes, last

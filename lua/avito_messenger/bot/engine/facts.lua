@@ -46,7 +46,7 @@ end
 function facts.value(book, turn, name)
   local value
   if find[name] then value = find[name](turn, book) else value = book.vars and book.vars[name] end
-  if value == nil or value == "" then return nil end
+  if value == nil then return nil end
   return type(value) == "number" and json.digits(value) or tostring(value)
 end
 

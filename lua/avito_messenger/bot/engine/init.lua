@@ -50,7 +50,7 @@ end
 --- Answers by another rulebook from the next event on. Dialogues under way go on as their flows say.
 ---@param book table
 function Engine:reload(book)
-  if book.runner and self.book.runner then book.runner:adopt(self.book.runner) end
+  book.runner:adopt(self.book.runner)
   self.book = book
 end
 
@@ -67,7 +67,7 @@ local function by_rules(engine, chat, turn, notes)
   local result = rules.answer(engine, chat, turn, notes)
   if result.flow and not silence.current(chat, turn.now) then
     local started = flows.start(engine, chat, turn, result.flow, notes)
-    result.escalated = result.escalated or started.escalated
+    result.escalated = started.escalated
   end
   return result
 end
@@ -109,8 +109,7 @@ end
 
 --- A turn in which nobody wrote anything: the clock's, or a function's.
 local function moment(engine, chat, now)
-  local id = chat.flow and chat.flow.id or "clock"
-  return Turn.new(chat, "buyer", { { id = id, type = "none" } }, now, engine.book)
+  return Turn.new(chat, "buyer", { { id = chat.flow.id, type = "none" } }, now, engine.book)
 end
 
 local function progress(engine, chat, now, notes)
@@ -135,7 +134,7 @@ local handle = {}
 -- A question that ran out before the message was written is not answered by it, however late the clock is told.
 local function run_out(engine, chat, message, now, notes)
   local at = not chat.waiting and flows.wake_at(chat)
-  if at and at <= now and at < (type(message) == "table" and tonumber(message.created) or now) then
+  if at and at < (type(message) == "table" and tonumber(message.created) or now) then
     flows.clock(engine, chat, moment(engine, chat, now), notes)
   end
 end
@@ -186,7 +185,7 @@ function handle.called(engine, chat, event, now, notes)
   local row = outbox.sent(chat, event.key, nil, now, notes)
   local flow = chat.flow
   -- A flow that was stopped meanwhile has no use for the value.
-  if row and flow and flow.calling and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
+  if row and flow and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
     flows.called(engine, chat, moment(engine, chat, now), event.ok, event.value, notes)
   end
 end
@@ -201,7 +200,7 @@ function handle.history(engine, chat, event, now, notes)
     if (message.created or 0) >= since then fresh[#fresh + 1] = message end
   end
   arrivals(engine, chat, fresh, event, now, notes)
-  if row then outbox.read_back(chat, event.key, engine.book.unclear, now, notes) end
+  outbox.read_back(chat, event.key, engine.book.unclear, now, notes)
 end
 
 function handle.pause(engine, chat, event, now)

@@ -69,7 +69,6 @@ end
 ---@param rows avito.bot.Row[]
 function outbox.add(chat, rows)
   for _, row in ipairs(rows) do
-    if row.kind == "read" then outbox.leave_unread(chat) end -- once, after everything else
     chat.outbox = chat.outbox or {}
     row.state = "queued"
     table.insert(chat.outbox, row)
@@ -108,7 +107,7 @@ function outbox.cancel(chat, broken)
       count = count + 1
       undo(chat, row)
     else
-      row.withdrawn = withdrawn or row.withdrawn
+      row.withdrawn = withdrawn
       kept[#kept + 1] = row
     end
   end
@@ -166,7 +165,7 @@ end
 function outbox.wake_at(chat)
   local row = outbox.head(chat)
   if not row or row.state == "latched" then return nil end
-  return row.state == "unknown" and row.check_at or row.at
+  return row.check_at or row.at
 end
 
 --- Makes the row one that may have left. Refused when it is not its turn, or when a person took over and it was withdrawn.
@@ -221,7 +220,13 @@ local function later(chat, row, now, seconds)
     undo(chat, row)
     return drop_head(chat)
   end
-  row.state, row.at, row.delay = "queued", now + seconds, seconds
+  row.state, row.at, row.delay, row.check_at = "queued", now + seconds, seconds, nil
+end
+
+-- It is certain that it did not leave, this time.
+local function refused(chat, row, now, seconds)
+  if not row.resends then row.latched_at = nil end
+  later(chat, row, now, seconds)
 end
 
 local function retry_after(row)
@@ -254,14 +259,13 @@ function outbox.failed(chat, key, err, now, notes)
   elseif ACCOUNT[err.kind] then
     row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
-    if unknown then row.check_at = now + ACCOUNT_RETRY else later(chat, row, now, ACCOUNT_RETRY) end
+    if unknown then row.check_at = now + ACCOUNT_RETRY else refused(chat, row, now, ACCOUNT_RETRY) end
   elseif unknown then
     row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
   elseif err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    row.latched_at = nil -- it is certain that it did not leave
-    later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
+    refused(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
 end
 

@@ -25,7 +25,7 @@ local record = {}
 ---@field ids table<string, integer>
 ---@field newest? number when the newest of the last ids was written
 ---@field before? number the same, of the ids before those
----@field forgotten? number what was written before is known, though its id is forgotten
+---@field forgotten? number what was written until then is known, though its id is forgotten
 
 ---@class avito.bot.Silence
 ---@field since number
@@ -72,7 +72,8 @@ end
 function record.marked(chat, field, id, created)
   local marks = chat[field]
   if not marks then return false end
-  return marks.ids[id] ~= nil or (created ~= nil and marks.forgotten ~= nil and created < marks.forgotten)
+  if marks.ids[id] or not created or not marks.forgotten then return marks.ids[id] ~= nil end
+  return created <= marks.forgotten and created < marks.before -- of the same second there may be more than are remembered
 end
 
 --- A copy of plain data that shares nothing with it.

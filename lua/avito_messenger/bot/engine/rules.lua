@@ -39,11 +39,8 @@ local function text_of(rule, chat)
     local n = chance.pick(chat.id .. " " .. rule.name, #say.texts)
     return say.texts[n], say.labels[n]
   end
-  if say.mode == "turn" then
-    local last = fired(chat, rule)
-    return say.texts[(last and last.n or 0) % #say.texts + 1]
-  end
-  return say.texts[1]
+  local last = fired(chat, rule)
+  return say.texts[(last and last.n or 0) % #say.texts + 1]
 end
 
 --- Runs the rule's function; what it asks for is done when it returns.

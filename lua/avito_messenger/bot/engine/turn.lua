@@ -26,7 +26,8 @@ function Turn.text_of(message)
   local content = type(message.content) == "table" and message.content or {}
   if type(content.text) == "string" then return content.text end
   if type(content.link) == "table" then
-    return type(content.link.text) == "string" and content.link.text or content.link.url
+    local link = content.link
+    return type(link.text) == "string" and link.text or type(link.url) == "string" and link.url or nil
   end
 end
 
