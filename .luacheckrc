@@ -8,7 +8,7 @@ read_globals = {
   coroutine = { fields = { "isyieldable" } },
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
-  debug = { fields = { "upvalueid", "upvaluejoin" } },
+  debug = { fields = { "upvaluejoin" } },
   package = { fields = { "searchpath" } },
 }
 max_line_length = 132

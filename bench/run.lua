@@ -1,5 +1,5 @@
 -- The figures of the project, each with its target. Started by tools/bench, which starts the servers.
---   run.lua [one] [many]     one call at a time, many at once
+--   run.lua [one] [many] [words]     one call at a time, many at once, a message against the rules of a bot
 
 package.path = (arg[0]:match "^(.*/)[^/]*$" or "") .. "?.lua;" .. package.path
 

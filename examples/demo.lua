@@ -5,7 +5,7 @@
 local avito = require "avito_messenger"
 local blocking = require "avito_messenger.io.blocking"
 local hours = require "avito_messenger.bot.hours"
-local terminal = require "avito_messenger.bot.test.terminal"
+local terminal = require "avito_messenger.terminal"
 local transcript = require "avito_messenger.bot.transcript"
 
 local here = arg[0]:match("^(.*/)") or ""

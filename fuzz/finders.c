@@ -1,4 +1,6 @@
-/* finders.c - libFuzzer harness of what is found in a message, and of splitting. The first byte is the limit of a piece. */
+/* finders.c - libFuzzer harness of what is found in a message, and of splitting.
+ *
+ * The first byte is the limit of a piece. */
 #include "text/finders.h"
 
 #include <stdlib.h>

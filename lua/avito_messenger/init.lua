@@ -54,8 +54,8 @@ function avito.rulebook(rules)
 end
 
 --- A dialogue of a rulebook. See avito_messenger.bot.flow.
----@param definition avito.FlowDefinition
----@return avito.FlowDefinition
+---@param definition avito_messenger.bot.FlowOptions
+---@return avito_messenger.bot.Flow
 function avito.flow(definition)
   return need_bot("avito_messenger.bot.flow").define(definition)
 end

@@ -15,7 +15,8 @@ function words.nearest(word, known)
     local d = core.distance(word:lower(), candidate:lower(), FAR)
     if not least or d < least then best, least = candidate, d end
   end
-  if least and least <= math.max(2, math.floor(#word / 3)) then return best end
+  local _, letters = word:gsub("[^\128-\191]", "")
+  if least and least <= math.max(2, math.floor(letters / 3)) then return best end
 end
 
 --- "unknown <what> 'x'", with the word that was probably meant, or else with all there are.

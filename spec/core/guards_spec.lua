@@ -216,7 +216,8 @@ describe("how many letters differ", function()
     { ("x"):rep(32), ("x"):rep(31), 1 }, { ("x"):rep(31), ("x"):rep(32), 1 }, { ("x"):rep(32), ("x"):rep(32), 0 },
     { ("x"):rep(33), ("x"):rep(33), 9 }, { ("x"):rep(33), "x", 9 }, { "x", ("x"):rep(33), 9 }, { ("x"):rep(500),
       ("x"):rep(500), 9 },
-    { "abcdefghijkl", "mnopqrstuvwx", 9 },
+    { "abcdefghijkl", "mnopqrstuvwx", 9 }, { "торг", "трог", 1 }, { "торг", "торк", 1 }, { "торг", "торга", 1 },
+    { ("ж"):rep(32), ("ж"):rep(31), 1 }, { ("ж"):rep(33), "ж", 9 }, { "\128\128", "\128", 1 }, { "😀", "😃", 1 },
   }
   for _, case in ipairs(cases) do
     it(("between %q and %q"):format(case[1], case[2]), function()

@@ -19,9 +19,9 @@
 --   (b) There is no such P: a message that has E does not match that alternative. So it is for every excluded phrase
 --       and concept, and for an exclusion shorter than the prefixes, or none of their kind (`доставк* -самовывоз*`).
 -- Exclusions never act inside of phrases and concepts; a phrase is no P even if its words are prefixes.
--- An alternative without a positive term is a stand-alone one: each of its exclusions applies to every other
--- alternative as if it were written there, by (a) or (b) as that alternative's own terms decide:
---   `цен* | почем | -центр*` is `цен* -центр* | почем -центр*`, and thus "почем в центре" is no match, by (b).
+-- An alternative without a positive term is a stand-alone one: its exclusions are for the whole pattern. One that (a) holds
+-- of in some alternative acts so wherever (a) holds of it, and nowhere else; any other forbids every alternative, by (b):
+--   `цен* | почем | -центр*`: "почем в центре" matches, "центр" does not. `цен* | почем | -опт`: "цена опт" does not.
 -- A concept's stand-alone exclusions are its own: they stay inside of the concept.
 -- A pattern needs something positive. Concepts may use concepts, but not in a circle.
 
@@ -102,6 +102,15 @@ local function read_term(pattern, at)
   return { excluded = sign == "-", pieces = pieces(word) }, after
 end
 
+-- Rule (a) of the head comment.
+local function falls_under(excluded, positive)
+  if excluded.concept or positive.concept or #excluded.pieces > 1 or #positive.pieces > 1 then
+    return false
+  end
+  local e, p = excluded.pieces[1], positive.pieces[1]
+  return p.prefix and e.text:sub(1, #p.text) == p.text
+end
+
 -- A pattern → alternatives { positive = terms, excluded = terms }, each with what stands alone.
 local function parse(pattern)
   local alternatives, alone = {}, {}
@@ -131,9 +140,12 @@ local function parse(pattern)
   if #alternatives == 0 then
     error("nothing positive", 0)
   end
-  for _, alternative in ipairs(alternatives) do
-    for _, term in ipairs(alone) do
+  for _, term in ipairs(alone) do
+    for _, alternative in ipairs(alternatives) do
       table.insert(alternative.excluded, term)
+      for _, positive in ipairs(alternative.positive) do
+        term.on_words = term.on_words or falls_under(term, positive)
+      end
     end
   end
   return alternatives
@@ -163,15 +175,6 @@ local function occurs(list, words, exceptions)
   return false
 end
 
--- Rule (a) of the head comment.
-local function falls_under(excluded, positive)
-  if excluded.concept or positive.concept or #excluded.pieces > 1 or #positive.pieces > 1 then
-    return false
-  end
-  local e, p = excluded.pieces[1], positive.pieces[1]
-  return p.prefix and e.text:sub(1, #p.text) == p.text
-end
-
 local function alternative_matches(alternative, words, concept_matches)
   local exceptions = {}
   for _, term in ipairs(alternative.positive) do
@@ -185,7 +188,7 @@ local function alternative_matches(alternative, words, concept_matches)
         table.insert(exceptions[term], excluded.pieces[1])
       end
     end
-    if not acts_on_words then
+    if not acts_on_words and not excluded.on_words then
       local there
       if excluded.concept then
         there = concept_matches(excluded.concept, words)

@@ -117,10 +117,30 @@ void avito_json_string(lua_State *L, struct avito_buffer *out, const char *bytes
 
 #define MAX_WORD 32
 
-unsigned avito_distance(const char *a, const char *b, unsigned limit)
+/* The letters of a word, a code point each; bytes that are no UTF-8 stand for themselves. MAX_WORD + 1 when there are more. */
+static size_t letters_of(const char *word, uint32_t *letters)
 {
-  size_t m = strlen(a);
-  size_t n = strlen(b);
+  size_t count = 0;
+  for (const unsigned char *byte = (const unsigned char *)word; *byte != '\0'; byte++) {
+    bool continues =
+        (*byte & 0xc0) == 0x80 && count > 0 && letters[count - 1] >= 0x80 && letters[count - 1] < 0x1000000;
+    if (continues) {
+      letters[count - 1] = letters[count - 1] << 8 | *byte;
+      continue;
+    }
+    if (count == MAX_WORD)
+      return MAX_WORD + 1;
+    letters[count++] = *byte;
+  }
+  return count;
+}
+
+unsigned avito_distance(const char *one, const char *other, unsigned limit)
+{
+  uint32_t a[MAX_WORD];
+  uint32_t b[MAX_WORD];
+  size_t m = letters_of(one, a);
+  size_t n = letters_of(other, b);
   if (m > MAX_WORD || n > MAX_WORD) {
     return limit;
   }

@@ -20,6 +20,6 @@ void avito_percent_encode(lua_State *L, struct avito_buffer *out, const char *by
 void avito_json_string(lua_State *L, struct avito_buffer *out, const char *bytes, size_t length);
 
 /* How many letters differ (insertions, deletions, changes, swaps of neighbours); at most `limit`. */
-unsigned avito_distance(const char *a, const char *b, unsigned limit);
+unsigned avito_distance(const char *one, const char *other, unsigned limit);
 
 #endif

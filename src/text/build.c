@@ -143,25 +143,27 @@ static enum avito_built scan_concept(struct builder *builder, uint32_t number)
   return AVITO_BUILT;
 }
 
-/* Ranks a concept after those it uses. Recurses as deep as concepts may use each other. */
-static enum avito_built rank(struct builder *builder, uint32_t number, unsigned depth) // NOLINT(misc-no-recursion)
+/* Ranks a concept after those it uses. Recurses once for each concept at most. */
+static enum avito_built rank(struct builder *builder, uint32_t number)
 {
-  struct concept *concept = concept_at(builder, number);
-  concept->state = UNDER_WAY;
-  concept->height = 1;
-  for (uint32_t i = 0; i < concept->uses_count; i++) {
-    const struct use *use = (const struct use *)builder->uses.items + concept->uses + i;
+  struct concept *ranked = concept_at(builder, number);
+  ranked->state = UNDER_WAY;
+  ranked->height = 1;
+  for (uint32_t i = 0; i < ranked->uses_count; i++) {
+    const struct use *use = (const struct use *)builder->uses.items + ranked->uses + i;
     const struct concept *used = concept_at(builder, use->concept);
     enum avito_built built = AVITO_BUILT;
-    if (used->state == UNSEEN && depth < AVITO_CONCEPT_DEPTH)
-      built = rank(builder, use->concept, depth + 1);
+    if (used->state == UNSEEN)
+      built = rank(builder, use->concept);
     if (built != AVITO_BUILT)
       return built;
-    if (used->state == DONE && concept->height <= used->height)
-    concept->height = (uint16_t)(used->height + 1);
-    if (used->state == DONE && concept->height <= AVITO_CONCEPT_DEPTH)
-      continue;
-    const char *message = "the concepts use each other more than 32 deep here";
+    if (used->state == DONE) {
+      if (ranked->height <= used->height)
+        ranked->height = (uint16_t)(used->height + 1);
+      if (ranked->height <= AVITO_CONCEPT_DEPTH)
+        continue;
+    }
+    const char *message = "the concepts use each other more than " AVITO_DIGITS(AVITO_CONCEPT_DEPTH) " deep here";
     if (use->concept == number) {
       message = "the concept uses itself";
     } else if (used->state == UNDER_WAY) {
@@ -171,8 +173,8 @@ static enum avito_built rank(struct builder *builder, uint32_t number, unsigned 
     avito_problem_at(builder->problem, use->column, message, &builder->names[use->concept]);
     return AVITO_BAD_PATTERN;
   }
-  concept->state = DONE;
-  concept->rank = (uint32_t)builder->ranked.count;
+  ranked->state = DONE;
+  ranked->rank = (uint32_t)builder->ranked.count;
   return avito_array_add(&builder->index->memory, &builder->ranked, &number, sizeof number) ? AVITO_BUILT
                                                                                             : AVITO_NO_MEMORY;
 }
@@ -187,7 +189,7 @@ static enum avito_built rank_concepts(struct builder *builder, size_t count)
     built = scan_concept(builder, named[i].concept);
   for (size_t i = 0; i < count && built == AVITO_BUILT; i++)
     if (concept_at(builder, named[i].concept)->state == UNSEEN)
-      built = rank(builder, named[i].concept, 1);
+      built = rank(builder, named[i].concept);
   return built;
 }
 
@@ -273,6 +275,15 @@ static bool is_guard(const struct avito_pattern *pattern, const struct avito_ter
          memcmp(pattern->points + taken->at, pattern->points + from->at, from->length * sizeof(uint32_t)) == 0;
 }
 
+static bool guards_any(const struct avito_pattern *pattern, const struct avito_term *exclusion,
+                       const struct avito_term *terms, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (!terms[i].excluded && is_guard(pattern, exclusion, &terms[i]))
+      return true;
+  return false;
+}
+
 static bool add_test(struct builder *builder, const struct avito_source *source, const struct avito_term *term)
 {
   struct avito_index *index = builder->index;
@@ -313,9 +324,9 @@ static bool add_clause(struct builder *builder, uint32_t owner, const struct avi
     if (!terms[i].excluded && !add_test(builder, source, &terms[i]))
       return false;
   for (size_t i = 0; i < builder->exclusions_count; i++) {
-    bool guards = false;
-    for (size_t j = 0; j < alternative->terms; j++)
-      guards = guards || (!terms[j].excluded && is_guard(pattern_of(builder), builder->exclusions[i], &terms[j]));
+    const struct avito_pattern *pattern = pattern_of(builder);
+    bool guards = i < builder->alone ? guards_any(pattern, builder->exclusions[i], pattern->terms, pattern->terms_count)
+                                     : guards_any(pattern, builder->exclusions[i], terms, alternative->terms);
     if (guards)
       continue;
     if (!add_test(builder, source, builder->exclusions[i]))
@@ -335,13 +346,35 @@ static enum avito_built collect_alone(struct builder *builder)
     for (size_t j = 0; j < alternative->terms && alternative->positives == 0; j++) {
       const struct avito_term *term = &pattern->terms[alternative->first + j];
       if (builder->alone == AVITO_ALTERNATIVE_TERMS) {
-        avito_problem_at(builder->problem, term->column, "too many exclusions stand alone: 64 at most", NULL);
+        avito_problem_at(builder->problem, term->column,
+                         "too many exclusions stand alone: " AVITO_DIGITS(AVITO_ALTERNATIVE_TERMS) " at most", NULL);
         return AVITO_BAD_PATTERN;
       }
       builder->exclusions[builder->alone++] = term;
     }
   }
   return AVITO_BUILT;
+}
+
+/* Room for all texts, so that none moves. */
+static bool reserve_texts(const struct builder *builder, const struct avito_source *patterns)
+{
+  struct avito_index *index = builder->index;
+  size_t total = 0;
+  for (size_t i = 0; i < index->patterns; i++)
+    total += patterns[i].length;
+  for (size_t i = 0; i < index->concepts; i++)
+    total += builder->names[i].length + builder->sources[i].length;
+  return avito_array_reserve(&index->memory, &index->texts, total, sizeof(char));
+}
+
+static struct avito_source keep_text(struct avito_index *index, const struct avito_source *source)
+{
+  char *text = (char *)index->texts.items + index->texts.count;
+  if (source->length > 0)
+    memcpy(text, source->text, source->length);
+  index->texts.count += source->length;
+  return (struct avito_source){text, source->length};
 }
 
 static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool concept, size_t number,
@@ -355,7 +388,7 @@ static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool 
     return built;
   const struct avito_pattern *pattern = pattern_of(builder);
   struct avito_owner *added = avito_owner_at(index, owner);
-  added->source = *source;
+  added->source = keep_text(index, source);
   added->used = !concept;
   added->clauses = (uint32_t)index->clauses.count;
   for (size_t i = 0; i < pattern->alternatives_count; i++)
@@ -368,14 +401,15 @@ static enum avito_built add_owner(struct builder *builder, uint32_t owner, bool 
 static enum avito_built build(struct builder *builder, const struct avito_source *patterns)
 {
   struct avito_index *index = builder->index;
-  if (!avito_array_reserve(&index->memory, &builder->pattern, 1, sizeof(struct avito_pattern)) ||
+  if (!reserve_texts(builder, patterns) ||
+      !avito_array_reserve(&index->memory, &builder->pattern, 1, sizeof(struct avito_pattern)) ||
       !avito_array_zeroed(&index->memory, &index->owners, (size_t)index->patterns + index->concepts,
                           sizeof(struct avito_owner)))
     return AVITO_NO_MEMORY;
   enum avito_built built = rank_concepts(builder, index->concepts);
   for (uint32_t i = 0; i < index->concepts && built == AVITO_BUILT; i++) {
     uint32_t number = ((const uint32_t *)builder->ranked.items)[i];
-    avito_owner_at(index, index->patterns + i)->name = builder->names[number];
+    avito_owner_at(index, index->patterns + i)->name = keep_text(index, &builder->names[number]);
     built = add_owner(builder, index->patterns + i, true, number, &builder->sources[number]);
   }
   for (uint32_t i = 0; i < index->patterns && built == AVITO_BUILT; i++)

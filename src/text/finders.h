@@ -1,8 +1,8 @@
 /* finders.h - what is written in a message: numbers, phone numbers, links; and where a text may be parted.
  *
  * A message becomes letters: code points in lower case, digits of every make as ASCII digits, without what is not seen,
- * each with the bytes it stands for. The finders walk over them from the left; what one of them has taken is hidden from
- * the next. They allocate nothing and never raise. */
+ * each with the bytes it stands for. The finders walk over them from the left; what one of them has taken is hidden
+ * from the next. They allocate nothing and never raise. */
 #ifndef AVITO_TEXT_FINDERS_H
 #define AVITO_TEXT_FINDERS_H
 
@@ -40,8 +40,8 @@ struct avito_number {
   double value; /* not negative, at most 2^53 */
 };
 
-/* Reads a text into letters[0 .. length], of which there must be so many; returns how many there are. The one behind the
- * last is AVITO_NO_LETTER, as a finder needs it. */
+/* Reads a text into letters[0 .. length], of which there must be so many; returns how many there are. The one behind
+ * the last is AVITO_NO_LETTER, as a finder needs it. */
 size_t avito_letters(struct avito_letter *letters, const char *text, size_t length);
 void avito_letters_hide(struct avito_letter *letters, struct avito_found found);
 
@@ -56,8 +56,8 @@ size_t avito_skip_spaces(const struct avito_letter *letters, size_t i);
 size_t avito_word_end(const struct avito_letter *letters, size_t i);
 /* The end of the run of digits at i. */
 size_t avito_digits_end(const struct avito_letter *letters, size_t i);
-/* Whether letters[i .. end) are the word; one that ends in '*' is the beginning of the word only. Latin letters pass for
- * the Cyrillic ones they look like. */
+/* Whether letters[i .. end) are the word; one that ends in '*' is the beginning of the word only. Latin letters pass
+ * for the Cyrillic ones they look like. */
 bool avito_word_is(const struct avito_letter *letters, size_t i, size_t end, const char *word);
 /* The same for a NULL-terminated list: its index, or -1. */
 int avito_word_among(const struct avito_letter *letters, size_t i, size_t end, const char *const *words);
@@ -72,8 +72,8 @@ bool avito_find_link(const struct avito_letter *letters, size_t count, size_t fr
 /* Hides every link but for the phone number of a link such as wa.me/79000000001. */
 void avito_links_hide(struct avito_letter *letters, size_t count);
 
-/* The next piece of text[*at .. length) with at most `limit` code points (1 at least): its length, 0 when only white space
- * is left. *start is where it begins, *at where it ends. A byte that is not UTF-8 counts as a code point. */
+/* The next piece of text[*at .. length) with at most `limit` code points (1 at least): its length, 0 when only white
+ * space is left. *start is where it begins, *at where it ends. A byte that is not UTF-8 counts as a code point. */
 size_t avito_split_next(const char *text, size_t length, size_t limit, size_t *at, size_t *start);
 
 int avito_text_numbers(lua_State *L);

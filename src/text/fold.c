@@ -12,7 +12,7 @@ enum {
   CAPITAL = 1 << 21 /* of B and H until the word ends: as capitals they look like other letters than as small ones */
 };
 
-#define POINT(class, code) ((uint32_t)(class) << AVITO_CLASS_SHIFT | (uint32_t)(code))
+#define POINT(class, code) ((uint32_t)(class) << AVITO_CLASS_SHIFT | ((uint32_t)(code)&0xffffffu))
 
 uint32_t avito_utf8_read(const char *text, size_t length, size_t *size)
 {
@@ -275,11 +275,10 @@ static void add_any(struct folded *folded, uint32_t code)
   } else if (code == 0x40d || code == 0x45d) {
     code = 0x438;
   }
-  uint32_t point = simple_point(code);
-  unsigned class = point >> AVITO_CLASS_SHIFT;
-  if (class == DROPPED || is_dropped(code))
+  if (is_dropped(code))
     return;
-  add(folded, class == UNKNOWN ? POINT(class_of(code), code) : point);
+  uint32_t point = simple_point(code);
+  add(folded, point >> AVITO_CLASS_SHIFT <= AVITO_EMOJI ? point : POINT(class_of(code), code));
 }
 
 static size_t fold_any(const char *text, size_t length, uint32_t *points, uint32_t *spare)

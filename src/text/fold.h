@@ -21,8 +21,9 @@ enum avito_class {
 #define AVITO_CLASS_OF(point) ((enum avito_class)((point) >> AVITO_CLASS_SHIFT))
 #define AVITO_CODE_OF(point)  ((point)&0x1fffffu)
 
-/* Room in points that folding `length` bytes may take: of `points` and of `spare` each. */
-#define AVITO_FOLD_ROOM(length) (2 * (length) + 8)
+/* Room in points that folding `length` bytes takes at most: of `points` and of `spare` each. No character takes more than
+ * two a byte, the widest being U+0390: two bytes, three points. */
+#define AVITO_FOLD_ROOM(length) (2 * (length))
 
 /* Folds a text: case, ё as е, composed forms; drops what is not seen (zero-width characters, soft hyphens, accents);
  * makes Latin letters that look like Cyrillic ones Cyrillic within a word that has Cyrillic letters, and a single 0 or 3

@@ -70,7 +70,7 @@ uint32_t avito_test_word(const struct avito_index *index, const struct avito_tes
 
 static bool owner_holds(const struct avito_index *index, uint32_t owner)
 {
-  return ((const uint32_t *)index->scratch.holds.items)[owner] == index->scratch.message;
+  return ((const uint16_t *)index->scratch.holds.items)[owner] == index->scratch.message;
 }
 
 bool avito_test_holds(const struct avito_index *index, const struct avito_test *test)
@@ -97,12 +97,12 @@ bool avito_clause_holds(const struct avito_index *index, const struct avito_clau
 static void ask(struct avito_index *index, const struct avito_hanging *hanging, uint32_t count);
 
 /* Recurses as deep as concepts use each other. */
-static void hold(struct avito_index *index, uint32_t owner) // NOLINT(misc-no-recursion)
+static void hold(struct avito_index *index, uint32_t owner)
 {
   struct avito_scratch *scratch = &index->scratch;
   if (owner_holds(index, owner))
     return;
-  ((uint32_t *)scratch->holds.items)[owner] = scratch->message;
+  ((uint16_t *)scratch->holds.items)[owner] = scratch->message;
   if (owner < index->patterns) {
     ((uint32_t *)scratch->matched.items)[scratch->matched.count++] = owner;
   } else {
@@ -122,8 +122,7 @@ static void ask_concept(struct avito_index *index, uint32_t number)
   ((uint64_t *)scratch->concepts.items)[concept / 64] |= UINT64_C(1) << concept % 64;
 }
 
-static void ask(struct avito_index *index, const struct avito_hanging *hanging,
-                uint32_t count) // NOLINT(misc-no-recursion)
+static void ask(struct avito_index *index, const struct avito_hanging *hanging, uint32_t count)
 {
   struct avito_scratch *scratch = &index->scratch;
   for (uint32_t i = 0; i < count; i++) {
@@ -213,7 +212,7 @@ static inline bool may_be_known(const struct avito_index *index, uint64_t hash)
 static inline void guess(struct avito_index *index, uint64_t hash, uint32_t word, uint32_t length, bool prefix)
 {
   struct avito_array *guesses = &index->scratch.guesses;
-  if (!may_be_known(index, hash) || guesses->count == guesses->capacity)
+  if (!may_be_known(index, hash))
     return;
   __builtin_prefetch((const struct avito_place *)index->places.items + place_of(index, hash));
   ((struct avito_guess *)guesses->items)[guesses->count++] =
@@ -290,7 +289,7 @@ static void begin_message(struct avito_index *index)
   for (uint32_t i = 0; i < index->known.count; i++)
     avito_known_at(index, i)->message = 0;
   if (scratch->holds.count > 0)
-    memset(scratch->holds.items, 0, scratch->holds.count * sizeof(uint32_t));
+    memset(scratch->holds.items, 0, scratch->holds.count * sizeof(uint16_t));
   scratch->message = 1;
 }
 

@@ -65,14 +65,14 @@ struct avito_known {
   uint32_t hangs;            /* how much */
   struct avito_hanging only; /* it, when it is one thing */
   /* Of the scratch. */
-  uint32_t message;                 /* by number, when it was met */
+  uint16_t message;                 /* by number, when it was met */
   uint32_t hit;                     /* the last one */
   uint32_t near[AVITO_NEAR_POINTS]; /* the first of its points, once more */
 };
 
 struct avito_owner {
-  struct avito_source source; /* of the caller, as long as the index lives */
-  struct avito_source name;   /* of a concept */
+  struct avito_source source; /* in `texts` */
+  struct avito_source name;   /* of a concept, there too */
   uint32_t clauses;
   uint32_t clauses_count;
   uint32_t hang; /* of a concept: what hangs there */
@@ -105,13 +105,13 @@ struct avito_span {
 
 /* What a message leaves; all of it is of the message numbered `message`. */
 struct avito_scratch {
-  uint32_t message;
+  uint16_t message;
   struct avito_array points; /* uint32_t; the message's, and as many for folding */
   size_t points_count;
   struct avito_array words;    /* struct avito_span */
   struct avito_array hits;     /* struct avito_hit */
   struct avito_array guesses;  /* struct avito_guess */
-  struct avito_array holds;    /* uint32_t of each owner: the last message for which it held */
+  struct avito_array holds;    /* uint16_t of each owner: the last message for which it held */
   struct avito_array asked;    /* struct avito_hanging: clauses of patterns to look at */
   struct avito_array waiting;  /* uint32_t of each concept: the last of its clauses to look at, or AVITO_NONE */
   struct avito_array before;   /* uint32_t of each clause: the next in that list */
@@ -123,6 +123,7 @@ struct avito_index {
   struct avito_memory memory;
   uint32_t patterns;
   uint32_t concepts;
+  struct avito_array texts;      /* char: all patterns, and concepts with their names */
   struct avito_array owners;     /* struct avito_owner */
   struct avito_array points;     /* uint32_t */
   struct avito_array known;      /* room for struct avito_known */
@@ -147,8 +148,7 @@ struct avito_culprit {
   size_t number;
 };
 
-/* Fills an all-zero index. Names and sources are the caller's, and must stay as long as the index. Whatever it returns,
- * avito_index_free is due. */
+/* Fills an all-zero index. It keeps copies of names and sources. Whatever it returns, avito_index_free is due. */
 enum avito_built avito_index_build(struct avito_index *index, const struct avito_source *patterns,
                                    size_t patterns_count, const struct avito_source *names,
                                    const struct avito_source *concepts, size_t concepts_count,

@@ -20,4 +20,8 @@
 #define AVITO_INDEX_CONCEPTS 1000
 #define AVITO_CONCEPT_DEPTH  32 /* concepts that use each other in a row */
 
+/* A bound as a literal, for messages. */
+#define AVITO_DIGITS_OF(number) #number
+#define AVITO_DIGITS(number)    AVITO_DIGITS_OF(number)
+
 #endif

@@ -25,7 +25,7 @@ static const char *const disguised[][2] = {{"t", "me"},     {"wa", "me"},       
                                            {"vk", "ru"},    {"ok", "ru"},       {"youtu", "be"},
                                            {"avito", "ru"}, {"telegram", "me"}, {NULL, NULL}};
 
-enum { HOST = 253, LOCAL_PART = 64, NAME_LEAST = 4, NAME_MOST = 32, DISGUISE_SPACES = 3 };
+enum { HOST = 253, NAME_LEAST = 4, NAME_MOST = 32, DISGUISE_SPACES = 3 };
 
 static bool in_run(uint32_t point)
 {
@@ -169,7 +169,7 @@ static bool in_local_part(uint32_t point)
 static bool at_sign(const struct avito_letter *letters, size_t i, size_t floor, struct avito_found *link)
 {
   size_t local = i;
-  while (local > floor && i - local < LOCAL_PART && in_local_part(letters[local - 1].point))
+  while (local > floor && in_local_part(letters[local - 1].point))
     local--;
   while (local < i && !avito_point_is_letter(letters[local].point) && !avito_point_is_digit(letters[local].point))
     local++;
@@ -235,8 +235,8 @@ static size_t disguised_end(const struct avito_letter *letters, size_t i, size_t
 /* The end of a host of any domain behind the "www." that the run letters[i .. end) begins with, or i. */
 static size_t www_end(const struct avito_letter *letters, size_t i, size_t end)
 {
-  size_t trimmed = trim(letters, i, end);
-  return trimmed > i + 4 && letters[i + 4].point != '.' ? trimmed : i;
+  uint32_t first = letters[i + 4].point;
+  return avito_point_is_letter(first) || avito_point_is_digit(first) ? trim(letters, i, end) : i;
 }
 
 /* A link that begins in the run letters[i .. end). */
@@ -272,7 +272,7 @@ bool avito_find_link(const struct avito_letter *letters, size_t count, size_t fr
     size_t end = run_end(letters, i);
     if (letters[end].point == '@' && at_sign(letters, end, from, link))
       return true;
-    if (end > i && letters[end].point != '@' && link_in_run(letters, i, end, link))
+    if (end > i && link_in_run(letters, i, end, link))
       return true;
     i = end > i ? end : i + 1;
   }
@@ -292,7 +292,7 @@ static size_t phone_in_link(const struct avito_letter *letters, struct avito_fou
         continue;
       size_t digits = behind + (letters[behind].point == '+');
       size_t length = avito_digits_end(letters, digits) - digits;
-      if (length >= 8 && length <= AVITO_PHONE_DIGITS && !avito_point_is_letter(letters[digits + length].point))
+      if (length >= 8 && !avito_point_is_letter(letters[digits + length].point))
         return digits;
     }
   }

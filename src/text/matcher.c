@@ -1,8 +1,4 @@
-/* matcher.c - Lua: an index of patterns.
- *
- * The userdata owns the memory of the index, and a table with the strings that the index points into:
- *   1..n   the patterns
- *   -1     the names of the concepts, and at a name its pattern */
+/* matcher.c - Lua: an index of patterns. The userdata owns its memory. */
 #include "index.h"
 #include "text.h"
 
@@ -23,7 +19,8 @@ static void check_patterns(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_rawlen(L, 1);
-  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1, "at most 100000 patterns expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1,
+                "at most " AVITO_DIGITS(AVITO_INDEX_PATTERNS) " patterns expected");
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, (int)i); /* pattern */
     if (lua_type(L, -1) != LUA_TSTRING)
@@ -47,7 +44,8 @@ static size_t check_concepts(lua_State *L)
     lua_pop(L, 1);
     count++;
   }
-  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2, "at most 1000 concepts expected");
+  luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2,
+                "at most " AVITO_DIGITS(AVITO_INDEX_CONCEPTS) " concepts expected");
   lua_settop(L, 2);
   return count;
 }
@@ -63,32 +61,30 @@ static struct avito_source *new_sources(lua_State *L, size_t count)
   return lua_newuserdata(L, (count > 0 ? count : 1) * sizeof(struct avito_source));
 }
 
-/* Fills `sources` with the patterns at 1, and keeps them in the table at `keep`. [-0, +0, m] */
-static void take_patterns(lua_State *L, int keep, struct avito_source *sources, size_t count)
+/* Fills `sources` with the patterns at 1, which keeps them. */
+static void take_patterns(lua_State *L, struct avito_source *sources, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1); /* pattern */
     read_source(L, -1, &sources[i]);
-    lua_rawseti(L, keep, (int)i + 1);
+    lua_pop(L, 1);
   }
 }
 
-/* Fills both with the concepts at 2, and keeps them in the table at `keep`. [-0, +0, m] */
-static void take_concepts(lua_State *L, int keep, struct avito_source *names, struct avito_source *sources)
+/* Fills both with the concepts at 2, which keeps them; returns how many there are. Not `most`, as counted before, when a
+ * finalizer has changed the table since. */
+static size_t take_concepts(lua_State *L, struct avito_source *names, struct avito_source *sources, size_t most)
 {
-  lua_newtable(L); /* concepts */
-  int concepts = lua_gettop(L);
   size_t count = 0;
   lua_pushnil(L);
-  while (!lua_isnil(L, 2) && lua_next(L, 2) != 0) { /* concepts name pattern */
+  while (count < most && lua_next(L, 2) != 0) { /* name pattern */
     read_source(L, -2, &names[count]);
     read_source(L, -1, &sources[count]);
     count++;
-    lua_pushvalue(L, -2);    /* concepts name pattern name */
-    lua_insert(L, -2);       /* concepts name name pattern */
-    lua_rawset(L, concepts); /* concepts name */
+    lua_pop(L, 1); /* name */
   }
-  lua_rawseti(L, keep, -1); /* - */
+  lua_settop(L, 6);
+  return count;
 }
 
 /* Adds to the message on top of the stack the name that was probably meant: words.unknown() tells. [-1, +1, e] */
@@ -143,14 +139,11 @@ static int new_index(lua_State *L)
   struct avito_index *index = avito_newuserdata(L, sizeof *index); /* patterns concepts index */
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, 3);
-  lua_newtable(L); /* patterns concepts index keep */
   struct avito_source *patterns = new_sources(L, patterns_count);
   struct avito_source *names = new_sources(L, concepts_count);
   struct avito_source *sources = new_sources(L, concepts_count);
-  take_patterns(L, 4, patterns, patterns_count);
-  take_concepts(L, 4, names, sources);
-  lua_pushvalue(L, 4);
-  avito_setowned(L, 3);
+  take_patterns(L, patterns, patterns_count);
+  concepts_count = take_concepts(L, names, sources, concepts_count);
 
   struct avito_problem problem;
   struct avito_culprit culprit;
@@ -319,7 +312,7 @@ void avito_text_add_index(lua_State *L)
       {"__gc", close_index}, {"__close", close_index}, {"__tostring", index_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, type_name); /* metatable */
   luaL_setfuncs(L, events, 0);
-  lua_pushliteral(L, "avito_messenger.text.index");
+  lua_pushstring(L, type_name);
   lua_setfield(L, -2, "__name");
   lua_newtable(L);              /* metatable methods */
   lua_pushvalue(L, -2);         /* metatable methods metatable */

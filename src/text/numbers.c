@@ -1,7 +1,7 @@
 /* numbers.c - prices and quantities as buyers write them: "5 000,50", "4,5 тыс", "5-6к", "полторы тысячи".
  *
- * No amounts, and left out: percentages, times, dates, versions, digits that are part of a name (iphone13, A1B2), more
- * digits than AVITO_NUMBER_DIGITS. There are no negative amounts: a dash before a number is a dash. */
+ * No amounts, and left out: percentages, cards, times, dates, versions, digits that are part of a name (iphone13,
+ * A1B2), more digits than AVITO_NUMBER_DIGITS. There are no negative amounts: a dash before a number is a dash. */
 #include <utf8proc.h>
 
 #include "finders.h"
@@ -87,7 +87,7 @@ size_t avito_number_spelled(const struct avito_letter *letters, size_t i, unsign
     size_t word_end = avito_word_end(letters, at);
     const struct word *word = word_end > at ? word_at(letters, at, word_end, spelled) : NULL;
     unsigned number = word != NULL ? (unsigned)word->value : room;
-    if (number >= room || (number == 0 && end > i) || (end > i && at == end))
+    if (number >= room || (number == 0 && end > i))
       break;
     total += number;
     end = word_end;
@@ -204,10 +204,9 @@ static size_t decimals_end(const struct avito_letter *letters, size_t i, size_t 
   if (length == 0 || length > 6 || ((next == ',' || next == '.') && avito_point_is_digit(letters[last + 1].point)))
     return end; /* a list: "1,2,3" */
   bool small = letters[i].point == '0' && end == i + 1;
-  bool long_decimals = length > 3 && mark == '.' && grouped == 0 && end - i <= 3;
+  bool long_decimals = length > 3 && mark == '.' && end - i <= 3;
   size_t ignored;
-  if (length > 2 && !small && !long_decimals &&
-      (grouped != 0 || end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
+  if (length > 2 && !small && !long_decimals && (end - i > 3 || multiplier_at(letters, last, true, &ignored) <= 1))
     return end;
   return last;
 }
@@ -219,7 +218,7 @@ static struct part read_digits(const struct avito_letter *letters, size_t i)
   size_t end = first;
   uint32_t grouped = 0;
   if (first - i <= 3 && letters[i].point != '0')
-    while (end - i <= 2 * AVITO_NUMBER_DIGITS && parts_thousands(letters, end, &grouped))
+    while (parts_thousands(letters, end, &grouped))
       end += 4;
   size_t ignored;
   bool one = end == first + 4 && (grouped == '.' || grouped == ',');
@@ -234,9 +233,26 @@ static struct part read_digits(const struct avito_letter *letters, size_t i)
   return (struct part){digits_value(letters, i, last), scale, last, true, false, last == first && first - i == 3};
 }
 
-/* The end of what looks like a number at i but is none: a time, a date, a version, a code; or i. */
+/* The end of the number of a card at i, four groups of four digits; or i. */
+static size_t card_end(const struct avito_letter *letters, size_t i)
+{
+  size_t end = i;
+  for (size_t at = i; avito_digits_end(letters, at) == at + 4; at = end + 1) {
+    end = at + 4;
+    if (end - i == 19)
+      return end;
+    if (!avito_point_is_space(letters[end].point) && !avito_point_is_dash(letters[end].point))
+      break;
+  }
+  return i;
+}
+
+/* The end of what looks like a number at i but is none: a card, a time, a date, a version, a code; or i. */
 static size_t other_end(const struct avito_letter *letters, size_t i)
 {
+  size_t card = card_end(letters, i);
+  if (card > i)
+    return card;
   size_t first = avito_digits_end(letters, i);
   uint32_t mark = letters[first].point;
   bool joins = mark == ':' || mark == '.' || mark == '/' || mark == '-';
@@ -289,9 +305,25 @@ static bool may_begin(const struct avito_letter *letters, size_t i)
   return !avito_point_is_letter(before) && !avito_point_is_digit(before) && before != '_';
 }
 
+/* "две с половиной", "3 с половиной": adds the half. */
+static void add_half(const struct avito_letter *letters, struct part *part)
+{
+  size_t at = avito_skip_spaces(letters, part->end);
+  size_t with = avito_word_end(letters, at);
+  size_t half = avito_skip_spaces(letters, with);
+  size_t end = avito_word_end(letters, half);
+  if (!avito_word_is(letters, at, with, "с") || !avito_word_is(letters, half, end, "половиной"))
+    return;
+  part->value += part->scale / 2;
+  part->end = end;
+}
+
 static struct part read_part(const struct avito_letter *letters, size_t i)
 {
-  return avito_point_is_digit(letters[i].point) ? read_digits(letters, i) : read_words(letters, i);
+  struct part part = avito_point_is_digit(letters[i].point) ? read_digits(letters, i) : read_words(letters, i);
+  if (part.end > i)
+    add_half(letters, &part);
+  return part;
 }
 
 struct amount {
@@ -313,8 +345,6 @@ static struct amount read_amount(const struct avito_letter *letters, size_t i)
   struct amount amount = {0, 1, i};
   double last = 1e18;
   for (size_t at = i; last > 1; at = next_part(letters, amount.end)) {
-    if (amount.end > i && at == amount.end)
-      break;
     size_t word_end = avito_word_end(letters, at);
     const struct word *alone = word_end > at ? word_at(letters, at, word_end, whole) : NULL;
     struct part part = read_part(letters, at);

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-#define DIGITS_OF(number) #number
-#define DIGITS(number)    DIGITS_OF(number)
-
 enum { SHOWN = 60 /* bytes of a name in a message */ };
 
 struct reader {
@@ -148,11 +145,9 @@ static bool add_words(struct reader *reader, size_t from, size_t to, bool prefix
   size_t at = 0;
   for (size_t length; (length = avito_next_word(pattern->folded, count, &at)) > 0; at += length) {
     if (length > AVITO_PATTERN_WORD)
-      return fail(reader, column, "the word is too long: " DIGITS(AVITO_PATTERN_WORD) " letters at most");
+      return fail(reader, column, "the word is too long: " AVITO_DIGITS(AVITO_PATTERN_WORD) " letters at most");
     if (pattern->literals_count == AVITO_PATTERN_WORDS)
-      return fail(reader, column, "the pattern has too many words: " DIGITS(AVITO_PATTERN_WORDS) " at most");
-    if (pattern->points_count + length > sizeof pattern->points / sizeof pattern->points[0])
-      return fail(reader, column, "the pattern is too long");
+      return fail(reader, column, "the pattern has too many words: " AVITO_DIGITS(AVITO_PATTERN_WORDS) " at most");
     memcpy(pattern->points + pattern->points_count, pattern->folded + at, length * sizeof(uint32_t));
     pattern->literals[pattern->literals_count++] =
         (struct avito_literal){.at = (uint32_t)pattern->points_count, .length = (uint16_t)length};
@@ -242,7 +237,7 @@ static bool read_term(struct reader *reader)
   struct avito_term term = {.from = (uint32_t)reader->at, .column = reader->column};
   size_t before = pattern->literals_count;
   if (pattern->terms_count == AVITO_PATTERN_TERMS)
-    return fail(reader, term.column, "the pattern has too many terms: " DIGITS(AVITO_PATTERN_TERMS) " at most");
+    return fail(reader, term.column, "the pattern has too many terms: " AVITO_DIGITS(AVITO_PATTERN_TERMS) " at most");
   term.excluded = accept(reader, '-');
   uint32_t code = peek(reader);
   if (term.excluded && (code == '-' || ends_term(code)))
@@ -252,7 +247,7 @@ static bool read_term(struct reader *reader)
   if (!fine)
     return false;
   if (pattern->literals_count - before > AVITO_PHRASE_WORDS)
-    return fail(reader, term.column, "the phrase is too long: " DIGITS(AVITO_PHRASE_WORDS) " words at most");
+    return fail(reader, term.column, "the phrase is too long: " AVITO_DIGITS(AVITO_PHRASE_WORDS) " words at most");
   term.words = (uint16_t)(pattern->literals_count - before);
   term.to = (uint32_t)reader->at;
   pattern->terms[pattern->terms_count++] = term;
@@ -267,7 +262,7 @@ static bool read_alternative(struct reader *reader)
   uint32_t column = reader->column;
   if (pattern->alternatives_count == AVITO_PATTERN_ALTERNATIVES)
     return fail(reader, column,
-                "the pattern has too many alternatives: " DIGITS(AVITO_PATTERN_ALTERNATIVES) " at most");
+                "the pattern has too many alternatives: " AVITO_DIGITS(AVITO_PATTERN_ALTERNATIVES) " at most");
   alternative.to = alternative.from;
   while (peek(reader) != END && peek(reader) != '|') {
     if (!read_term(reader))
@@ -278,7 +273,7 @@ static bool read_alternative(struct reader *reader)
     alternative.terms++;
     if (alternative.terms > AVITO_ALTERNATIVE_TERMS)
       return fail(reader, term->column,
-                  "the alternative has too many terms: " DIGITS(AVITO_ALTERNATIVE_TERMS) " at most");
+                  "the alternative has too many terms: " AVITO_DIGITS(AVITO_ALTERNATIVE_TERMS) " at most");
     skip_blanks(reader);
   }
   if (alternative.terms == 0)
@@ -298,7 +293,7 @@ bool avito_pattern_read(struct avito_pattern *pattern, const struct avito_source
   struct reader reader = {.pattern = pattern, .source = source, .problem = problem, .column = 1};
   pattern->points_count = pattern->literals_count = pattern->terms_count = pattern->alternatives_count = 0;
   if (source->length > AVITO_PATTERN_BYTES)
-    return fail(&reader, 1, "the pattern is too long: " DIGITS(AVITO_PATTERN_BYTES) " bytes at most");
+    return fail(&reader, 1, "the pattern is too long: " AVITO_DIGITS(AVITO_PATTERN_BYTES) " bytes at most");
   skip_blanks(&reader);
   if (peek(&reader) == END)
     return fail(&reader, 1, "the pattern is empty");

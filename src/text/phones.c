@@ -1,11 +1,11 @@
 /* phones.c - phone numbers, also those written so that a filter does not see them: "восемь девятьсот 12З 45 6 7",
  * "8 9OO 123.45.67", "8️⃣9️⃣0️⃣0️⃣…".
  *
- * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is decided
- * by the groups it ends with: a phone number ends where a group ends. */
+ * A candidate is a row of groups of digits with at most a few marks between them. Whether it is a phone number is
+ * decided by the groups it ends with: a phone number ends where a group ends. */
 #include "finders.h"
 
-enum { GROUPS = 16, MARKS = 4, RUSSIAN = 11, NATIONAL = 10, FOREIGN_LEAST = 8 };
+enum { MARKS = 4, RUSSIAN = 11, NATIONAL = 10, FOREIGN_LEAST = 8 };
 
 struct group {
   size_t length; /* digits of the candidate up to its end */
@@ -16,7 +16,7 @@ struct group {
 struct candidate {
   bool plus;
   char digits[AVITO_PHONE_DIGITS];
-  struct group groups[GROUPS];
+  struct group groups[AVITO_PHONE_DIGITS]; /* each has a digit at least */
   size_t count;
 };
 
@@ -63,7 +63,7 @@ static bool is_mark(uint32_t point)
 static bool add_group(struct candidate *candidate, const char *digits, size_t length, size_t end, bool ends)
 {
   size_t before = candidate->count > 0 ? candidate->groups[candidate->count - 1].length : 0;
-  if (candidate->count == GROUPS || before + length > AVITO_PHONE_DIGITS)
+  if (before + length > AVITO_PHONE_DIGITS)
     return false;
   memcpy(candidate->digits + before, digits, length);
   candidate->groups[candidate->count++] = (struct group){before + length, end, ends};
@@ -107,7 +107,7 @@ static size_t read_digits(const struct avito_letter *letters, size_t i, struct c
   }
   if (avito_point_is_letter(letters[i + length].point))
     length = real; /* "…67звоните" */
-  if (length == 0 || (real == 0 && (candidate->count == 0 || length > 3)))
+  if (length == 0 || (real == 0 && length > 3))
     return i;
   uint32_t next = letters[i + length].point;
   bool ends = real > 0 && !(next >= 'a' && next <= 'z' && trick(next) == 0);
@@ -208,9 +208,8 @@ static const struct group *foreign(const struct candidate *candidate)
 static const struct group *recognise(const struct candidate *candidate, size_t *prefix)
 {
   const char *digits = candidate->digits;
-  size_t total = candidate->count > 0 ? candidate->groups[candidate->count - 1].length : 0;
   const struct group *last = NULL;
-  if (total < FOREIGN_LEAST || (candidate->plus && digits[0] == '0'))
+  if (candidate->count == 0 || (candidate->plus && digits[0] == '0'))
     return NULL;
   *prefix = 1;
   if (candidate->plus && digits[0] == '7')
@@ -275,13 +274,11 @@ static bool may_begin(const struct avito_letter *letters, size_t i)
 {
   uint32_t point = letters[i].point;
   uint32_t before = avito_point_before(letters, i);
-  if (point == '+')
+  if (point == '+' || avito_point_is_letter(point))
     return true;
-  if (avito_point_is_letter(point))
-    return !avito_point_is_letter(before) && !avito_point_is_digit(before);
-  if (!avito_point_is_digit(point) || avito_point_is_digit(before) || (before >= 'a' && before <= 'z'))
+  if (!avito_point_is_digit(point) || (before >= 'a' && before <= 'z'))
     return false;
-  return before != '+' && !follows_lone_digit(letters, i) && !is_other_id(letters, i);
+  return !follows_lone_digit(letters, i) && !is_other_id(letters, i);
 }
 
 static bool phone_at(const struct avito_letter *letters, size_t i, struct avito_phone *phone)

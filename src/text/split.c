@@ -77,7 +77,7 @@ static utf8proc_int32_t point_before(const struct reader *reader, size_t start, 
     return 0;
   do
     --*before;
-  while (*before > start && at - *before < 4 && ((unsigned char)reader->text[*before] & 0xc0) == 0x80);
+  while (*before > start && ((unsigned char)reader->text[*before] & 0xc0) == 0x80);
   return read_point(reader, *before, &size);
 }
 
@@ -103,8 +103,8 @@ static bool before_name(const struct reader *reader, size_t from, size_t end)
   return avito_word_among(letters, 0, count, before_names) >= 0;
 }
 
-/* Whether the one dot at text[dot] may end a sentence: not behind an initial, a list's number at the start of a line, an
- * abbreviation, nor when what follows is in lower case. */
+/* Whether the one dot at text[dot] may end a sentence: not behind an initial, a list's number at the start of a line,
+ * an abbreviation, nor when what follows is in lower case. */
 static bool dot_ends(const struct reader *reader, size_t start, size_t dot, size_t next)
 {
   size_t size;
@@ -115,7 +115,7 @@ static bool dot_ends(const struct reader *reader, size_t start, size_t dot, size
   size_t points = 0;
   utf8proc_int32_t point = point_before(reader, start, from, &before);
   bool digits = point >= '0' && point <= '9';
-  while (points <= 16 && (digits ? point >= '0' && point <= '9' : is_letter(point))) {
+  while ((digits ? point >= '0' && point <= '9' : is_letter(point))) {
     from = before;
     points++;
     point = point_before(reader, start, from, &before);
@@ -137,9 +137,6 @@ static bool ends_sentence(const struct reader *reader, size_t start, size_t end,
   if (point != '.' && point != 0x2026)
     return false;
   size_t dot = before;
-  point = point_before(reader, start, dot, &before);
-  if (point == '!' || point == '?')
-    return true;
   return dot_ends(reader, start, dot, next);
 }
 
@@ -148,7 +145,7 @@ static struct cut find_cut(const struct reader *reader, size_t start, size_t lim
 {
   struct cut sentence = {0, 0};
   struct cut space = {0, 0};
-  size_t grapheme = 0;
+  size_t grapheme = 0; /* matters until there is a space */
   size_t at = start;
   utf8proc_int32_t previous = 0;
   utf8proc_int32_t state = 0;
@@ -167,7 +164,6 @@ static struct cut find_cut(const struct reader *reader, size_t start, size_t lim
       at = white.end;
       points += white.points;
       previous = 0;
-      state = 0;
       if (points >= limit)
         break;
     }

@@ -221,7 +221,7 @@ static bool make_scratch(struct avito_index *index)
               avito_array_reserve(memory, &scratch->words, AVITO_MESSAGE_WORDS, sizeof(struct avito_span)) &&
               avito_array_reserve(memory, &scratch->hits, AVITO_GUESSES, sizeof(struct avito_hit)) &&
               avito_array_reserve(memory, &scratch->guesses, AVITO_GUESSES, sizeof(struct avito_guess)) &&
-              avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint32_t)) &&
+              avito_array_zeroed(memory, &scratch->holds, index->owners.count, sizeof(uint16_t)) &&
               avito_array_reserve(memory, &scratch->asked, index->clauses.count, sizeof(struct avito_hanging)) &&
               avito_array_zeroed(memory, &scratch->waiting, index->concepts, sizeof(uint32_t)) &&
               avito_array_zeroed(memory, &scratch->before, index->clauses.count, sizeof(uint32_t)) &&
@@ -264,10 +264,10 @@ void avito_index_free(struct avito_index *index)
 {
   struct avito_scratch *scratch = &index->scratch;
   struct avito_array *arrays[] = {
-      &index->owners,    &index->points,   &index->known,      &index->references, &index->tests,
-      &index->clauses,   &index->hanging,  &index->places,     &index->filter,     &scratch->points,
-      &scratch->words,   &scratch->hits,   &scratch->guesses,  &scratch->holds,    &scratch->asked,
-      &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
+      &index->texts,    &index->owners,    &index->points,   &index->known,      &index->references,
+      &index->tests,    &index->clauses,   &index->hanging,  &index->places,     &index->filter,
+      &scratch->points, &scratch->words,   &scratch->hits,   &scratch->guesses,  &scratch->holds,
+      &scratch->asked,  &scratch->waiting, &scratch->before, &scratch->concepts, &scratch->matched,
   };
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
     avito_array_free(&index->memory, arrays[i]);

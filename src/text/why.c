@@ -65,8 +65,7 @@ static bool is_closer(const struct progress *a, const struct progress *b)
 
 /* Marks what the clause found; of a concept, what the first of its clauses that holds did. Recurses as deep as concepts
  * use each other. */
-static void mark(const struct avito_index *index, const struct avito_clause *clause,
-                 bool *marks) // NOLINT(misc-no-recursion)
+static void mark(const struct avito_index *index, const struct avito_clause *clause, bool *marks)
 {
   for (uint32_t i = 0; i < clause->positives; i++) {
     const struct avito_test *test = tests_of(index, clause) + i;

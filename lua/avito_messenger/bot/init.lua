@@ -30,7 +30,7 @@ local OPTIONS = { client = "table", rulebook = "string|table", calls = "table", 
 
 ---@class avito.BotOptions
 ---@field client avito_messenger.Client
----@field rulebook string|table the path of a rulebook, or avito.rulebook {…}
+---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
 ---@field on_error? fun(problem: { message: string, rule: string?, chat_id: string?, traceback: string? }) default: stderr

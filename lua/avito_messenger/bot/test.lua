@@ -2,14 +2,17 @@
 --- milliseconds, and nothing leaves the program. Works inside busted and in a plain Lua program.
 ---
 ---     local test = require "avito_messenger.bot.test"
----     local scene = test.scene { rulebook = "shop_rules.lua", at = "2026-11-20 22:15" }
+---     local scene = test.scene { rulebook = "examples/shop_rules.lua", at = "2026-11-20 22:15" }
 ---     local buyer = scene:buyer { item = { title = "iPhone 13", price = 35000 } }
 ---     buyer:says "Здравствуйте, торг есть?"
----     buyer:expect { contains = "Сейчас закрыто" }
----     scene:wait_until "09:00"
----     buyer:says "А сейчас?"
----     buyer:expect_rule "торг"
+---     buyer:expect { contains = "мы закрыты", rule = "ночь" }
+---     buyer:expect { contains = "торг" }
+---     scene:wait_until "12:00"
+---     buyer:says "Как батарея?"
+---     buyer:expect_rule "батарея"
 ---     print(scene)
+---
+--- A missed expectation raises what was expected, what came, the conversation, and why each rule fired or did not.
 local Scene = require "avito_messenger.bot.test.scene"
 local report = require "avito_messenger.bot.test.report"
 local torture = require "avito_messenger.bot.test.torture"

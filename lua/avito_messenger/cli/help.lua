@@ -6,7 +6,27 @@ avito-messenger: tools for the Avito Messenger API
 
   avito-messenger sandbox [options]    run a simulated Avito marketplace on this machine
   avito-messenger sandbox --help       what it can do, with examples
+  avito-messenger check RULEBOOK       tell the mistakes of a bot's rulebook, and what it would answer
+  avito-messenger check --help
   avito-messenger --version
+]]
+
+help.check = [[
+avito-messenger check: the mistakes of a bot's rulebook, and what it would answer.
+
+  avito-messenger check RULEBOOK [--say TEXT]... [--at TIME] [--title TEXT] [--price N]
+
+Tells every mistake of the file with its line. With --say it goes on: a buyer says that, the conversation is printed,
+and why each rule did or did not fire on the last text. Nothing leaves this machine.
+
+  --say TEXT         what the buyer says; several are said one after another
+  --at TIME          when, in the rulebook's zone: "2026-11-20 22:15"; a Monday at noon when absent
+  --title TEXT       of the item
+  --price N          of the item, in rubles
+
+  avito-messenger check shop_rules.lua --say "Здравствуйте, торг есть?" --price 35000 --at "2026-11-20 22:15"
+
+Exit status: 0 without mistakes, 1 with some, 2 for a wrong option.
 ]]
 
 help.sandbox = [[

@@ -4,7 +4,7 @@ local words = require "avito_messenger.words"
 
 local cli = {}
 
-local commands = { sandbox = "avito_messenger.cli.sandbox" }
+local commands = { check = "avito_messenger.cli.check", sandbox = "avito_messenger.cli.sandbox" }
 
 local function version()
   local found, avito = pcall(require, "avito_messenger")

@@ -1,6 +1,7 @@
 --- `avito-messenger sandbox`.
 local arguments = require "avito_messenger.cli.arguments"
 local help = require "avito_messenger.cli.help"
+local terminal = require "avito_messenger.terminal"
 
 local sandbox = {}
 
@@ -66,12 +67,6 @@ local function options_of(given)
   return options
 end
 
-local function is_terminal()
-  local term = os.getenv("TERM")
-  if not term or term == "dumb" or os.getenv("NO_COLOR") then return false end
-  return os.execute("test -t 1") == true or os.execute("test -t 1") == 0
-end
-
 local function log_line(colour)
   return function(entry, response, request)
     local status = response.status ~= 0 and tostring(response.status) or "---"
@@ -110,7 +105,7 @@ local function run(box, given)
   local loop = require "avito_messenger.io.loop"
   return loop.run(function()
     local server, problem = box:listen { host = given.host, port = given.port,
-      on_request = given.log and log_line(is_terminal()) or nil }
+      on_request = given.log and log_line(terminal.colour()) or nil }
     if not server then return fail(1, problem) end
     for _, name in ipairs { "INT", "TERM" } do
       loop.on_signal(name, function() server:close() end)

@@ -10,6 +10,7 @@ local silence = require "avito_messenger.bot.engine.silence"
 ---@field blocked? boolean
 ---@field flow? string a dialogue to begin
 ---@field escalated? boolean
+---@field note? string what the person is told
 local Answer = {}
 Answer.__index = Answer
 Answer.__name = "avito.bot.Answer"
@@ -70,7 +71,7 @@ function Answer:call(name, args, step, about) add(self, "call", step, { name = n
 ---@param seconds? number
 function Answer:escalate(note, step, why, seconds)
   add(self, "escalate", step, { note = note, text = self.turn.text, why = why or "escalated" })
-  self.escalated = true
+  self.escalated, self.note = true, note
   self.silence = { why = why or "escalated", seconds = seconds or self.book.human.pause }
 end
 
@@ -81,10 +82,19 @@ local REASONS = { spam = 1, fraud = 2, insult = 3, other = 4 }
 function Answer:blacklist(reason, step)
   local buyer, item = self.turn.facts.buyer or {}, self.turn.facts.item or {}
   local last = self.turn.messages[#self.turn.messages]
+  local user_id = buyer.id or (self.turn.kind == "buyer" and last.author_id or nil)
+  if not user_id then error("it is not known who the buyer is", 0) end
   local number = REASONS[reason or "other"]
   if not number then error(("unknown reason '%s': spam, fraud, insult or other"):format(tostring(reason)), 0) end
-  add(self, "blacklist", step, { user_id = buyer.id or last.author_id, item_id = item.id or last.item_id, reason = number })
+  add(self, "blacklist", step, { user_id = user_id, item_id = item.id or last.item_id, reason = number })
   self.blocked = true
+end
+
+--- Whose the rows are that are added from now on.
+---@param prefix string
+---@param rule string
+function Answer:belong(prefix, rule)
+  self.prefix, self.rule = prefix, rule
 end
 
 --- One thing that a rule names or a function asked for.
@@ -147,9 +157,9 @@ function Answer:commit(notes)
   outbox.add(chat, self.rows)
   if self.resume then chat.silent = nil end
   if self.silence then silence.begin(chat, self.silence.why, now, now + self.silence.seconds) end
-  if self.blocked then chat.blocked = true end
+  if self.blocked then chat.blocked, chat.flow = true, nil end
   if self.escalated then
-    notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.rows[#self.rows].note }
+    notes[#notes + 1] = { kind = "escalated", rule = self.rule, note = self.note }
   end
   return whole
 end

@@ -48,6 +48,8 @@ end
 ---@param fields table what every row of it holds
 function compose.say(rows, key, said, fields)
   if not said:find "%S" then error("the text to say is empty", 0) end
+  local length, problem = text.length(said)
+  if not length then error("the text to say: " .. problem, 0) end
   local pieces = text.split(said, compose.LIMIT)
   for i, piece in ipairs(pieces) do
     local row = { kind = "send", key = i == 1 and key or ("%s.%d"):format(key, i), text = piece }

@@ -1,5 +1,7 @@
 --- What a rule's functions are given: `when = function(c)` may look, `run = function(c)` may also act.
 local facts = require "avito_messenger.bot.engine.facts"
+local record = require "avito_messenger.bot.engine.record"
+local text = require "avito_messenger.text"
 
 ---@class avito.bot.Context
 ---@field text string what the buyer wrote; the messages of a burst one a line
@@ -47,6 +49,8 @@ local function text_argument(name, value)
   if type(value) ~= "string" or value == "" then
     error(("c:%s: text expected, got %s"):format(name, value == "" and "an empty one" or type(value)), 3)
   end
+  local length, problem = text.length(value)
+  if not length then error(("c:%s: %s"):format(name, problem), 3) end
   return value
 end
 
@@ -117,9 +121,10 @@ end
 ---@param memory table
 ---@return avito.bot.Context
 function Context.new(turn, book, memory)
-  return setmetatable({ turn = turn, book = book, text = turn.text, messages = turn.messages,
-    message = turn.messages[#turn.messages], buyer = turn.facts.buyer or {}, item = turn.facts.item or {},
-    chat = turn.chat, first = turn.first, now = turn.now, memory = memory }, Context)
+  local messages, about = record.copy(turn.messages), record.copy(turn.facts) -- theirs to change
+  return setmetatable({ turn = turn, book = book, text = turn.text, messages = messages, message = messages[#messages],
+    buyer = about.buyer or {}, item = about.item or {}, chat = record.copy(turn.chat), first = turn.first, now = turn.now,
+    memory = memory }, Context)
 end
 
 --- The same context for a function that acts: what it asks for is put in `queue`.

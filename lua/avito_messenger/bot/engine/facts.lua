@@ -1,4 +1,6 @@
 --- The values that templates may name: what is known of item, buyer, hours and the message.
+local json = require "avito_messenger.json"
+
 local facts = {}
 
 --- A price as people write it: 35 000.
@@ -26,7 +28,9 @@ find.phone = function(turn) return turn:phones()[1] end
 find.number = function(turn) return turn:numbers()[1] end
 find.link = function(turn) return turn:links()[1] end
 find["hours.next_open"] = function(turn, book)
-  local moment = book.hours and book.hours:next_open(turn.now)
+  local hours = book.hours
+  local from = hours and hours:is_open(turn.now) and hours:next_close(turn.now) or turn.now -- the next time, not this one
+  local moment = hours and hours:next_open(from)
   return moment and book.hours:say(turn.now, moment)
 end
 find["hours.next_close"] = function(turn, book)
@@ -43,8 +47,7 @@ function facts.value(book, turn, name)
   local value
   if find[name] then value = find[name](turn, book) else value = book.vars and book.vars[name] end
   if value == nil or value == "" then return nil end
-  if type(value) == "number" and value % 1 == 0 then return ("%.0f"):format(value) end
-  return tostring(value)
+  return type(value) == "number" and json.digits(value) or tostring(value)
 end
 
 return facts

@@ -17,6 +17,7 @@ local STOPPED = {
   steps = "the dialogue '%s' has too many steps: %s",
   gone = "the dialogue '%s' has changed and its old version is gone: %s",
   changed = "the dialogue '%s' has changed: %s",
+  circle = "the dialogue '%s' goes round in a circle: %s",
 }
 
 local function host_of(engine, chat, turn, answer, memory)
@@ -45,44 +46,47 @@ local function begin(engine, chat, turn, name)
   return engine.book.runner:start(name, id, about(turn), turn.now)
 end
 
---- Lets the flow of the chat go on until it waits or ends. What it did since it last waited takes effect when it did not
---- break off; the buyer gets nothing broken.
+-- A person is called instead.
+local function stop(engine, chat, turn, state, outcome, notes)
+  chat.flow = nil
+  local message = (STOPPED[outcome.why] or "the dialogue '%s' stopped: %s"):format(state.name, tostring(outcome.message))
+  notes[#notes + 1] = { kind = "error", flow = state.name, why = outcome.why, message = message, traceback = outcome.traceback }
+  local call = Answer.new(engine, chat, turn, state.id, state.name)
+  call:escalate(message, "stopped")
+  call:commit(notes)
+  return { handled = true, escalated = true }
+end
+
+local function run(engine, chat, turn, answer, memory)
+  local ok, outcome = pcall(engine.book.runner.advance, engine.book.runner, chat.flow, host_of(engine, chat, turn, answer, memory))
+  return ok and outcome or { kind = "stopped", why = "error", message = tostring(outcome) }
+end
+
+local CIRCLE = { kind = "stopped", why = "circle", message = ("more than %d dialogues started each other"):format(MAX_STARTS) }
+
+--- Lets the flow of the chat go on until it waits or ends, and those that it starts. What they did since the buyer was last
+--- waited for takes effect when none broke off; the buyer gets nothing broken.
 ---@return { handled: boolean, escalated: boolean? }
 local function advance(engine, chat, turn, notes)
-  local escalated
+  local memory = record.copy(chat.memory or {})
+  local answer = Answer.new(engine, chat, turn, chat.flow.id, chat.flow.name)
+  local state, outcome
   for _ = 1, MAX_STARTS do
-    local state = chat.flow
-    local answer = Answer.new(engine, chat, turn, state.id, state.name)
-    local memory = record.copy(chat.memory or {})
-    local outcome = engine.book.runner:advance(state, host_of(engine, chat, turn, answer, memory))
-    local kind = outcome.kind
-    if kind == "stopped" then
-      chat.flow = nil
-      local message = (STOPPED[outcome.why] or "the dialogue '%s' stopped: %s"):format(state.name, tostring(outcome.message))
-      notes[#notes + 1] = { kind = "error", flow = state.name, why = outcome.why, message = message,
-        traceback = outcome.traceback }
-      local call = Answer.new(engine, chat, turn, state.id, state.name)
-      call:escalate(message, "stopped")
-      call:commit(notes)
-      return { handled = true, escalated = true }
-    end
-    if kind == "call" then answer:call(outcome.name, outcome.args, outcome.step, state.about) end
-    local whole = answer:commit(notes)
-    chat.memory = next(memory) ~= nil and memory or nil
-    escalated = escalated or answer.escalated
-    notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = kind }
-    if not whole then
-      chat.flow = nil
-      return { handled = true, escalated = true }
-    end
-    if kind == "ask" or kind == "call" then return { handled = true, escalated = escalated } end
-    chat.flow = nil
-    if kind ~= "start" then return { handled = true, escalated = escalated } end
+    state = chat.flow
+    answer:belong(state.id, state.name)
+    outcome = run(engine, chat, turn, answer, memory)
+    if outcome.kind ~= "start" then break end
+    notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "start" }
     chat.flow = begin(engine, chat, turn, outcome.name)
   end
-  notes[#notes + 1] = { kind = "error", flow = chat.flow.name, message = "flows start each other in a circle" }
-  chat.flow = nil
-  return { handled = true, escalated = escalated }
+  if outcome.kind == "start" then outcome = CIRCLE end
+  if outcome.kind == "stopped" then return stop(engine, chat, turn, state, outcome, notes) end
+  if outcome.kind == "call" then answer:call(outcome.name, outcome.args, outcome.step, state.about) end
+  local whole = answer:commit(notes)
+  chat.memory = next(memory) ~= nil and memory or nil
+  notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = outcome.kind }
+  if not whole or outcome.kind == "done" then chat.flow = nil end
+  return { handled = true, escalated = answer.escalated }
 end
 
 --- Begins a flow.
@@ -103,11 +107,20 @@ function flows.asks(chat)
   return chat.flow ~= nil and chat.flow.open ~= nil
 end
 
+--- Does the buyer leave the dialogue?
+---@param engine avito.bot.Engine
+---@param chat avito.bot.Chat
+---@param turn avito.bot.Turn
+---@return boolean
+function flows.left(engine, chat, turn)
+  return engine.book.runner:leaves(chat.flow, turn.text)
+end
+
 --- The buyer's turn, while a flow asks.
 ---@return { handled: boolean, escalated: boolean? }? result nil: the buyer left the dialogue, the rules have the turn
 function flows.stage(engine, chat, turn, notes)
   local runner, state = engine.book.runner, chat.flow
-  if runner:leaves(state, turn.text) then
+  if flows.left(engine, chat, turn) then
     notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = "left" }
     chat.flow = nil
     return nil

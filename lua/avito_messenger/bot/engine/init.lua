@@ -24,6 +24,7 @@ local arrive = require "avito_messenger.bot.engine.arrive"
 local explain = require "avito_messenger.bot.engine.explain"
 local flows = require "avito_messenger.bot.engine.flows"
 local outbox = require "avito_messenger.bot.engine.outbox"
+local record = require "avito_messenger.bot.engine.record"
 local rules = require "avito_messenger.bot.engine.rules"
 local silence = require "avito_messenger.bot.engine.silence"
 local Turn = require "avito_messenger.bot.engine.turn"
@@ -56,22 +57,15 @@ end
 -- The answer to a turn was found: what else follows from it.
 local function conclude(engine, chat, turn, result, notes)
   if result.escalated then return end -- it stays unread, for the person
-  if result.read or (result.handled and engine.book.mark_read) then
+  if result.read or (result.handled and engine.book.mark_read and turn.kind ~= "own") then
     outbox.add(chat, { { kind = "read", key = turn.key .. "/read", at = turn.now, delay = 0, turn = turn.key } })
   end
   notes[#notes + 1] = { kind = "turn", turn = turn.key, handled = result.handled }
 end
 
 local function by_rules(engine, chat, turn, notes)
-  local result = rules.stage(engine, chat, turn, false, notes)
-  if not result.handled and not result.spoke and turn.kind == "buyer" then
-    chat.misses = (chat.misses or 0) + 1
-    local spoken = rules.stage(engine, chat, turn, true, notes)
-    result = spoken
-  elseif turn.kind == "buyer" then
-    chat.misses = nil
-  end
-  if result.flow then
+  local result = rules.answer(engine, chat, turn, notes)
+  if result.flow and not silence.current(chat, turn.now) then
     local started = flows.start(engine, chat, turn, result.flow, notes)
     result.escalated = result.escalated or started.escalated
   end
@@ -82,9 +76,7 @@ end
 local function take(engine, chat, turn, notes)
   local silent = silence.current(chat, turn.now)
   local result
-  if turn.kind == "own" then
-    result = rules.stage(engine, chat, turn, false, notes)
-  elseif silent then
+  if silent and turn.kind ~= "own" then
     notes[#notes + 1] = { kind = "silent", turn = turn.key, why = silence.reason(silent) }
   else
     if turn.kind == "buyer" and chat.flow then result = flows.stage(engine, chat, turn, notes) end
@@ -101,15 +93,16 @@ local function wants_facts(engine, chat, now)
   return not facts or now - facts.at > FACTS_KEEP or now < facts.at - FACTS_KEEP
 end
 
-local function burst_due(engine, chat, now)
-  -- A clock that was put back must not keep the buyer waiting for an hour.
-  if chat.burst.due - now > engine.book.burst * 10 then chat.burst.due = now + engine.book.burst end
-  return chat.burst.due <= now
+-- A clock that was put back must not keep the buyer waiting for an hour.
+local function put_back(engine, chat, now)
+  if chat.burst and chat.burst.from > now then chat.burst = { from = now, due = now + engine.book.burst } end
+  if chat.facts_at and chat.facts_at - now > FACTS_RETRY[#FACTS_RETRY] then chat.facts_at = now end
+  outbox.put_back(chat, now)
 end
 
 --- May the messages that wait be answered now?
 local function ready(engine, chat, now)
-  if not chat.waiting or not burst_due(engine, chat, now) then return false end
+  if not chat.waiting or chat.burst.due > now then return false end
   if chat.flow and not flows.asks(chat) then return false end -- a function of the program has not returned yet
   return not wants_facts(engine, chat, now)
 end
@@ -122,7 +115,9 @@ end
 
 local function progress(engine, chat, now, notes)
   for _ = 1, MAX_TURNS do
-    if ready(engine, chat, now) then
+    if chat.flow and chat.flow.calling and not outbox.calls(chat) then -- it was given up, with what it stood behind
+      flows.called(engine, chat, moment(engine, chat, now), false, "it was not called", notes)
+    elseif ready(engine, chat, now) then
       local messages = chat.waiting
       chat.waiting, chat.burst = nil, nil
       take(engine, chat, Turn.new(chat, "buyer", messages, now, engine.book), notes)
@@ -137,8 +132,17 @@ end
 
 local handle = {}
 
+-- A question that ran out before the message was written is not answered by it, however late the clock is told.
+local function run_out(engine, chat, message, now, notes)
+  local at = not chat.waiting and flows.wake_at(chat)
+  if at and at <= now and at < (type(message) == "table" and tonumber(message.created) or now) then
+    flows.clock(engine, chat, moment(engine, chat, now), notes)
+  end
+end
+
 local function arrivals(engine, chat, messages, event, now, notes)
   for _, message in ipairs(messages) do
+    run_out(engine, chat, message, now, notes)
     local alone = arrive.message(engine, chat, message, event, now, notes)
     if alone then take(engine, chat, Turn.new(chat, alone.kind, { alone.message }, now, engine.book), notes) end
   end
@@ -149,7 +153,7 @@ function handle.message(engine, chat, event, now, notes)
 end
 
 function handle.about(engine, chat, event, now)
-  local facts = event.facts
+  local facts = record.copy(event.facts)
   if facts then
     facts.at = now
     chat.facts, chat.facts_tries, chat.facts_at = facts, nil, nil
@@ -170,8 +174,8 @@ end
 
 function handle.wake() end
 
-function handle.sent(_, chat, event, _, notes)
-  outbox.sent(chat, event.key, event.id, notes)
+function handle.sent(_, chat, event, now, notes)
+  outbox.sent(chat, event.key, event.id, now, notes)
 end
 
 function handle.failed(_, chat, event, now, notes)
@@ -179,7 +183,7 @@ function handle.failed(_, chat, event, now, notes)
 end
 
 function handle.called(engine, chat, event, now, notes)
-  local row = outbox.sent(chat, event.key, nil, notes)
+  local row = outbox.sent(chat, event.key, nil, now, notes)
   local flow = chat.flow
   -- A flow that was stopped meanwhile has no use for the value.
   if row and flow and flow.calling and event.key:sub(1, #flow.id + 1) == flow.id .. "/" then
@@ -201,11 +205,12 @@ function handle.history(engine, chat, event, now, notes)
 end
 
 function handle.pause(engine, chat, event, now)
+  outbox.cancel(chat)
   silence.begin(chat, "paused", now, now + (event.seconds or engine.book.human.pause))
 end
 
 function handle.resume(_, chat)
-  chat.silent = nil
+  chat.silent, chat.blocked = nil, nil
 end
 
 --- One event. The record changes; the notes tell what happened: { kind = "fired"|"error"|"escalated"|"human"|… }.
@@ -218,6 +223,7 @@ function Engine:step(chat, event, now)
   local handler = handle[event.type]
   if not handler then error("engine: " .. words.unknown(event.type, words.names(handle), "event"), 2) end
   local notes = {}
+  put_back(self, chat, now)
   handler(self, chat, event, now, notes)
   progress(self, chat, now, notes)
   for _, note in ipairs(notes) do note.chat_id = chat.id end
@@ -240,7 +246,7 @@ end
 --- When the chat wants { type = "wake" } or has something to do; nil: only when something happens.
 ---@param chat avito.bot.Chat
 ---@return number?
-function Engine:wake_at(chat)
+function Engine:wake_at(chat) -- luacheck: no self
   local least = outbox.wake_at(chat)
   local function at(moment_)
     if moment_ and (not least or moment_ < least) then least = moment_ end

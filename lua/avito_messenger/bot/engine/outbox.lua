@@ -6,7 +6,7 @@
 --- A row is latched before its first byte leaves. Whoever finds it latched after a restart does not know whether it
 --- arrived, so the chat is read back before it may be sent again.
 local record = require "avito_messenger.bot.engine.record"
-local silence = require "avito_messenger.bot.engine.silence"
+local Turn = require "avito_messenger.bot.engine.turn"
 
 ---@class avito.bot.Row
 ---@field key string turn, rule or flow, and step: the same row has the same key for ever
@@ -17,15 +17,16 @@ local silence = require "avito_messenger.bot.engine.silence"
 ---@field turn string
 ---@field rule? string
 ---@field label? string which of labelled texts it is
----@field latched_at? number
+---@field latched_at? number since when it may have left
 ---@field check_at? number when to read the chat back
 ---@field claimed? string id of the own message that turned out to be this row
+---@field withdrawn? boolean a person took over while it was under way: it is not tried again
 ---@field tries? integer
 
 local outbox = {}
 
 local SETTLE = 30   -- seconds after which a message that is not in the chat was not sent
-local SKEW = 120    -- seconds by which the server's clock may lag behind ours
+local SKEW = 120    -- seconds by which the server's clock may be off from ours
 local FIRST_RETRY, LAST_RETRY = 5, 600
 local MAX_TRIES = 30
 local MAX_RESENDS = 3
@@ -54,20 +55,25 @@ function outbox.head(chat)
   return chat.outbox and chat.outbox[1]
 end
 
+--- The chat is not to be marked as read, or only later.
+---@param chat avito.bot.Chat
+function outbox.leave_unread(chat)
+  local list = chat.outbox or {}
+  for i = #list, 1, -1 do
+    if list[i].kind == "read" and list[i].state == "queued" then table.remove(list, i) end
+  end
+  if #list == 0 then chat.outbox = nil end
+end
+
 ---@param chat avito.bot.Chat
 ---@param rows avito.bot.Row[]
 function outbox.add(chat, rows)
-  local list = chat.outbox or {}
   for _, row in ipairs(rows) do
-    if row.kind == "read" then -- once, after everything else
-      for i = #list, 1, -1 do
-        if list[i].kind == "read" and list[i].state == "queued" then table.remove(list, i) end
-      end
-    end
+    if row.kind == "read" then outbox.leave_unread(chat) end -- once, after everything else
+    chat.outbox = chat.outbox or {}
     row.state = "queued"
-    list[#list + 1] = row
+    table.insert(chat.outbox, row)
   end
-  chat.outbox = list
 end
 
 local function drop_head(chat)
@@ -81,16 +87,28 @@ local function head_of(chat, key)
   if row and row.key == key then return row end
 end
 
---- Takes back what was not yet begun. Calls of people stay.
+-- Nobody puts the buyer on the blacklist any more.
+local function undo(chat, row)
+  if row.kind == "blacklist" then chat.blocked = nil end
+end
+
+local function belongs(row, other)
+  return row.turn == other.turn and (row.rule == other.rule or row.kind == "read")
+end
+
+--- Takes back what was not yet begun; what is under way is not tried again. Calls of people stay.
 ---@param chat avito.bot.Chat
----@param turn? string only the rows of this turn
+---@param broken? avito.bot.Row only what follows this one in its answer, and the mark that the turn was answered
 ---@return integer count
-function outbox.cancel(chat, turn)
+function outbox.cancel(chat, broken)
   local kept, count = {}, 0
   for _, row in ipairs(chat.outbox or {}) do
-    if row.state == "queued" and WITHDRAWN[row.kind] and (not turn or row.turn == turn) then
+    local withdrawn = WITHDRAWN[row.kind] and (not broken or belongs(row, broken))
+    if withdrawn and row.state == "queued" then
       count = count + 1
+      undo(chat, row)
     else
+      row.withdrawn = withdrawn or row.withdrawn
       kept[#kept + 1] = row
     end
   end
@@ -109,8 +127,14 @@ local function effect_of(chat, row)
 end
 
 --- A clock that was put back must not make a row wait longer than it was meant to.
-local function due_at(row, now)
-  return math.min(row.at, now + row.delay)
+---@param chat avito.bot.Chat
+---@param now number
+function outbox.put_back(chat, now)
+  for _, row in ipairs(chat.outbox or {}) do
+    if row.at - now > row.delay then row.at = now + row.delay end
+    if row.check_at and (row.latched_at > now or row.check_at - now > LAST_RETRY) then row.check_at = now end
+    if row.latched_at and row.latched_at > now then row.latched_at = now end
+  end
 end
 
 --- What should be done now with the head of the outbox; nil: nothing, or it is under way.
@@ -123,7 +147,17 @@ function outbox.pending(chat, now)
   if row.state == "unknown" then
     return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = outbox.since(row.latched_at) } or nil
   end
-  return due_at(row, now) <= now and effect_of(chat, row) or nil
+  return row.at <= now and effect_of(chat, row) or nil
+end
+
+--- Is there a function of the program still to be called, or under way?
+---@param chat avito.bot.Chat
+---@return boolean
+function outbox.calls(chat)
+  for _, row in ipairs(chat.outbox or {}) do
+    if row.kind == "call" then return true end
+  end
+  return false
 end
 
 --- When the head wants something, or nil.
@@ -135,8 +169,7 @@ function outbox.wake_at(chat)
   return row.state == "unknown" and row.check_at or row.at
 end
 
---- Makes the row one that may have left. Refused when it is not its turn; or when a person took over since, and then it is
---- withdrawn.
+--- Makes the row one that may have left. Refused when it is not its turn, or when a person took over and it was withdrawn.
 ---@param chat avito.bot.Chat
 ---@param key string
 ---@param now number
@@ -146,11 +179,6 @@ function outbox.latch(chat, key, now)
   local row = head_of(chat, key)
   if not row then return nil, "it was withdrawn" end
   if row.state ~= "queued" then return nil, "it is " .. row.state end
-  local silent = silence.current(chat, now)
-  if silent and silent.why == "typed" and WITHDRAWN[row.kind] then
-    outbox.cancel(chat)
-    return nil, silence.reason(silent)
-  end
   row.state, row.latched_at, row.tries = "latched", now, (row.tries or 0) + 1
   return row
 end
@@ -159,15 +187,15 @@ end
 ---@param chat avito.bot.Chat
 ---@param row avito.bot.Row
 ---@param id string? the message it became
+---@param now number
 ---@param notes table[]
-local function confirm(chat, row, id, notes)
+local function confirm(chat, row, id, now, notes)
   id = id or row.claimed
   if id then
-    record.mark(chat, "mine", id)
     record.mark(chat, "seen", id)
-  elseif row.kind == "send" then -- its echo will come with an id that nobody knows yet
+  elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
-    table.insert(chat.echoes, { text = row.text, at = row.latched_at })
+    table.insert(chat.echoes, { kind = row.kind, text = row.text, from = row.latched_at, to = now })
     if #chat.echoes > RECENT then table.remove(chat.echoes, 1) end
   end
   drop_head(chat)
@@ -178,16 +206,21 @@ end
 ---@param chat avito.bot.Chat
 ---@param key string
 ---@param id string? of the message
+---@param now number
 ---@param notes table[]
 ---@return avito.bot.Row? row nil when nobody waits for it
-function outbox.sent(chat, key, id, notes)
+function outbox.sent(chat, key, id, now, notes)
   local row = head_of(chat, key)
-  if not row or row.state == "queued" then return nil end
-  confirm(chat, row, id, notes)
+  if not row or not row.latched_at then return nil end
+  confirm(chat, row, id, now, notes)
   return row
 end
 
-local function later(row, now, seconds)
+local function later(chat, row, now, seconds)
+  if row.withdrawn then
+    undo(chat, row)
+    return drop_head(chat)
+  end
   row.state, row.at, row.delay = "queued", now + seconds, seconds
 end
 
@@ -199,8 +232,9 @@ local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
   drop_head(chat)
+  undo(chat, row)
   -- What follows it in the same answer makes no sense without it.
-  if spoken(row) then outbox.cancel(chat, row.turn) end
+  if spoken(row) then outbox.cancel(chat, row) end
 end
 
 --- It failed, or nobody knows.
@@ -212,44 +246,55 @@ end
 function outbox.failed(chat, key, err, now, notes)
   local row = head_of(chat, key)
   if not row or row.state == "queued" then return end
-  if row.claimed then return confirm(chat, row, nil, notes) end
-  if row.state == "unknown" then -- reading back failed
-    row.check_at = now + retry_after(row)
-    row.tries = row.tries + 1
-  elseif FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
+  if row.claimed then return confirm(chat, row, nil, now, notes) end
+  local unknown = row.state == "unknown" -- reading back failed
+  if unknown then row.tries = row.tries + 1 end
+  if FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
     reject(chat, row, err, notes)
   elseif ACCOUNT[err.kind] then
-    later(row, now, ACCOUNT_RETRY)
+    row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
-  elseif err.dispatched and spoken(row) then
+    if unknown then row.check_at = now + ACCOUNT_RETRY else later(chat, row, now, ACCOUNT_RETRY) end
+  elseif unknown then
+    row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
+  elseif err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    later(row, now, math.max(err.retry_after or 0, retry_after(row)))
+    row.latched_at = nil -- it is certain that it did not leave
+    later(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
+end
+
+local function folded(text)
+  return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
+end
+
+--- Is the message what became of the row? The server may take away white space, and make a text that has a link a link.
+local function shows(message, row)
+  if row.kind == "image" then return message.type == "image" end
+  local text = Turn.text_of(message)
+  return text and folded(text) == folded(row.text) or false
 end
 
 --- An own message came: the row it is, if it is one. Rows come first, for the echo of a message may arrive before the
 --- answer to the request that sent it.
 ---@param chat avito.bot.Chat
 ---@param message table
+---@param now number
 ---@param notes table[]
 ---@return boolean ours
-function outbox.claim(chat, message, notes)
-  local created = message.created or 0
-  local text = message.type == "text" and type(message.content) == "table" and message.content.text or nil
+function outbox.claim(chat, message, now, notes)
+  local created = message.created or now
   local row = outbox.head(chat)
-  if row and spoken(row) and row.state ~= "queued" and not row.claimed and created >= row.latched_at - SKEW
-    and ((row.kind == "send" and text == row.text) or (row.kind == "image" and message.type == "image")) then
+  if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW and shows(message, row) then
     row.claimed = message.id
-    record.mark(chat, "mine", message.id)
-    if row.state == "unknown" then confirm(chat, row, nil, notes) end
+    if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
     return true
   end
   for i, echo in ipairs(chat.echoes or {}) do
-    if echo.text == text and created >= echo.at - SKEW then
+    if created >= echo.from - SKEW and created <= echo.to + SKEW and shows(message, echo) then
       table.remove(chat.echoes, i)
       if #chat.echoes == 0 then chat.echoes = nil end
-      record.mark(chat, "mine", message.id)
       return true
     end
   end
@@ -266,13 +311,13 @@ function outbox.read_back(chat, key, policy, now, notes)
   local row = head_of(chat, key)
   if not row or row.state ~= "unknown" then return end
   local settled = row.latched_at + SETTLE
-  if now < settled and now >= row.latched_at then
+  if now < settled then
     row.check_at = settled
-  elseif policy == "hold" or (row.resends or 0) >= MAX_RESENDS then
+  elseif not row.withdrawn and (policy == "hold" or (row.resends or 0) >= MAX_RESENDS) then
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)
   else
     row.resends = (row.resends or 0) + 1
-    later(row, now, 0)
+    later(chat, row, now, 0)
   end
 end
 
@@ -283,11 +328,11 @@ function outbox.recover(chat, now)
   local row = outbox.head(chat)
   if not row or row.state ~= "latched" then return end
   if row.claimed then -- its own message was told before the restart, and will be passed over as known when it is read back
-    confirm(chat, row, nil, {})
+    confirm(chat, row, nil, now, {})
   elseif spoken(row) then
     row.state, row.check_at = "unknown", now
   else
-    later(row, now, 0)
+    later(chat, row, now, 0)
   end
 end
 

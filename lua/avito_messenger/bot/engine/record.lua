@@ -8,7 +8,6 @@
 ---@field type? string "u2i", "u2u", "a2u"
 ---@field facts? avito.bot.Facts
 ---@field seen? avito.bot.Marks ids of messages that were taken in
----@field mine? avito.bot.Marks ids of messages that the bot sent
 ---@field waiting? table[] messages of the buyer that wait for their burst to end, in order
 ---@field burst? { from: number, due: number }
 ---@field silent? avito.bot.Silence
@@ -24,6 +23,9 @@ local record = {}
 ---@class avito.bot.Marks
 ---@field n integer
 ---@field ids table<string, integer>
+---@field newest? number when the newest of the last ids was written
+---@field before? number the same, of the ids before those
+---@field forgotten? number what was written before is known, though its id is forgotten
 
 ---@class avito.bot.Silence
 ---@field since number
@@ -37,11 +39,12 @@ local record = {}
 
 local KEPT = 300
 
---- Notes an id; the oldest are forgotten when there are twice as many as need be kept.
+--- Notes an id; the oldest are forgotten when there are twice as many as need be kept, but not how new they were.
 ---@param chat table
----@param field "seen"|"mine"
+---@param field "seen"
 ---@param id string
-function record.mark(chat, field, id)
+---@param created? number when the message was written
+function record.mark(chat, field, id, created)
   local marks = chat[field]
   if not marks then
     marks = { n = 0, ids = {} }
@@ -50,21 +53,26 @@ function record.mark(chat, field, id)
   if marks.ids[id] then return end
   marks.n = marks.n + 1
   marks.ids[id] = marks.n
+  if created then marks.newest = math.max(marks.newest or created, created) end
   if marks.n % KEPT == 0 then
     local kept = {}
     for one, order in pairs(marks.ids) do
       if order > marks.n - KEPT then kept[one] = order end
     end
     marks.ids = kept
+    marks.forgotten, marks.before, marks.newest = marks.before, marks.newest or marks.before, nil
   end
 end
 
 ---@param chat table
----@param field "seen"|"mine"
+---@param field "seen"
 ---@param id string
+---@param created? number
 ---@return boolean
-function record.marked(chat, field, id)
-  return chat[field] ~= nil and chat[field].ids[id] ~= nil
+function record.marked(chat, field, id, created)
+  local marks = chat[field]
+  if not marks then return false end
+  return marks.ids[id] ~= nil or (created ~= nil and marks.forgotten ~= nil and created < marks.forgotten)
 end
 
 --- A copy of plain data that shares nothing with it.

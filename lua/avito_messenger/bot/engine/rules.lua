@@ -3,6 +3,7 @@ local Answer = require "avito_messenger.bot.engine.answer"
 local chance = require "avito_messenger.bot.engine.chance"
 local compose = require "avito_messenger.bot.engine.compose"
 local Context = require "avito_messenger.bot.engine.context"
+local plain = require "avito_messenger.bot.flow.plain"
 local record = require "avito_messenger.bot.engine.record"
 local span = require "avito_messenger.bot.span"
 
@@ -47,8 +48,12 @@ end
 
 --- Runs the rule's function; what it asks for is done when it returns.
 local function run(answer, rule, turn, book, chat)
-  local queue, memory = {}, record.copy(chat.memory or {})
-  rule.run(Context.acting(turn, book, memory, queue))
+  local queue = {}
+  local c = Context.acting(turn, book, record.copy(chat.memory or {}), queue)
+  rule.run(c)
+  local memory, problem = plain.copy(c.memory or {})
+  if problem then error("c.memory holds " .. problem, 0) end
+  if type(memory) ~= "table" then error("c.memory must be a table, got " .. type(memory), 0) end
   for _, act in ipairs(queue) do
     if act.kind == "flow" and not book.flows[act.name] then error(("there is no flow '%s'"):format(act.name), 0) end
     answer:act(act)
@@ -57,7 +62,7 @@ local function run(answer, rule, turn, book, chat)
 end
 
 --- The answer of one rule. Raises what is wrong with it; the chat is as before then.
-local function answer_of(engine, chat, turn, rule)
+local function answer_of(engine, chat, turn, rule, looking)
   local book = engine.book
   local answer = Answer.new(engine, chat, turn, turn.key .. "/" .. rule.name, rule.name)
   local memory
@@ -66,7 +71,7 @@ local function answer_of(engine, chat, turn, rule)
     answer:say(compose.fill(compiled, book, turn), nil, label)
   end
   for _, image in ipairs(rule.image or {}) do answer:image(image) end
-  if rule.run then memory = run(answer, rule, turn, book, chat) end
+  if rule.run and not looking then memory = run(answer, rule, turn, book, chat) end
   if rule.delay then
     local least, most = rule.delay[1] or rule.delay.min, rule.delay[2] or rule.delay.max
     answer:wait(least + chance.fraction(answer.prefix) * (most - least))
@@ -78,14 +83,16 @@ end
 
 local function with_trace(err)
   if type(err) == "string" then return { message = err, traceback = debug.traceback(err, 2) } end
-  return { message = tostring(err), traceback = debug.traceback(tostring(err), 2), error = err }
+  local ok, message = pcall(tostring, err)
+  if not ok then message = "it raised a " .. type(err) end
+  return { message = message, traceback = debug.traceback(message, 2), error = err }
 end
 
 --- Fires one rule. An error stops this rule only.
 ---@return boolean fired
-local function fire(engine, chat, turn, rule, result, notes)
+local function fire(engine, chat, turn, rule, result, notes, looking)
   local answer, memory
-  local ok, problem = xpcall(function() answer, memory = answer_of(engine, chat, turn, rule) end, with_trace)
+  local ok, problem = xpcall(function() answer, memory = answer_of(engine, chat, turn, rule, looking) end, with_trace)
   if not ok then
     notes[#notes + 1] = { kind = "error", rule = rule.name, message = problem.message, traceback = problem.traceback,
       error = problem.error }
@@ -95,7 +102,10 @@ local function fire(engine, chat, turn, rule, result, notes)
   chat.rules = chat.rules or {}
   local last = chat.rules[rule.name]
   chat.rules[rule.name] = { n = (last and last.n or 0) + 1, last = turn.now }
-  if memory then chat.memory = next(memory) ~= nil and memory or nil end
+  if memory then
+    chat.memory = next(memory) ~= nil and memory or nil
+    turn.c.memory = record.copy(memory) -- for the rules that follow
+  end
   notes[#notes + 1] = { kind = "fired", rule = rule.name, turn = turn.key }
   result.read = result.read or answer.read
   result.escalated = result.escalated or answer.escalated
@@ -121,8 +131,9 @@ end
 ---@param turn avito.bot.Turn
 ---@param fallback boolean
 ---@param notes table[]
----@return { handled: boolean, read: boolean?, escalated: boolean?, flow: string? }
-function rules.stage(engine, chat, turn, fallback, notes)
+---@param looking? boolean functions are not run
+---@return { handled: boolean, spoke: boolean?, read: boolean?, escalated: boolean?, flow: string? }
+local function stage(engine, chat, turn, fallback, notes, looking)
   local result = { handled = false }
   for _, rule in ipairs(engine.book:candidates(turn)) do
     if (rule.fallback or false) == fallback and (not fallback or (chat.misses or 0) >= (rule.after or 1))
@@ -136,7 +147,7 @@ function rules.stage(engine, chat, turn, fallback, notes)
         result.handled = true
         notes[#notes + 1] = { kind = "resting", rule = rule.name, turn = turn.key }
         if not rule.continue then break end
-      elseif matches and not resting and fire(engine, chat, turn, rule, result, notes) then
+      elseif matches and not resting and fire(engine, chat, turn, rule, result, notes, looking) then
         -- A rule that lets others speak has not answered the question.
         if not rule.continue or result.flow then result.handled = true end
         result.spoke = true
@@ -145,6 +156,24 @@ function rules.stage(engine, chat, turn, fallback, notes)
     end
   end
   return result
+end
+
+--- The rules, and for a buyer to whom none of them has anything to say, those with fallback.
+---@param engine avito.bot.Engine
+---@param chat avito.bot.Chat
+---@param turn avito.bot.Turn
+---@param notes table[]
+---@param looking? boolean only to see which would fire: functions are not run, and the chat is to be thrown away
+---@return { handled: boolean, read: boolean?, escalated: boolean?, flow: string? }
+function rules.answer(engine, chat, turn, notes, looking)
+  local result = stage(engine, chat, turn, false, notes, looking)
+  if turn.kind ~= "buyer" then return result end
+  if result.handled or result.spoke then
+    chat.misses = nil
+    return result
+  end
+  chat.misses = (chat.misses or 0) + 1
+  return stage(engine, chat, turn, true, notes, looking)
 end
 
 return rules

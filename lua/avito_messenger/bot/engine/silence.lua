@@ -1,7 +1,8 @@
 --- When the bot keeps out of a chat: a person typed there or was called, the buyer floods it, or the program asked for it.
 local silence = {}
 
---- Nothing is said before `until_`. A longer silence is never shortened, and a person who typed outweighs other reasons.
+--- Nothing is said before `until_`, and a dialogue that is under way ends, for its clock would speak. A longer silence is
+--- never shortened, and a person who typed outweighs other reasons.
 ---@param chat avito.bot.Chat
 ---@param why "typed"|"escalated"|"flood"|"paused"
 ---@param now number
@@ -13,6 +14,7 @@ function silence.begin(chat, why, now, until_)
     if current.why == "typed" then why = "typed" end
   end
   chat.silent = { since = now, until_ = until_, why = why }
+  chat.flow = nil
 end
 
 --- The silence that holds now, or nil.

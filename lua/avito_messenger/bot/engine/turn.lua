@@ -1,6 +1,7 @@
 --- One turn: the messages that are answered together, and what can be known of them.
 local text = require "avito_messenger.text"
 local Context = require "avito_messenger.bot.engine.context"
+local record = require "avito_messenger.bot.engine.record"
 
 ---@class avito.bot.Turn
 ---@field key string names the turn for ever: the id of its first message
@@ -49,7 +50,7 @@ function Turn.new(chat, kind, messages, now, book)
     flow_ids = flow_ids, now = now, chat = { id = chat.id, type = chat.type }, facts = facts,
     first = kind == "buyer" and not chat.met and (chat.turns or 0) == 0, item = facts.item, buyer = facts.buyer,
   }, Turn)
-  self.c = Context.new(self, book, chat.memory or {})
+  self.c = Context.new(self, book, record.copy(chat.memory or {}))
   return self
 end
 

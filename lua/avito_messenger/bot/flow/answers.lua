@@ -4,6 +4,8 @@ local text = require "avito_messenger.text"
 
 local answers = {}
 
+local MAX_TEXT = 10000 -- characters; what a journal keeps of one answer is bounded
+
 -- ---- yes and no
 
 local AGREED, YES, WILLING, NO, REFUSED = 1, 2, 3, 4, 5
@@ -16,13 +18,11 @@ local SAID = {
   [REFUSED] = '"да нет" | "да не" | "конечно нет" | "нет конечно" | "конечно не"',
 }
 
-local function is_sign(written, sign)
-  return written:find("^%s*[" .. sign .. "]+%s*$") ~= nil
-end
+local SIGNS = { ["+"] = true, ["++"] = true, ["-"] = false, ["–"] = false, ["—"] = false }
 
 local function yes_or_no(_, turn)
-  if is_sign(turn.text, "+") then return true end
-  if is_sign(turn.text, "%-") then return false end
+  local sign = SIGNS[turn.text:match "^%s*(.-)%s*$"]
+  if sign ~= nil then return sign end
   local said = {}
   for _, number in ipairs(patterns.match(SAID, turn.text)) do said[number] = true end
   if said[REFUSED] then return false end
@@ -44,13 +44,6 @@ end
 ---@return boolean
 function answers.names(written, label)
   return joined(written):find(joined(label), 1, true) ~= nil
-end
-
---- What is wrong with a pattern.
----@param pattern string
----@return string?
-function answers.pattern_problem(pattern)
-  return select(2, patterns.index { pattern })
 end
 
 local function label_of(choice)
@@ -115,7 +108,8 @@ end
 
 local function written(open, turn)
   local trimmed = turn.text:match "^%s*(.-)%s*$"
-  if trimmed ~= "" and within(open, #trimmed:gsub("[\128-\191]", "")) then return trimmed end
+  local length = #trimmed:gsub("[\128-\191]", "")
+  if length > 0 and length <= MAX_TEXT and within(open, length) then return trimmed end
 end
 
 local function phone(_, turn)

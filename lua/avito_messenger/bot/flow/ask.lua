@@ -1,6 +1,7 @@
 --- What a flow asks, and how the buyer's answers are read.
 local answers = require "avito_messenger.bot.flow.answers"
 local options = require "avito_messenger.options"
+local patterns = require "avito_messenger.bot.flow.patterns"
 local plain = require "avito_messenger.bot.flow.plain"
 local span = require "avito_messenger.bot.span"
 local words = require "avito_messenger.words"
@@ -47,7 +48,7 @@ local function check_choice(at, choice, seen)
   seen[label] = true
   if pattern == nil then return nil end
   if type(pattern) ~= "string" then return ("the pattern of the choice '%s' must be a string"):format(label) end
-  local problem = answers.pattern_problem(pattern)
+  local problem = patterns.problem(pattern)
   return problem and ("the pattern of the choice '%s': %s"):format(label, problem)
 end
 
@@ -94,14 +95,15 @@ end
 ---@return table? question
 ---@return string? problem
 function ask.check(given)
-  local ok, problem = pcall(options.check, "", given, FIELDS, 0)
+  local ok, problem = pcall(options.check, "", given, FIELDS, -1) -- so that the message has no place in this file
   if not ok then return nil, (problem:gsub("^: ", "")) end
-  local kind, prompt = given[1], given[2]
+  local kind, prompt, again = given[1], given[2], given.again
   if not kind then return nil, "the kind is missing: c:ask { \"text\", \"…\" }" end
   if not answers.kinds[kind] then return nil, words.unknown(kind, words.names(answers.kinds), "kind") end
   if not prompt or not prompt:find "%S" then return nil, "the prompt is missing: c:ask { kind, \"…\" }" end
+  if again and not again:find "%S" then return nil, "again is empty" end
   local question = {
-    kind = kind, prompt = prompt, again = given.again, within = given.within, tries = given.tries or TRIES,
+    kind = kind, prompt = prompt, again = again, within = given.within, tries = given.tries or TRIES,
     min = given.min, max = given.max, choices = given.choices,
   }
   problem = check_tries(question.tries) or check_within(question) or check_bounds(question) or check_choices(question)
@@ -152,9 +154,8 @@ end
 ---@return string? problem
 function ask.open(question, now, expires, render)
   local prompt, problem = render(question.prompt)
-  if not prompt then return nil, problem end
   local again = prompt
-  if question.again then again, problem = render(question.again) end
+  if prompt and question.again then again, problem = render(question.again) end
   if not again then return nil, problem end
   return plain.copy {
     kind = question.kind, prompt = with_choices(question, prompt), again = with_choices(question, again),

@@ -106,13 +106,10 @@ function Context:date(format, unix)
   return run:step("date", { format, unix }, { format = format, unix = unix }).v
 end
 
-local function check_bounds(m, n)
-  for _, bound in ipairs { m, n } do
-    if type(bound) ~= "number" or bound % 1 ~= 0 then
-      error(("c:random: the bounds must be integers, got %s"):format(type(bound) == "number" and bound or type(bound)), 3)
-    end
+local function check_bound(bound)
+  if type(bound) ~= "number" or bound % 1 ~= 0 then
+    error(("c:random: the bounds must be integers, got %s"):format(type(bound) == "number" and bound or type(bound)), 3)
   end
-  if m > n then error(("c:random: there is nothing from %d to %d"):format(m, n), 3) end
 end
 
 --- As math.random: from 0 to 1 without any, from 1 to m, from m to n.
@@ -121,10 +118,12 @@ end
 ---@return number
 function Context:random(m, n)
   local run = running(self, "c:random")
-  if n ~= nil then check_bounds(m, n) elseif m ~= nil then check_bounds(1, m) end
-  local least, greatest = n ~= nil and m or 1, n ~= nil and n or m
-  if m == nil then return run:step("random", nil, {}).v end
-  local bounds = keep("c:random: the bounds", { least, greatest })
+  if m == nil and n == nil then return run:step("random", nil, {}).v end
+  if n == nil then m, n = 1, m end
+  check_bound(m)
+  check_bound(n)
+  if m > n then error(("c:random: there is nothing from %d to %d"):format(m, n), 2) end
+  local bounds = keep("c:random: the bounds", { m, n })
   return run:step("random", bounds, { bounds = bounds }).v
 end
 

@@ -2,7 +2,8 @@
 --- flow is replayed. Outside of a running flow they behave as ever.
 ---
 --- Reached are: functions in locals of the function, and so on; and, in tables that such locals hold, functions of the same
---- file. Modules, objects (tables with a metatable) and tables deeper than two levels are left alone.
+--- file. Modules, objects (tables with a metatable) and tables deeper than two levels are left alone. Of outer
+--- locals it is seen when a flow gives them another value, not when it changes a table they hold.
 local guards = require "avito_messenger.bot.flow.guards"
 
 local environment = {}
@@ -11,7 +12,6 @@ local TABLE_LEVELS = 2
 local HOME = debug.getinfo(1, "S").source:match "^(.*[/\\])bot[/\\]flow[/\\]" -- this project's own files
 
 environment.resume = guards.resume
-environment.running = guards.running
 
 local Walk = {}
 Walk.__index = Walk
@@ -61,14 +61,6 @@ function Walk:visit_upvalue(fn, at, name, value)
   end
 end
 
---- Notes that the local is to be watched.
-function Walk:watch(fn, at, name)
-  local id = debug.upvalueid(fn, at)
-  if self.seen[id] then return end
-  self.seen[id] = true
-  self.cells[#self.cells + 1] = { fn = fn, at = at, name = name }
-end
-
 function Walk:visit_function(fn)
   self.functions[#self.functions + 1] = fn
   local is_near = debug.getinfo(fn, "S").source == self.source
@@ -77,14 +69,17 @@ function Walk:visit_function(fn)
     if not name then return end
     if name ~= "_ENV" then
       self:visit_upvalue(fn, at, name, value)
-      if is_near then self:watch(fn, at, name) end
+      if is_near then self.cells[#self.cells + 1] = { fn = fn, at = at, name = name } end
     end
   end
 end
 
 function Walk:visit_table(value, where, level)
   for key, member in next, value do
-    self:add(member, ("%s: its field '%s'"):format(where, tostring(key)), level + 1)
+    local kind = type(member)
+    if kind == "function" or kind == "table" then
+      self:add(member, ("%s: its field '%s'"):format(where, tostring(key)), level + 1)
+    end
   end
 end
 

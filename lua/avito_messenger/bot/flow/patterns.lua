@@ -1,6 +1,7 @@
 --- Patterns that come one by one, with a dialogue: each set of them is compiled once.
 local Recent = require "avito_messenger.bot.flow.recent"
 local text = require "avito_messenger.text"
+local used = require "avito_messenger.bot.concepts.used"
 
 local patterns = {}
 
@@ -14,9 +15,27 @@ local recent = Recent.new(KEPT)
 ---@return table? index
 ---@return string? problem
 function patterns.index(list, concepts)
-  local index, problem = text.index(list, concepts or {})
+  concepts = concepts or {}
+  local index = text.index(list, used(list, concepts))
   if index then return index end
+  local _, problem = text.index(list, concepts) -- with all the names that could be meant
   return nil, problem.column and ("%s (column %d)"):format(problem.message, problem.column) or problem.message
+end
+
+-- As index, without concepts; kept for the next time.
+local function kept(list)
+  local key = table.concat(list, "\n")
+  local index, problem = recent:take(key), nil
+  if not index then index, problem = patterns.index(list) end
+  if index then recent:put(key, index) end
+  return index, problem
+end
+
+--- What is wrong with a pattern.
+---@param pattern string
+---@return string?
+function patterns.problem(pattern)
+  return select(2, kept { pattern })
 end
 
 --- The numbers of those that match, ascending. Raises where one is wrong.
@@ -24,10 +43,7 @@ end
 ---@param written string
 ---@return integer[]
 function patterns.match(list, written)
-  local key = table.concat(list, "\n")
-  local index = recent:take(key) or assert(patterns.index(list))
-  recent:put(key, index)
-  return index:match(written)
+  return assert(kept(list)):match(written)
 end
 
 return patterns

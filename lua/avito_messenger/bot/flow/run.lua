@@ -1,154 +1,13 @@
 --- Carries runs of flows out. What a flow got is in the journal of its state: whatever holds the state can go on with it,
 --- here, after a restart, or in another process, with the same outcome.
-local context = require "avito_messenger.bot.flow.context"
 local definition = require "avito_messenger.bot.flow.definition"
-local environment = require "avito_messenger.bot.flow.environment"
+local Execution = require "avito_messenger.bot.flow.execution"
 local options = require "avito_messenger.options"
 local plain = require "avito_messenger.bot.flow.plain"
 local Recent = require "avito_messenger.bot.flow.recent"
-local steps = require "avito_messenger.bot.flow.steps"
 local words = require "avito_messenger.words"
 
 local COROUTINES = 1000 -- kept at most; the others are built anew from their journals
-
--- What a flow's coroutine yields first: anything else was not yielded by c.
-local STEP, FINISH = {}, {}
-
--- ---- one flow under way
-
-local Run = {}
-Run.__index = Run
-
-local function new_run(runner, flow, state)
-  local self = setmetatable({
-    runner = runner, flow = flow, state = state, co = coroutine.create(flow.run),
-    at = 0, -- entries of the journal that the flow has taken
-    seen = {}, -- those
-  }, Run)
-  self.c = context.new(plain.copy(state.about) or {})
-  return self
-end
-
---- Does the flow only do what it did before?
-function Run:replaying()
-  return self.at < #self.state.journal
-end
-
---- Takes the next entry of the journal, in the flow's coroutine; where there is none, the runner makes it.
----@param kind string
----@param asked any what plain.copy returned; the same on a replay
----@param request table what `steps` needs to do it
----@return table entry
-function Run:step(kind, asked, request)
-  local at, digest = self.at + 1, plain.digest(asked)
-  local entry = self.state.journal[at]
-  if entry and (entry.k ~= kind or entry.d ~= digest) then self:finish(self:departed(at, entry, kind)) end
-  if not entry then
-    request.k, request.d = kind, digest
-    self.waiting = request
-    coroutine.yield(STEP, request)
-    entry = self.state.journal[at]
-  end
-  self.at = at
-  self.seen[at] = entry
-  return entry
-end
-
---- Ends the flow, in its coroutine: it is never resumed, so that no pcall of it takes notice.
-function Run:finish(outcome) -- luacheck: no self
-  coroutine.yield(FINISH, outcome)
-end
-
-function Run:stopped(why, message)
-  return { kind = "stopped", why = why, message = ("flow '%s': %s"):format(self.flow.name, message) }
-end
-
-function Run:departed(at, entry, kind)
-  local what = entry.k == kind and ("c:%s of something else"):format(kind) or ("c:%s"):format(kind)
-  return self:stopped("departed", ("step %d was c:%s, and is now %s; raise the version when you change a flow")
-    :format(at, entry.k, what))
-end
-
---- Is this the run of that state, at that point?
-function Run:fits(flow, state)
-  local journal = state.journal
-  if self.flow ~= flow or #journal ~= self.at + 1 then return false end
-  local last = journal[#journal]
-  if last.k ~= self.waiting.k or last.d ~= self.waiting.d then return false end
-  for at = 1, self.at do
-    if not plain.equal(self.seen[at], journal[at]) then return false end
-  end
-  return true
-end
-
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or "a " .. type(problem)
-end
-
-function Run:failed(problem)
-  local outcome = self:stopped("error", text_of(problem))
-  outcome.traceback = debug.traceback(self.co, outcome.message)
-  return outcome
-end
-
-local FOREIGN = "it waited for something else than c:ask and c:call, such as a call of a client: "
-  .. "put that into a function of calls and use c:call()"
-
---- Lets the flow run until it has a request (returned second) or an outcome.
-function Run:resume()
-  local ok, token, request = environment.resume(self, self.co, self.c)
-  if not ok then return self:failed(token) end
-  if token == STEP then return nil, request end
-  if token ~= FINISH and coroutine.status(self.co) == "suspended" then return self:failed(FOREIGN) end
-  if token == FINISH and request.kind == "stopped" then return request end
-  if self:replaying() then
-    return self:stopped("departed", ("it ended after step %d, and had gone on to step %d; raise the version when you change a flow")
-      :format(self.at, #self.state.journal))
-  end
-  return token == FINISH and request or { kind = "done" }
-end
-
---- Makes the steps that need nothing from outside. Returns the outcome.
-function Run:drive(host)
-  local cells = self.flow.cells
-  local before = environment.snapshot(cells)
-  local outcome, request
-  repeat
-    outcome, request = self:resume()
-    if request then outcome = self:perform(request, host) end
-  until outcome
-  local name = environment.changed(cells, before)
-  if name and outcome.kind ~= "stopped" then
-    return self:stopped("error", ("it changed the outer local '%s', which it would do again when it is replayed; "
-      .. "use a local of its own, or c:set"):format(name))
-  end
-  return outcome
-end
-
-local function calling(state)
-  local call = state.calling
-  return { kind = "call", step = call.step, name = call.name, args = plain.copy(call.args) }
-end
-
---- Does what the flow asked for, for the first time. Returns the outcome where it must wait, or cannot.
-function Run:perform(request, host)
-  local state = self.state
-  local at = #state.journal + 1
-  if at > self.flow.steps then
-    return self:stopped("steps", ("it made more than %d calls of c, the most it may (steps)"):format(self.flow.steps))
-  end
-  -- Whoever asks in a loop would never come to an end.
-  if request.k == "ask" and host.now >= state.expires then return { kind = "done" } end
-  local entry = { k = request.k, d = request.d }
-  local problem = steps[request.k](self, host, request, entry, at)
-  if problem then return self:failed(("c:%s: %s"):format(request.k, problem)) end
-  state.journal[at] = entry
-  if state.open then return { kind = "ask" } end
-  if state.calling then return calling(state) end
-end
-
--- ---- the runner
 
 ---@class avito_messenger.bot.FlowRunner
 local Runner = { __name = "avito_messenger.bot.FlowRunner" }
@@ -280,10 +139,6 @@ function Runner:choose(state, now)
   return stopped(state, "gone", ("version %d, which the run is of, is no longer defined"):format(state.version))
 end
 
-local function apply(memory, writes)
-  for name, write in pairs(writes) do memory[name] = write.value end
-end
-
 ---@class avito_messenger.bot.FlowHost
 ---@field now number
 ---@field emit fun(step: integer, action: table) only for new steps; void when the outcome is "stopped"
@@ -309,14 +164,12 @@ function Runner:advance(state, host)
   local flow, outcome = self:choose(state, host.now)
   if outcome then return outcome end
   if state.fault then return { kind = "stopped", why = "error", message = state.fault } end
-  if state.open then return { kind = "ask" } end
-  if state.calling then return calling(state) end
-  local run = self.recent:take(state.id)
-  if not run or not run:fits(flow, state) then run = new_run(self, flow, state) end
-  run.state, run.writes = state, {}
-  outcome = run:drive(host)
-  if outcome.kind ~= "stopped" then apply(host.memory, run.writes) end
-  if outcome.kind == "ask" or outcome.kind == "call" then self.recent:put(state.id, run) end
+  outcome = Execution.waiting_for(state)
+  if outcome then return outcome end
+  local execution = self.recent:take(state.id)
+  if not execution or not execution:fits(flow, state) then execution = Execution.new(self, flow, state) end
+  outcome = execution:advance(state, host)
+  if outcome.kind == "ask" or outcome.kind == "call" then self.recent:put(state.id, execution) end
   return outcome
 end
 
@@ -350,6 +203,11 @@ function Runner:called(state, ok, value) -- luacheck: no self
     entry.v = copy
   end
   state.calling = nil
+end
+
+--- Lets go of all coroutines, as a restart does: runs go on from their journals.
+function Runner:forget()
+  self.recent = Recent.new(2 * self.recent.half)
 end
 
 return Runner

@@ -43,7 +43,7 @@ function steps.now(_, host, _, entry)
 end
 
 function steps.date(_, host, request, entry)
-  local ok, text = pcall(host.date, request.unix or host.now, request.format)
+  local ok, text = pcall(host.date, math.floor(request.unix or host.now), request.format)
   if not ok then return tostring(text) end
   entry.v = text
 end

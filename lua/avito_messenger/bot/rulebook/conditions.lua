@@ -82,7 +82,7 @@ function readers.flow_id(given, at)
   local wanted = table.concat(list, " or ")
   local function found(turn)
     for _, id in ipairs(list) do
-      if turn.flow_ids and turn.flow_ids[id] then return id end
+      if turn.flow_ids[id] then return id end
     end
   end
   return Condition.new("flow_id", wanted, function(turn) return found(turn) ~= nil end,

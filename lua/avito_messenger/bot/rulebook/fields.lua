@@ -3,10 +3,6 @@ local words = require "avito_messenger.words"
 
 local fields = {}
 
-local function article(types)
-  return (types:gsub("|", " or "))
-end
-
 --- The names of a table without its list, in an order, so that mistakes are told in the same order every time.
 ---@param given table
 ---@return any[]
@@ -17,6 +13,15 @@ function fields.names(given)
   end
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
   return names
+end
+
+--- What is wrong with the type of a value, or nil.
+---@param value any
+---@param types string separated by |
+---@return string?
+function fields.mistyped(value, types)
+  if ("|" .. types .. "|"):find("|" .. type(value) .. "|", 1, true) then return nil end
+  return ("must be a %s, got %s"):format(types:gsub("|", " or "), type(value))
 end
 
 --- The named fields that are known and have their type; the others are reported.
@@ -31,10 +36,9 @@ function fields.read(given, known, at, prefix)
     local value, types = given[name], known[name]
     if not types then
       at(prefix and prefix:sub(1, -2), words.unknown(name, words.names(known), "field"))
-    elseif not ("|" .. types .. "|"):find("|" .. type(value) .. "|", 1, true) then
-      at((prefix or "") .. name, ("must be a %s, got %s"):format(article(types), type(value)))
     else
-      good[name] = value
+      local message = fields.mistyped(value, types)
+      if message then at((prefix or "") .. name, message) else good[name] = value end
     end
   end
   return good
@@ -81,7 +85,7 @@ end
 function fields.word(known, what)
   local set = fields.set(known)
   return function(element)
-    if type(element) ~= "string" then return nil, ("a %s is a string, got %s"):format(what, type(element)) end
+    if type(element) ~= "string" then return nil, ("the %s must be a string, got %s"):format(what, type(element)) end
     if not set[element] then return nil, words.unknown(element, known, what) end
     return element
   end

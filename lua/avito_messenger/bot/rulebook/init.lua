@@ -2,7 +2,7 @@
 ---
 ---     local book, err = rulebook.load "shop_rules.lua"
 ---     if not book then print(err.message) end -- every mistake, one a line
-local flow = require "avito_messenger.bot.flow"
+local definitions = require "avito_messenger.bot.flow.definition"
 local Patterns = require "avito_messenger.bot.rulebook.patterns"
 local Problems = require "avito_messenger.bot.rulebook.problems"
 local Rule = require "avito_messenger.bot.rulebook.rule"
@@ -63,37 +63,42 @@ local function entries(given, at)
   return numbers
 end
 
---- What the runner says against a flow; one that uses what no flow may is noticed when its locals have their values.
-local function make_runner(definitions, places, concepts)
-  local ok, runner = pcall(Runner.new, definitions, { concepts = concepts })
-  if ok then return runner end
-  for _, definition in ipairs(definitions) do
-    local good, message = pcall(Runner.new, { definition }, { concepts = concepts })
-    if not good then
-      places[definition](nil, (tostring(message):gsub("^.-flow '" .. definition.name:gsub("%p", "%%%0") .. "': ", "")))
-    end
+--- Reads one flow into the book. False where it has a mistake.
+local function read_flow(book, definition, at)
+  local problem = definitions.check(definition, book.concepts)
+  if problem then
+    -- It begins with the name of the flow, as every line here does.
+    at(nil, problem:sub(#("flow '%s': "):format(definition.name) + 1))
   end
+  local known = book.flows[definition.name]
+  if not known or known.version < definition.version then book.flows[definition.name] = definition end
+  return not problem
+end
+
+--- Where the function of a flow begins, which for once can be asked.
+local function line_of(definition, file)
+  local info = debug.getinfo(definition.run, "S")
+  return info.source == "@" .. file and info.linedefined or nil
 end
 
 local function read_flows(book, given, numbers, problems)
-  local definitions, places, seen = {}, {}, {}
+  local good, seen = {}, {}
   book.flows = {}
   for _, number in ipairs(numbers) do
     local definition = given[number]
-    if flow.is(definition) then
-      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name) }
-      local key = ("%s %s"):format(definition.name, definition.version)
+    if definitions.is(definition) then
+      local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name),
+        line = line_of(definition, book.name) }
+      local key = ("%s %d"):format(definition.name, definition.version)
       if seen[key] then
         at("version", ("%d is there twice: raise the version of a flow that has changed"):format(definition.version))
-      else
-        definitions[#definitions + 1], places[definition] = definition, at
+      elseif read_flow(book, definition, at) then
+        good[#good + 1] = definition
       end
       seen[key] = true
-      local known = book.flows[definition.name]
-      if not known or known.version < definition.version then book.flows[definition.name] = definition end
     end
   end
-  book.runner = make_runner(definitions, places, book.concepts)
+  book.runner = Runner.new(good, { concepts = book.concepts })
 end
 
 --- Reads one entry of the list that is no flow. What is no rule at all leaves none.
@@ -112,13 +117,13 @@ local function read_rules(book, given, numbers, problems, lines)
   book.rules, book.always, book.by_pattern = {}, {}, {}
   for _, number in ipairs(numbers) do
     local written = given[number]
-    if not flow.is(written) then
+    if not definitions.is(written) then
       local name = type(written) == "table" and written[1]
       if type(name) ~= "string" or not name:find "%S" then name = nil end
       local line = name and lines[name] or nil
       local at = problems:at { order = number, line = line,
         where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
-      if name and named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
+      if named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
       if name then named[name] = named[name] or number end
       local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
       if rule then places[rule] = { order = number, at = at } end

@@ -1,5 +1,6 @@
 --- Every pattern of one kind in a book (what is heard, item titles, buyers' names) as one index, matched once a turn.
 local text = require "avito_messenger.text"
+local used = require "avito_messenger.bot.concepts.used"
 
 ---@class avito_messenger.bot.Patterns
 ---@field texts string[]
@@ -31,6 +32,13 @@ function Patterns:add(pattern, at, field)
   return number
 end
 
+--- What text.index returns; it raises where there are more than it takes, which a seller may well have written.
+local function build(list, concepts)
+  local ok, index, problem = pcall(text.index, list, concepts)
+  if ok then return index, problem end
+  return nil, { message = index:match "%((.*)%)$" or index }
+end
+
 local STANDS_IN = "x" -- a pattern that is right
 
 local function told(problem)
@@ -38,33 +46,48 @@ local function told(problem)
   return problem.message
 end
 
---- Makes the index. An index stops at the first mistake: only when there is one, each pattern is tried alone.
+--- Tries each pattern alone, with concepts that only have the same names: enough to read it, and quick.
+---@return boolean found is one of them wrong?
+local function try_each(self, concepts)
+  local names, found = {}, false
+  for name in pairs(concepts) do names[name] = STANDS_IN end
+  for number, pattern in ipairs(self.texts) do
+    local index, problem = build({ pattern }, names)
+    if not index then
+      found = true
+      self.places[number].at(self.places[number].field, told(problem))
+    end
+  end
+  return found
+end
+
+--- Makes the index, or reports what is wrong: all of it, though an index stops at the first mistake.
 ---@param concepts table<string, string> all of them right
 function Patterns:compile(concepts)
   if #self.texts == 0 then return end
-  if not table.concat(self.texts):find("~", 1, true) then concepts = {} end
-  self.index = text.index(self.texts, concepts)
-  if self.index then return end
-  local names = {} -- that they are there is enough to read a pattern, and much less than what they mean
-  for name in pairs(concepts) do names[name] = STANDS_IN end
-  for number, pattern in ipairs(self.texts) do
-    local index, problem = text.index({ pattern }, names)
-    if not index then self.places[number].at(self.places[number].field, told(problem)) end
-  end
+  local problem
+  self.index, problem = build(self.texts, used(self.texts, concepts))
+  if self.index or problem.pattern and try_each(self, concepts) then return end
+  local place = self.places[problem.pattern or 1]
+  place.at(place.field, told(problem))
 end
 
 --- What is right of the concepts; the others are reported, and stand there as a word, so that their users are not blamed.
 ---@param concepts table<string, string>
+---@param given table<string, string> those of them that the seller wrote
 ---@param at fun(field: string?, message: string)
 ---@return table<string, string>
-function Patterns.concepts(concepts, at)
-  local good = {}
+function Patterns.concepts(concepts, given, at)
+  local good, written = {}, {}
   for name, pattern in pairs(concepts) do good[name] = pattern end
-  local index, problem = text.index({}, good)
+  for name in pairs(given) do written[#written + 1] = "~" .. name end
+  -- The shipped ones are right, unless they meet those of the seller.
+  if build({}, used(written, concepts)) then return good end
+  local index, problem = build({}, good)
   while not index and problem.concept and good[problem.concept] ~= STANDS_IN do
     at(("concepts['%s']"):format(problem.concept), told(problem))
     good[problem.concept] = STANDS_IN
-    index, problem = text.index({}, good)
+    index, problem = build({}, good)
   end
   if not index then at("concepts", told(problem)) end
   return good

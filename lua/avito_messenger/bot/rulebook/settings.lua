@@ -70,35 +70,38 @@ local function named(given, field, types, at)
   local good = {}
   fields.no_list(given or {}, at, field)
   for _, name in ipairs(fields.names(given or {})) do
-    local value = given[name]
-    if not ("|" .. types .. "|"):find("|" .. type(value) .. "|", 1, true) then
-      at(("%s['%s']"):format(field, name), ("must be a %s, got %s"):format(types:gsub("|", " or "), type(value)))
-    else
-      good[name] = value
-    end
+    local message = fields.mistyped(given[name], types)
+    if type(name) ~= "string" then message = "a name must be a string, got " .. type(name) end
+    if message then at(("%s['%s']"):format(field, tostring(name)), message) else good[name] = given[name] end
   end
   return good
+end
+
+local function wrong_var(name, value)
+  if texts.NAMES[name] then return "is a name that texts have already; choose another" end
+  if name:find "[{}|]" or name:find "^%s" or name:find "%s$" or name == "" then
+    return "a name has no braces, no | and no space at its ends"
+  end
+  if type(value) == "string" and value:find("{", 1, true) then return "has a brace: names in it would not be filled in" end
 end
 
 local function read_names(book, given, at)
   book.vars = named(given.vars, "vars", "string|number", at)
   book.names = {}
   for name in pairs(texts.NAMES) do book.names[name] = true end
-  for _, name in ipairs(words.names(book.vars)) do
-    if texts.NAMES[name] then
-      at(("vars['%s']"):format(name), "is a name that texts have already; choose another")
-    elseif name:find "[{}|]" or name:find "^%s" or name:find "%s$" or name == "" then
-      at(("vars['%s']"):format(name), "a name has no braces, no | and no space at its ends")
-    end
+  for _, name in ipairs(fields.names(book.vars)) do
+    local message = wrong_var(name, book.vars[name])
+    if message then at(("vars['%s']"):format(name), message) end
     book.names[name] = true
   end
 end
 
 local function read_concepts(given, at)
-  local all = {}
-  for name, pattern in pairs(concepts) do all[name] = pattern end
-  for name, pattern in pairs(named(given, "concepts", "string", at)) do all[name] = pattern end
-  return Patterns.concepts(all, at)
+  local all, written = {}, named(given, "concepts", "string", at)
+  for _, list in ipairs { concepts, written } do
+    for name, pattern in pairs(list) do all[name] = pattern end
+  end
+  return Patterns.concepts(all, written, at)
 end
 
 --- Reads the fields into the book.

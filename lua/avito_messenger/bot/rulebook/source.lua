@@ -11,20 +11,31 @@ local function read(path)
   return text
 end
 
+-- Tables that begin with a string and are no rules.
+local LISTS = { say = true, image = true, act = true, on = true, chat_type = true, flow_id = true, id = true }
+local FAR = 200 -- bytes that are looked at before a brace
+
+--- Is the brace behind this part of a line that of a rule? Not in a comment, nor in `avito.flow { "обмен"`, `say = { "торг"`.
+local function begins_rule(before)
+  if before:find("--", 1, true) then return false end
+  local word, sign = before:match "([%w_]*)[ \t]*(=?)[ \t]*$"
+  if sign == "=" then return not LISTS[word] end
+  return word == "" or word == "return"
+end
+
 --- The line of every rule by its name; false for a name that stands at several.
 ---
 --- A rule is a plain table and knows nothing of where it was written, and a debug hook that watches the chunk would slow
---- down and disturb what it runs. So the text is searched for `{ "name"`, the way a rule begins. What follows a name or
---- an equals sign is another table (`avito.flow { "обмен"`, `say = { "торг"`). Rules that are made by a loop, come from
---- another file or share their name with other text have no line.
+--- down and disturb what it runs. So the text is searched for `{ "name"`, the way a rule begins. Rules that are made by a
+--- loop, come from another file or share their name with another table have no line.
 ---@param text string
 ---@return table<string, integer|false>
 function source.lines(text)
   local lines, line, last = {}, 1, 1
-  for before, at, _, name in text:gmatch "([=%w_]?)[ \t]*(){%s*([\"'])([^\"'\n]-)%3" do
+  for at, _, name in text:gmatch "(){%s*([\"'])([^\"'\n]-)%2" do
     line = line + select(2, text:sub(last, at - 1):gsub("\n", ""))
     last = at
-    if before == "" then
+    if begins_rule(text:sub(math.max(1, at - FAR), at - 1):match "[^\n]*$") then
       if lines[name] == nil then lines[name] = line else lines[name] = false end
     end
   end
@@ -57,6 +68,7 @@ local function place(path, message)
 end
 
 local function run(text, path)
+  if text:sub(1, 1) == "\27" then return nil, { message = "is compiled Lua, and a rulebook is text" } end
   -- What a file may begin with for the shell or an editor is no Lua; the line it stands on stays.
   text = text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")
   -- An environment of its own: a global that a rulebook sets by mistake stays in it.

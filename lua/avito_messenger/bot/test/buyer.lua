@@ -76,21 +76,18 @@ end
 --- The buyer takes back a message of theirs.
 ---@param which? integer the last one when absent; 2: the one before; …
 function Buyer:deletes(which)
-  local count, message = 0, nil
-  for i = #self.talk.market.messages, 1, -1 do
-    local one = self.talk.market.messages[i]
-    if one.author_id == self.talk.market.buyer.id and one.type ~= "deleted" then count = count + 1 end
-    if count == (which or 1) then
-      message = one
+  local market, left, place = self.talk.market, which or 1, nil
+  for i = #market.messages, 1, -1 do
+    local one = market.messages[i]
+    if one.author_id == market.buyer.id and one.type ~= "deleted" then left = left - 1 end
+    if left == 0 then
+      place = i
       break
     end
   end
-  if not message then error("buyer:deletes: there is no such message of the buyer", 2) end
-  local entry = { who = "buyer", name = self.talk.market.buyer.name, type = "deleted", text = message.content.text }
-  said(self, entry, function()
-    Market.delete(message)
-    return message
-  end, 2)
+  if not place then error("buyer:deletes: there is no such message of the buyer", 2) end
+  local entry = { who = "buyer", name = market.buyer.name, type = "deleted", text = market.messages[place].content.text }
+  said(self, entry, function() return market:delete(place) end, 2)
 end
 
 --- A person types in this chat, in the name of the seller.
@@ -138,7 +135,7 @@ end
 --- Waits for something that should happen.
 local function await(self, seconds, happened, level)
   local host = self.scene.host
-  local stopped = self.scene:run(host.now + seconds * host:patience(), happened, level + 1)
+  local stopped = self.scene:run(host.now + seconds, happened, level + 1)
   return stopped -- no tail call: the levels of errors count it
 end
 
@@ -151,9 +148,12 @@ end
 --- What of all that the bot said was probably meant, where that was not the next reply.
 local function meant(self, want, next_one)
   local texts, places = {}, {}
-  for i, reply in ipairs(self.talk.replies) do
-    if reply.type == "text" then texts[#texts + 1], places[#places + 1] = reply.text, i end
+  local function consider(place)
+    local reply = self.talk.replies[place]
+    if reply and reply.type == "text" then texts[#texts + 1], places[#places + 1] = reply.text, place end
   end
+  consider(next_one) -- first, for of several that are as like it the first is taken
+  for place = 1, #self.talk.replies do consider(place) end
   local best, share = difference.nearest(want.exact, texts)
   if not best or share < SIMILAR then return nil end
   local place = places[best]
@@ -263,8 +263,7 @@ function Buyer:expect_rule(name)
       if one == name or name == nil then return true end
     end
   end
-  local patience = name and host:patience() or 1
-  local stopped = self.scene:run(host.now + self.scene.within * patience, found, 2)
+  local stopped = self.scene:run(host.now + self.scene.within, found, 2)
   if stopped == (name ~= nil) then return end
   local names = fired_since(self)
   fail(self, { name and ("expected the rule '%s' to fire"):format(name) or "expected no rule to fire",

@@ -13,6 +13,7 @@ local faults = require "avito_messenger.bot.test.faults"
 ---@field fired { time: number, rule: string, word: integer }[]
 ---@field word integer how many times somebody else than the bot spoke
 ---@field last? { message: table, record: table, now: number } the buyer's last message, and the record before it
+---@field heard? number when the bot was last told of a message of the buyer
 ---@field held table[] messages that the bot has not been told yet
 ---@field after_reply function[]
 ---@field done table<string, boolean> keys of what must be counted once
@@ -29,7 +30,6 @@ Host.__index = Host
 Host.__name = "avito.bot.test.Host"
 
 local AT_ONCE = 1000 -- steps at one moment
-local PATIENCE = 20
 local IN_A_ROW = 20000 -- steps while nobody but the bot says a word
 
 ---@param given { now: number, load: (fun(): table), engine: (fun(book: table): table), calls: table, facts: boolean,
@@ -37,7 +37,8 @@ local IN_A_ROW = 20000 -- steps while nobody but the bot says a word
 ---@return avito.bot.test.Host
 function Host.new(given)
   local self = setmetatable({ now = given.now, load = given.load, make = given.engine, calls = given.calls,
-    knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new() }, Host)
+    knows = given.facts, mischief = given.mischief, talks = {}, later = {}, faults = faults.new(),
+    restarts = 0, reload_at = 1 }, Host)
   self.book = self.load()
   self.engine = self.make(self.book)
   self:rested()
@@ -111,9 +112,14 @@ function Host:step(talk, event)
   end
 end
 
---- The program ends and begins again: what was in memory only is gone.
+--- The program ends and begins again: what was in memory only is gone. The 1st, 2nd, 4th, 8th… time the rulebook is loaded anew,
+--- too, for its own code may keep something; to do it each time would take longer than all the rest.
 function Host:restart()
-  self.book = self.load()
+  self.restarts = self.restarts + 1
+  if self.restarts == self.reload_at then
+    self.book, self.reload_at = self.load(), 2 * self.reload_at
+  end
+  self.book.runner:forget()
   self.engine = self.make(self.book)
   for _, talk in ipairs(self.talks) do
     local text, problem = json.encode(talk.record)
@@ -137,12 +143,19 @@ end
 ---@return table
 local function event_of(talk, message)
   local market = talk.market
-  return { type = "message", message = record.copy(message), chat_type = market.chat_type,
+  return { type = "message", message = message, chat_type = market.chat_type,
     item_id = market.item and market.item.id, earlier = market.earlier }
 end
 
+--- Is it a message of the buyer, for which the bot waits until the burst is over?
+---@param event table
+---@return boolean
+function Host.waits(event)
+  return event.message.direction == "in" and event.message.type ~= "system"
+end
+
 function Host:deliver(talk, event)
-  talk.told = self.now
+  if Host.waits(event) then talk.heard = self.now end
   self:tell(talk, event)
   if self.mischief then self.mischief:redeliver(self, talk, event) end
 end
@@ -184,15 +197,9 @@ end
 ---@param talk avito.bot.test.Talk
 ---@param event table
 function Host:command(talk, event)
-  self:flush()
+  self:run(self.now)
   self:step(talk, event)
   self:settle()
-end
-
---- How many times longer than usual an expectation waits: what is lost is found again, and that takes its time.
----@return number
-function Host:patience()
-  return self.mischief and PATIENCE or 1
 end
 
 --- Calls the function after so many seconds.
@@ -220,7 +227,7 @@ local function spoken(host, talk, effect, kind, content)
     rule = effect.rule }
   local answer = fault and { type = "failed", key = effect.key, error = fault.error }
     or { type = "sent", key = effect.key, id = message.id }
-  return answer, event_of(talk, message), fault
+  return answer, event_of(talk, message)
 end
 
 function perform.send(host, talk, effect) return spoken(host, talk, effect, "text", effect.text) end
@@ -234,7 +241,7 @@ local function quiet(kind, act)
       talk.done[effect.key] = true
       act(host, talk, effect)
     end
-    if fault then return { type = "failed", key = effect.key, error = fault.error }, nil, fault end
+    if fault then return { type = "failed", key = effect.key, error = fault.error } end
     return { type = "sent", key = effect.key }
   end
 end
@@ -272,10 +279,10 @@ end
 ---@param talk avito.bot.test.Talk
 ---@param effect table
 function Host:latched(talk, effect)
-  local answer, echo, fault = perform[effect.kind](self, talk, effect)
+  local answer, echo = perform[effect.kind](self, talk, effect)
   local mischief = self.mischief
   local echoed = echo and mischief and mischief:echo(self, talk, effect, echo)
-  if mischief and not fault and answer.type ~= "failed" and mischief:loses(self, effect) then
+  if mischief and answer.type ~= "failed" and mischief:loses(self, effect) then
     self:restart()
   else
     self:step(talk, answer)

@@ -77,9 +77,14 @@ function Market:add(direction, kind, content, now)
 end
 
 --- The buyer takes a message back: it stays, without its content.
----@param message table
-function Market.delete(message)
+---@param place integer
+---@return table message as it is now
+function Market:delete(place)
+  local message = {}
+  for name, value in pairs(self.messages[place]) do message[name] = value end
   message.type, message.content = "deleted", {}
+  self.messages[place] = message
+  return message
 end
 
 --- The newest messages first, as get_messages lists them.

@@ -45,7 +45,7 @@ function Mischief:happens(host, kind, id, text)
     return false
   end
   self.happened[name] = true
-  self.log[#self.log + 1] = { name = name, text = text, time = host.now }
+  self.log[#self.log + 1] = { name = name, text = text:gsub("\n", " / "), time = host.now }
   return true
 end
 
@@ -81,18 +81,15 @@ function Mischief:redeliver(host, talk, event)
   end
 end
 
---- Is this message kept back, to be told together with those after it? Only where it makes no difference when they are told:
---- they are one question to the bot all the same.
+--- Is this message kept back, to be told together with those after it? Only while the bot surely waits for more of an earlier
+--- one, and will a second later: then they are one question, whenever they are told.
 ---@param host avito.bot.test.Host
 ---@param talk avito.bot.test.Talk
 ---@param event table
 ---@return boolean
 function Mischief:holds(host, talk, event)
-  local message, burst = event.message, host.book.burst
-  if message.direction ~= "in" or message.type == "system" or message.type == "deleted" then return false end
-  local open = talk.told and host.now - talk.told <= burst
-  if (#talk.held == 0 and open) or #talk.held + 1 >= burst then return false end
-  return self:happens(host, "order", message.id, ("%s was told late, and not in order"):format(what_of(event)))
+  if not host.waits(event) or not talk.heard or host.now - talk.heard >= host.book.burst - 1 then return false end
+  return self:happens(host, "order", event.message.id, ("%s was told late, and not in order"):format(what_of(event)))
 end
 
 --- The messages that were kept back, in the order in which they are told.

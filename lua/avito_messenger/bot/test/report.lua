@@ -1,6 +1,6 @@
 --- How a scene is told: the conversation of a chat, why its rules fired or did not, and what an expectation missed.
 local transcript = require "avito_messenger.bot.transcript"
-local terminal = require "avito_messenger.bot.test.terminal"
+local terminal = require "avito_messenger.terminal"
 
 local report = {
   ---@type boolean|"auto" whether to write in colour

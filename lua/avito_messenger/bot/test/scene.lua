@@ -47,14 +47,19 @@ local OPTIONS = { rulebook = "string|table", at = "string|number", calls = "tabl
 local BUYER = { name = "string", id = "number", item = "table", chat_type = "string", earlier = "boolean" }
 local ITEM = { id = "number", title = "string", price = "number", price_text = "string", url = "string", city = "string" }
 
---- A function that loads the rulebook anew each time it is called.
-local function loader(given)
+--- A function that gives the rulebook: read anew each time where it is a file; a table is compiled once, for its functions
+--- stay the same ones.
+---@param given string|table
+---@return fun(): table
+function Scene.loader(given)
+  local compiled
   return function()
-    local book, problem
+    local book, problem = compiled, nil
     if type(given) == "string" then
       book, problem = rulebook.load(given)
-    else
-      book, problem = rulebook.compile(given, "rulebook")
+    elseif not compiled then
+      compiled, problem = rulebook.compile(given, "rulebook")
+      book = compiled
     end
     if not book then error(problem.message, 0) end
     return book
@@ -71,17 +76,18 @@ local function seconds(where, value, level)
   return count
 end
 
---- Makes a scene. `mischief` is torture's.
+--- Makes a scene.
 ---@param given avito.bot.test.SceneOptions
 ---@param level integer whom to blame
----@param mischief? avito.bot.test.Mischief
+---@param torture? { mischief: avito.bot.test.Mischief?, load: fun(): table }
 ---@return avito.bot.Scene
-function Scene.new(given, level, mischief)
+function Scene.new(given, level, torture)
+  torture = torture or {}
   options.check("test.scene", given, OPTIONS, level + 1)
   if not given.rulebook then error("test.scene: rulebook is missing: its path, or the table itself", level + 1) end
   local make = given.engine or default_engine
-  local ok, host = pcall(Host.new, { now = 0, load = loader(given.rulebook), calls = given.calls or {},
-    facts = given.facts ~= false, mischief = mischief,
+  local ok, host = pcall(Host.new, { now = 0, load = torture.load or Scene.loader(given.rulebook), calls = given.calls or {},
+    facts = given.facts ~= false, mischief = torture.mischief,
     engine = function(book) return make { book = book, user_id = USER_ID } end })
   if not ok then error(host, level + 1) end
   local zone = host.book.zone or assert(hours.zone "UTC")

@@ -1,0 +1,51 @@
+---@meta avito_messenger.bot.rulebook.written
+--- What a seller writes, for editors; never loaded.
+
+---@alias avito.Span number|string seconds, or "90s", "5m", "12h", "2d", "1 час"
+
+---@class avito.RulebookSource rules in the order in which they are asked, and flows
+---@field [integer] avito.RuleSource|avito_messenger.bot.Flow
+---@field zone? string "Europe/Samara", or "UTC+4"
+---@field hours? string|table<string, string> { ["пн-пт"] = "09:00-20:00" }; needs the zone
+---@field holidays? table { "01-01", "2026-05-01..2026-05-03", ["12-31"] = "10:00-14:00" }
+---@field burst? avito.Span messages that follow each other so soon are one question; default 3s
+---@field human? { pause?: avito.Span } how long the bot is silent where a person has typed; default 12h
+---@field flood? { replies?: integer, within?: avito.Span, pause?: avito.Span }|boolean default: after 10 replies within 10
+--- minutes the chat is left to a person for an hour; false: never
+---@field unclear? "resend"|"hold" what becomes of a message of which nobody knows whether it was sent; default "resend"
+---@field mark_read? boolean are chats that were answered marked as read? default: yes
+---@field concepts? table<string, string> patterns by name, for `~name`, beside the shipped ones; the same name replaces one
+---@field vars? table<string, string|number> for texts: { ["адрес"] = "у метро" } is {адрес}
+---@field calls? table<string, fun(args: any, c: table): any> functions for c:call in flows
+
+---@class avito.RuleSource
+---@field [1] string the name, no two alike
+--- Conditions: all must be met.
+---@field on? string|string[] message types: "text", "voice", "image", …; "system"; "own": what the seller's side wrote;
+--- default: any of the buyer's, or "text" where something is heard
+---@field hears? string pattern: `a | b` either, `a b` both, `"a b"` side by side, `word*` beginning so, `-word` not, `~concept`
+---@field first? boolean the first message of the chat, or not the first
+---@field hours? "open"|"closed"|string the hours of the book, or "22:00-08:00"
+---@field item? { id?: integer|integer[], title?: string, price?: number|string } title: a pattern; price: ">= 5000", "< 100",
+--- "1000..5000"
+---@field chat_type? string|string[] "u2i", "u2u", "a2u"
+---@field flow_id? string|string[] of a system message
+---@field buyer? integer|integer[]|{ id?: integer|integer[], name?: string } name: a pattern
+---@field phone? boolean is there a phone number in it?
+---@field links? boolean is there a link in it?
+---@field when? fun(c: table): any anything but false and nil is a yes
+--- What is done: at least one.
+---@field say? string|string[]|table<string, string> one text; a list, which takes turns; texts by label, of which a chat
+--- always gets the same. At most 1000 characters
+---@field image? string|string[] paths of files, or ids of uploaded images
+---@field act? string|table "escalate", "blacklist", "mark_read", "ignore", "pause", "resume"; a list of them; or with details:
+--- { "blacklist", reason = "spam" }, { "escalate", reason = "…" }, { "pause", time = "2h" }
+---@field flow? string the name of a flow to begin
+---@field run? fun(c: table)
+---@field delay? avito.Span|avito.Span[] "2s-6s": before it is said
+--- When, and what follows.
+---@field continue? boolean later rules get the message, too
+---@field once? true|avito.Span once a chat, or at most once in so long; meanwhile later rules get the message
+---@field cooldown? avito.Span at most once in so long; meanwhile the rule takes the message and stays silent
+---@field fallback? boolean only where no other rule answers
+---@field after? integer of a fallback: only from the how manieth such turn in a row on

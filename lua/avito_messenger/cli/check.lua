@@ -1,0 +1,68 @@
+--- `avito-messenger check`: the mistakes of a rulebook, and what it would answer.
+local arguments = require "avito_messenger.cli.arguments"
+local help = require "avito_messenger.cli.help"
+
+local check = {}
+
+local function positive(text)
+  local value = tonumber(text)
+  if not value or value < 0 then return nil, ("'%s' is no price"):format(text) end
+  return value
+end
+
+local rules = {
+  help = {}, version = {}, say = { value = "TEXT", many = true }, at = { value = "TIME" }, title = { value = "TEXT" },
+  price = { value = "N", read = positive },
+}
+
+local function fail(status, message)
+  io.stderr:write("avito-messenger check: ", message, "\n")
+  if status == 2 then io.stderr:write("Try: avito-messenger check --help\n") end
+  return status
+end
+
+-- What the bot would answer, and why.
+local function converse(path, given)
+  local test = require "avito_messenger.bot.test"
+  local scene = test.scene { rulebook = path, at = given.at }
+  local buyer = scene:buyer { item = { title = given.title, price = given.price } }
+  for _, text in ipairs(given.say) do
+    buyer:says(text)
+    scene:wait "1m"
+  end
+  io.stdout:write("\n", buyer:transcript(), "\n\n", buyer:explain(), "\n")
+end
+
+--- Runs the command; returns the exit status.
+---@param words string[] the arguments after the command's name
+---@return integer
+function check.main(words)
+  local rest, path = {}, nil
+  for i, word in ipairs(words) do
+    if i == 1 and word:sub(1, 1) ~= "-" then path = word else rest[#rest + 1] = word end
+  end
+  local given, problem = arguments.read(rest, rules)
+  if not given then return fail(2, problem) end
+  if given.help then
+    io.stdout:write(help.check)
+    return 0
+  end
+  if not path then return fail(2, "which rulebook? avito-messenger check shop_rules.lua") end
+  local found, rulebook = pcall(require, "avito_messenger.bot.rulebook")
+  if not found then return fail(1, "this needs utf8proc: apt-get install libutf8proc-dev, then build again") end
+  local book, err = rulebook.load(path)
+  if not book then
+    io.stderr:write(err.message, "\n")
+    return 1
+  end
+  local flows = 0
+  for _ in pairs(book.flows) do flows = flows + 1 end
+  io.stdout:write(("%s: no mistakes; rules: %d, flows: %d\n"):format(path, #book.rules, flows))
+  if given.say then
+    local ok, message = pcall(converse, path, given)
+    if not ok then return fail(1, (tostring(message):gsub("^[^:]+:%d+: ", ""))) end
+  end
+  return 0
+end
+
+return check
