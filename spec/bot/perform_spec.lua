@@ -1,4 +1,5 @@
 local avito = require "avito_messenger"
+local files = require "support.files"
 local shop = require "support.shop"
 
 describe("what a bot does:", function()
@@ -64,8 +65,7 @@ describe("what a bot does:", function()
     local directory, path
 
     before_each(function()
-      directory = os.tmpname()
-      os.remove(directory)
+      directory = files.temporary()
       assert(os.execute("mkdir -p '" .. directory .. "/photos'"))
       path = directory .. "/photos/front.png"
       assert(os.execute(("cp examples/phone.png '%s'"):format(path)))

@@ -1,3 +1,4 @@
+local files = require "support.files"
 local images = require "avito_messenger.bot.rulebook.images"
 local rulebook = require "avito_messenger.bot.rulebook"
 
@@ -26,8 +27,7 @@ describe("the images of a rulebook", function()
   describe("of a file", function()
     local directory
     before_each(function()
-      directory = os.tmpname()
-      os.remove(directory)
+      directory = files.temporary()
       assert(os.execute("mkdir '" .. directory .. "' && cp examples/phone.png '" .. directory .. "/front.png'"))
     end)
     after_each(function() os.execute("rm -r '" .. directory .. "'") end)
