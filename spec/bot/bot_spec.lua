@@ -76,7 +76,7 @@ rulebook: rule 'б': does nothing: it needs say, image, act, flow or run]], (mes
       { "bot:poll: unknown option 'intervall'", { intervall = 5 } },
       { "bot:poll: backlog: ", { backlog = "one hour" } },
       { "bot:poll: chat_types is empty", { chat_types = {} } },
-      { "bot:poll: chat_types: unknown chat type 'u2x'", { chat_types = { "u2i", "u2x" } } },
+      { "bot:poll: chat_types: unknown chat type 'u2x' %(did you mean 'u2i'%?%)", { chat_types = { "u2i", "u2x" } } },
       { "bot:poll: rounds must be a number", { rounds = "1" } },
     }
     for _, row in ipairs(rows) do
@@ -112,13 +112,43 @@ describe("a bot", function()
 
   local function poll(seconds) place.bot:poll { interval = 5, seconds = seconds or 60 } end
 
-  it("knows whose it is when it is told, and does not ask", function()
-    place = shop.open { user_id = tostring(shop.user_id), client = { user_id = shop.user_id } }
-    local chat = place:says "Торг есть?"
-    poll()
-    assert.same({}, place:requests "get_self")
-    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
-    assert.equal("Покупатель " .. shop.buyer, place.bot.lanes:chat(chat).facts.buyer.name)
+  describe("knows whose it is", function()
+    local function answers()
+      local chat = place:says "Торг есть?"
+      poll()
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+      assert.equal("Покупатель " .. shop.buyer, place.bot.lanes:chat(chat).facts.buyer.name)
+      place:writes(chat, "Это я")
+      place:says "А доставка?"
+      local get_messages = place.client.get_messages
+      function place.client:get_messages(...)
+        local list, meta = get_messages(self, ...)
+        for _, message in ipairs(list or {}) do message.direction = nil end
+        return list, meta
+      end
+      poll()
+      assert.equal(1, #place.box:sends()) -- the seller was told from the buyer
+    end
+
+    it("when its client knows", function()
+      place = shop.open { client = { user_id = shop.user_id } }
+      answers()
+      assert.same({}, place:requests "get_self")
+    end)
+
+    it("when it is told, in whatever way", function()
+      for _, id in ipairs { shop.user_id, tostring(shop.user_id) } do
+        place = shop.open { user_id = id }
+        function place.client.get_self() error "it is known" end
+        answers()
+      end
+    end)
+
+    it("when it has asked", function()
+      place = shop.open()
+      answers()
+      assert.equal(shop.user_id, place.bot.user_id)
+    end)
   end)
 
   it("is silent in a chat while it is paused, and speaks again afterwards", function()

@@ -288,9 +288,9 @@ describe("polling", function()
         poll { seconds = 5000, interval = 10 }
         assert.equal(12, fault.struck)
         local waits = times "get_chats"
-        local longest, last = 0, 0
+        local longest = 0
         for i = asked + 1, #waits do longest = math.max(longest, waits[i] - (waits[i - 1] or 0)) end
-        last = waits[#waits] - waits[#waits - 1]
+        local last = waits[#waits] - waits[#waits - 1]
         assert.equal(300, math.floor(longest))
         assert.equal(10, math.floor(last + 0.5))
         assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
