@@ -338,6 +338,37 @@ describe("a lane", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
+  it("that never comes to rest lets others have their turn", function()
+    local place = shop.open()
+    function place.bot.engine.pending(_, chat) return { { kind = "about", chat_id = chat.id } } end
+    function place.client.get_chat() return {} end
+    place.bot.lanes:post("u2i-restless", { type = "wake" })
+    place.bot.lanes:work()
+    assert.is_false(place.bot.lanes:busy())
+    assert.equal(1, place.bot.lanes:rest())
+  end)
+
+  it("passes Ctrl-C on that comes while the engine is at work", function()
+    local place = shop.open()
+    place:says "Торг есть?"
+    function place.bot.engine.step() error("engine.lua:1: interrupted!", 0) end
+    assert.error_matches(function() place.bot:poll { seconds = 30 } end, "interrupted!")
+    assert.same({}, place.errors)
+  end)
+
+  it("does not look before it speaks where nobody polls: what is written comes by itself then", function()
+    local place = shop.open()
+    local said = place.box:say { buyer = shop.buyer, item = shop.phone, text = "Торг есть?" }
+    place.bot.lanes:post(said.chat_id, { type = "message", message = { id = said.message_id, author_id = shop.buyer,
+      created = said.created, type = "text", content = { text = "Торг есть?" } } })
+    place.bot.lanes:work()
+    place.driver:sleep(10)
+    place.bot.lanes:work()
+    assert.equal(1, #place.box:sends())
+    local read, sent = place:requests "get_messages", place:requests "send_message"
+    assert.is_true(#read == 1 and read[1].serial > sent[1].serial)
+  end)
+
   it("finds out what became of an effect whose outcome could not be noted", function()
     local place = shop.open()
     local chat = place:says "Торг есть?"

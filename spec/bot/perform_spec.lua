@@ -207,6 +207,7 @@ describe("what a bot does:", function()
       assert.same({ chat, "просит человека", "оператор", "Позовите оператора", "escalated" },
         { calls[1].chat_id, calls[1].note, calls[1].rule, calls[1].text, calls[1].why })
       assert.is_true(place:unread(chat))
+      assert.equal(1, #place:requests "get_messages") -- nobody looks before what the buyer does not see
     end)
 
     it("is tried again when it raises", function()
