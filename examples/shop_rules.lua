@@ -16,7 +16,7 @@ return avito.rulebook {
     ["батарея"] = "батаре* | аккум* | акб | заряд* -зарядк* -зарядн* | \"держит заряд\"",
   },
 
-  { "спам", hears = "~спам", links = true, act = { "blacklist", "mark_read" } },
+  { "спам", hears = "~спам", links = true, act = { { "blacklist", reason = "spam" }, "mark_read" } },
   { "человек", hears = "~оператор", say = "Сейчас позову продавца, он ответит сам.", act = "escalate" },
   { "телефон", phone = true, say = "Спасибо, передал номер продавцу, он перезвонит.", act = "escalate" },
   { "голос", on = "voice", cooldown = "1d", say = "Не могу прослушать голосовое. Напишите, пожалуйста, текстом." },

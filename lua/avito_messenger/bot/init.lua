@@ -79,8 +79,10 @@ function Bot:tell(note)
   end)
   for _, fn in ipairs { hook or self.on_event, hook and self.on_event or nil } do
     local ok, err = pcall(fn, note)
-    if not ok then ending.pass(err) end
-    if not ok then io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n") end
+    if not ok then
+      ending.pass(err)
+      io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n")
+    end
   end
 end
 
@@ -112,13 +114,10 @@ local POLL = { interval = "number|string", backlog = "number|string|boolean", ch
 
 local function check_chat_types(given)
   local known = {}
-  for _, value in pairs(enums.ChatType) do known[#known + 1] = value end
-  table.sort(known)
+  for _, name in pairs(enums.ChatType) do known[name] = true end
   if #given == 0 then error("bot:poll: chat_types is empty", 4) end
   for _, name in ipairs(given) do
-    local good
-    for _, one in ipairs(known) do good = good or one == name end
-    if not good then error("bot:poll: chat_types: " .. words.unknown(name, known, "chat type"), 4) end
+    if not known[name] then error("bot:poll: chat_types: " .. words.unknown(name, words.names(known), "chat type"), 4) end
   end
 end
 
@@ -147,8 +146,8 @@ local function round(self, looking)
     self:tell { kind = "stall", seconds = now - expected,
       message = ("nobody looked at the chats for %.0f s longer than meant"):format(now - expected) }
   end
-  local ok, count, err = true, nil, nil
-  if not self.user_id or self.engine.user_id ~= self.user_id then ok, err = identify(self) end
+  local count
+  local ok, err = identify(self)
   if ok then count, err = poll.round(self, settings.chat_types) end
   if err then
     ending.pass(err)
@@ -177,7 +176,6 @@ end
 -- Waits for what is under way. A round is not waited for: nothing is lost by not looking.
 local function finish(self, looking)
   if looking.task and looking.task:cancel() then
-    looking.problem = nil
     looking.task:wait()
   elseif looking.problem then
     error(looking.problem, 0)

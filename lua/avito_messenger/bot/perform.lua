@@ -15,7 +15,8 @@ end
 
 local function plain(err, dispatched)
   if type(err) ~= "table" then return { kind = "invalid", message = tostring(err), dispatched = false } end
-  if dispatched == nil then dispatched = err.dispatched end
+  -- What was refused for its pace was not done, though the server has seen it.
+  if dispatched == nil then dispatched = err.dispatched and err.kind ~= "rate_limited" end
   return { kind = err.kind, message = tostring(err), dispatched = dispatched, retry_after = err.retry_after }
 end
 
