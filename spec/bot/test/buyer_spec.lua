@@ -101,7 +101,7 @@ why, on “торг” (+ fires, - does not):
         problem, 1, true)
       problem = blame(function() buyer:expect "Напишите, пожалуйста, письмом." end)
       assert.matches("  the most like it was “Напишите, пожалуйста, текстом.” by 'голос': "
-        .. "Напишите, пожалуйста, [-письмом.-]{+текстом.+}\n", problem, 1, true)
+        .. "Напишите, пожалуйста,\n    [-письмом.-]{+текстом.+}\n", problem, 1, true)
     end)
 
     it("this rule and no other", function()
