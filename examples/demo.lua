@@ -19,12 +19,12 @@ local client = avito.client { client_id = "dummy-client-id", client_secret = "du
 local colour = terminal.colour()
 local reader = colour and blocking.new() or nil
 local lines = transcript.new { zone = zone, colour = colour, width = terminal.width(), column = 26 }
-local names = {}
+local names, taken_over = {}, {}
 
 local function show(entry)
   entry.time = driver:time()
   print(lines:line(entry))
-  if reader then reader:sleep(0.7) end
+  if reader then reader:sleep(0.6 + 0.01 * transcript.columns(entry.text or "")) end
 end
 
 local function name_of(chat_id) return names[chat_id] or chat_id end
@@ -39,7 +39,8 @@ local bot = avito.bot {
         type = effect.kind == "image" and "image" or "text", text = effect.text or effect.image }
     elseif note.kind == "effect" and effect.kind == "blacklist" then
       show { who = "note", text = ("%s is put on the blacklist"):format(name_of(note.chat_id)) }
-    elseif note.kind == "human" then
+    elseif note.kind == "human" and not taken_over[note.chat_id] then
+      taken_over[note.chat_id] = true
       show { who = "note", text = ("the seller writes to %s: the bot is silent there for 12 hours"):format(name_of(note.chat_id)) }
     end
   end,
@@ -89,13 +90,14 @@ local script = {
   { 60, function() haggler "Спасибо!" end },
 }
 
-print "A shop in Samara, late in the evening. The bot looks at the chats every 5 seconds, at night every minute.\n"
+print "A shop in Samara, late in the evening; times are the sandbox's.\n"
 for _, act in ipairs(script) do
   bot:poll { interval = act[1] > 3600 and 60 or 5, seconds = act[1] }
   act[2]()
 end
 bot:poll { interval = 5, seconds = 60 }
 
-print(("\n%d messages were sent by the bot; no chat was answered twice."):format(#sandbox:sends()))
-print "Its rules: examples/shop_rules.lua. Its program, for a real account: examples/shop_bot.lua."
+print(("\n%d messages were sent by the bot."):format(#sandbox:sends()))
+print "Its rules: examples/shop_rules.lua"
+print "Its program, for a real account: examples/shop_bot.lua"
 client:close()

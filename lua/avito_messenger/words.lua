@@ -28,6 +28,7 @@ function words.unknown(word, known, what)
   word = tostring(word)
   local nearest = words.nearest(word, known)
   if nearest then return ("unknown %s '%s' (did you mean '%s'?)"):format(what, word, nearest) end
+  if #known == 0 then return ("unknown %s '%s'"):format(what, word) end
   return ("unknown %s '%s' (known: %s)"):format(what, word, table.concat(known, ", "))
 end
 

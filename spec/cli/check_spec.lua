@@ -55,6 +55,16 @@ return require("avito_messenger").rulebook {
     assert.matches("%- без торга +everything matches, but 'торг' comes before it", output)
   end)
 
+  it("fails where the conversation does", function()
+    local code, output = run(write [[
+return require("avito_messenger").rulebook {
+  { "один", hears = "торг", run = function() error "нет такого" end },
+}
+]], "--say", "торг есть?")
+    assert.equal(1, code)
+    assert.matches("error in rule 'один': .*:2: нет такого", output)
+  end)
+
   it("answers by the clock it is given", function()
     local _, output = run("examples/shop_rules.lua", "--say", "торг есть?", "--at", "2026-11-20 22:15")
     assert.matches("bot %[ночь%] +Сейчас мы закрыты", output)

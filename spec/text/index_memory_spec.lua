@@ -97,4 +97,46 @@ describe("an index without memory", function()
       until not fired
     end
   end)
+
+  it("is unharmed by a finalizer that matches, too", function()
+    local index = assert(text.index { "торг*", "цена", "скидка" })
+    local running, runs = false, 0
+    local function finalizer()
+      if running then
+        runs = runs + 1
+        index:match "цена скидка"
+      end
+    end
+    local function with_finalizer()
+      if newproxy then
+        getmetatable(newproxy(true)).__gc = finalizer
+      else
+        setmetatable({}, { __gc = finalizer })
+      end
+    end
+    collectgarbage()
+    local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+    for _ = 1, 200 do
+      for _ = 1, 20 do
+        with_finalizer()
+      end
+      running = true
+      for _ = 1, 100 do -- hardly anything else asks for memory, and thus for finalizers, meanwhile
+        local numbers = index:match "торг"
+        if #numbers ~= 1 or numbers[1] ~= 1 then
+          error "what the finalizer matched came out"
+        end
+      end
+      for _ = 1, 10 do
+        local why = index:why("торг возможен", 1)
+        if not why.matched or why.words[1] ~= "торг" or why.words[2] then
+          error "what the finalizer matched came out"
+        end
+      end
+      running = false
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", speed)
+    assert.is_true(runs > 0)
+  end)
 end)

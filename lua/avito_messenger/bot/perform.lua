@@ -4,6 +4,7 @@ local arrive = require "avito_messenger.bot.engine.arrive"
 local ending = require "avito_messenger.bot.ending"
 local images = require "avito_messenger.bot.rulebook.images"
 local record = require "avito_messenger.bot.engine.record"
+local words = require "avito_messenger.words"
 
 local perform = {}
 
@@ -127,7 +128,9 @@ end
 function does.call(bot, effect)
   local call = bot.engine.book.calls[effect.name]
   if not call then
-    return { type = "called", key = effect.key, ok = false, value = ("there is no function '%s' in calls"):format(effect.name) }
+    local message = "c:call: " .. words.unknown(effect.name, words.names(bot.engine.book.calls), "call")
+    bot:tell { kind = "error", chat_id = effect.chat_id, message = message }
+    return { type = "called", key = effect.key, ok = false, value = message }
   end
   local about_chat = effect.about or {}
   local ok, value = xpcall(function()

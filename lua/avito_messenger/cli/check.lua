@@ -21,7 +21,7 @@ local function fail(status, message)
   return status
 end
 
--- What the bot would answer, and why.
+-- What the bot would answer, and why. Returns how many errors were reported meanwhile.
 local function converse(path, given)
   local test = require "avito_messenger.bot.test"
   local scene = test.scene { rulebook = path, at = given.at }
@@ -31,6 +31,7 @@ local function converse(path, given)
     scene:wait "1m"
   end
   io.stdout:write("\n", buyer:transcript(), "\n\n", buyer:explain(), "\n")
+  return buyer.talk.errors
 end
 
 --- Runs the command; returns the exit status.
@@ -59,8 +60,9 @@ function check.main(words)
   for _ in pairs(book.flows) do flows = flows + 1 end
   io.stdout:write(("%s: no mistakes; rules: %d, flows: %d\n"):format(path, #book.rules, flows))
   if given.say then
-    local ok, message = pcall(converse, path, given)
-    if not ok then return fail(1, (tostring(message):gsub("^[^:]+:%d+: ", ""))) end
+    local ok, result = pcall(converse, path, given)
+    if not ok then return fail(1, (tostring(result):gsub("^[^:]+:%d+: ", ""))) end
+    if result > 0 then return 1 end
   end
   return 0
 end

@@ -26,7 +26,7 @@ and why each rule did or did not fire on the last text. Nothing leaves this mach
 
   avito-messenger check shop_rules.lua --say "Здравствуйте, торг есть?" --price 35000 --at "2026-11-20 22:15"
 
-Exit status: 0 without mistakes, 1 with some, 2 for a wrong option.
+Exit status: 0 without mistakes, 1 with some, in the file or in the conversation, 2 for a wrong option.
 ]]
 
 help.sandbox = [[

@@ -59,6 +59,20 @@ nil	nil	nil
     assert.equal("100 false", (run(program, { COLUMNS = "10" })))
   end)
 
+  it("writes no line wider than that", function()
+    local output = run(BEGINNING .. [[
+      local scene = test.scene { rulebook = { burst = "1s",
+        { "торг", hears = "торг* | скид* | уступ* | дешевл* | подвин*", on = "text", say = "Да." } } }
+      local buyer = scene:buyer()
+      buyer:sends "voice"
+      print(select(2, pcall(buyer.expect, buyer, "Небольшой торг при осмотре, приезжайте и посмотрите сами.")))
+    ]], { COLUMNS = "60" })
+    assert.matches("why, on", output, 1, true)
+    for line in output:gmatch "[^\n]+" do
+      assert.is_true(require("avito_messenger.bot.transcript").columns(line) <= 60, line)
+    end
+  end)
+
   it("ends with the conversation when an expectation is missed", function()
     local output, ended = run(BEGINNING .. [[
       local ok, problem = pcall(script, test.scene { rulebook = { { "нет", say = "Нет." } } })

@@ -39,7 +39,8 @@ describe("a buyer", function()
 
     it("a part of it, a pattern, one of several, and its rule", function()
       for _, expectation in ipairs { { contains = "торг при" }, { matches = "^Небольшой.*%.$" }, { "Небольшой торг при осмотре." },
-        { one_of = { "Нет", "Небольшой торг при осмотре." } }, { contains = "торг", rule = "торг" } } do
+        { one_of = { "Нет", "Небольшой торг при осмотре." } }, { contains = "торг", rule = "торг" },
+        { rule = "торг" } } do
         buyer:says "торг"
         buyer:expect(expectation)
       end
@@ -100,13 +101,15 @@ why, on “торг” (+ fires, - does not):
         problem, 1, true)
       problem = blame(function() buyer:expect "Напишите, пожалуйста, письмом." end)
       assert.matches("  the most like it was “Напишите, пожалуйста, текстом.” by 'голос': "
-        .. "Напишите, пожалуйста, [-письмом.-]{+текстом.+}\n", problem, 1, true)
+        .. "Напишите, пожалуйста,\n    [-письмом.-]{+текстом.+}\n", problem, 1, true)
     end)
 
     it("this rule and no other", function()
       buyer:says "торг"
       assert.matches("expected the bot to say a text with “торг” by 'обмен'\n  it said “Небольшой торг при осмотре.” by 'торг'\n",
         blame(function() buyer:expect { contains = "торг", rule = "обмен" } end), 1, true)
+      assert.matches("expected the bot to say something by 'обмен'\n  it said “Небольшой торг при осмотре.” by 'торг'\n",
+        blame(function() buyer:expect { rule = "обмен" } end), 1, true)
     end)
 
     it("a part, a pattern, one of several that are not there", function()
@@ -131,7 +134,7 @@ why, on “торг” (+ fires, - does not):
       assert.equal("buyer:expect: a text, or a table like { contains = \"…\" }, expected, got nil", problem(nil))
       assert.equal("buyer:expect: unknown field 'contain' (did you mean 'contains'?)", problem { contain = "торг" })
       assert.equal("buyer:expect: a text, contains, matches, one_of: give one of them", problem { "торг", contains = "торг" })
-      assert.equal("buyer:expect: what text? Give one, or contains, matches or one_of", problem { rule = "торг" })
+      assert.equal("buyer:expect: what text? Give one, or contains, matches, one_of or rule", problem {})
       assert.equal("buyer:expect: contains must be a string", problem { contains = 5 })
       assert.equal("buyer:expect: one_of must be a list of texts", problem { one_of = "торг" })
       assert.equal("buyer:expect: one_of must be a list of texts", problem { one_of = {} })

@@ -158,8 +158,11 @@ describe("a scene", function()
     local scene = test.scene { rulebook = rules }
     local buyer = scene:buyer()
     buyer:says "Где?"
-    assert.equal("the rulebook calls 'price': give the scene calls = { [\"price\"] = function(args, c) … end }",
-      blame(function() scene:wait "1m" end))
+    assert.equal("c:call: unknown call 'price'; a function of the program is given to the scene: " ..
+      "calls = { [\"price\"] = function(args, c) … end }", blame(function() scene:wait "1m" end))
+    scene = test.scene { rulebook = rules, calls = { prices = function() return "5" end } }
+    scene:buyer():says "Где?"
+    assert.matches("unknown call 'price' %(did you mean 'prices'%?%)", blame(function() scene:wait "1m" end))
   end)
 
   describe("that is told to fail", function()

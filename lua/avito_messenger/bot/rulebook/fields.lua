@@ -15,6 +15,14 @@ function fields.names(given)
   return names
 end
 
+-- How those are written that are no plain text or number.
+local EXAMPLES = {
+  human = "{ pause = '12h' }", flood = "{ replies = 10, within = '10m', pause = '1h' }", holidays = "{ '01-07', '12-31..01-08' }",
+  concepts = "{ ['торг'] = 'торг* | скид*' }", vars = "{ ['адрес'] = '…' }", calls = "{ name = function(args) … end }",
+  item = "{ price = '>= 5000' }", buyer = "an id, or { name = '…' }", phone = "true", links = "true", first = "true",
+  continue = "true", fallback = "true", once = "true or '12h'", when = "function(c) … end", run = "function(c) … end",
+}
+
 --- What is wrong with the type of a value, or nil.
 ---@param value any
 ---@param types string separated by |
@@ -35,9 +43,10 @@ function fields.read(given, known, at, prefix)
   for _, name in ipairs(fields.names(given)) do
     local value, types = given[name], known[name]
     if not types then
-      at(prefix and prefix:sub(1, -2), words.unknown(name, words.names(known), "field"))
+      at(prefix and prefix:sub(1, -2), words.unknown(name, words.names(known), "field"), name)
     else
       local message = fields.mistyped(value, types)
+      if message and not prefix and EXAMPLES[name] then message = ("%s: write %s"):format(message, EXAMPLES[name]) end
       if message then at((prefix or "") .. name, message) else good[name] = value end
     end
   end

@@ -76,7 +76,7 @@ local function read_flow(book, definition, at)
 end
 
 --- Where the function of a flow begins, which for once can be asked.
-local function line_of(definition, file)
+local function line_of_flow(definition, file)
   local info = debug.getinfo(definition.run, "S")
   return info.source == "@" .. file and info.linedefined or nil
 end
@@ -88,7 +88,7 @@ local function read_flows(book, given, numbers, problems)
     local definition = given[number]
     if definitions.is(definition) then
       local at = problems:at { order = number, where = ("flow '%s'"):format(definition.name),
-        line = line_of(definition, book.name) }
+        line = line_of_flow(definition, book.name) }
       local key = ("%s %d"):format(definition.name, definition.version)
       if seen[key] then
         at("version", ("%d is there twice: raise the version of a flow that has changed"):format(definition.version))
@@ -112,7 +112,7 @@ local function read_rule(book, written, place, at)
 end
 
 --- Reads the rules. Whom their mistakes are told is returned for those that are found later.
-local function read_rules(book, given, numbers, problems, lines)
+local function read_rules(book, given, numbers, problems, line_of)
   local places, named = {}, {}
   book.rules, book.always, book.by_pattern = {}, {}, {}
   for _, number in ipairs(numbers) do
@@ -120,11 +120,11 @@ local function read_rules(book, given, numbers, problems, lines)
     if not definitions.is(written) then
       local name = type(written) == "table" and written[1]
       if type(name) ~= "string" or not name:find "%S" then name = nil end
-      local line = name and lines[name] or nil
+      local line = line_of(number, name)
       local at = problems:at { order = number, line = line,
         where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
-      if named[name] then at(nil, ("entry %d has the same name"):format(named[name])) end
-      if name then named[name] = named[name] or number end
+      if named[name] then at(nil, named[name] .. " has the same name") end
+      if name then named[name] = named[name] or line and ("the rule of line %d"):format(line) or ("entry %d"):format(number) end
       local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
       if rule then places[rule] = { order = number, at = at } end
     end
@@ -132,15 +132,31 @@ local function read_rules(book, given, numbers, problems, lines)
   return places
 end
 
-local function compile(given, name, lines, directory)
+--- The line of an entry: of its table where that is written in the list; else where one of its name is, or where it stands
+--- in the list.
+local function finder(numbers, file)
+  local whole = #file.layout.entries == numbers[#numbers]
+  return function(number, name)
+    local entry = whole and file.layout.entries[number]
+    return entry and entry.is_table and entry.line or name and file.lines[name] or entry and entry.line or nil
+  end
+end
+
+local NO_FILE = { lines = {}, layout = { fields = {}, entries = {} }, unknown = {} }
+
+local function compile(given, name, file, directory)
   local problems = Problems.new(name)
-  local at = problems:at { order = 0 }
+  for _, unknown in ipairs(file.unknown) do
+    problems:at { order = 0, line = unknown.line }(nil,
+      ("'%s' is not known here: a variable that is misspelled, or a text without quotes?"):format(unknown.name))
+  end
+  local at = problems:at { order = 0, lines = file.layout.fields }
   local book = setmetatable({ name = name, directory = directory, needs = { item = false, buyer = false },
     heard = Patterns.new "hears", titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
   read_flows(book, given, numbers, problems)
-  local places = read_rules(book, given, numbers, problems, lines)
+  local places = read_rules(book, given, numbers, problems, finder(numbers, file))
   for _, patterns in ipairs { book.heard, book.titles, book.names_of_buyers } do patterns:compile(book.concepts) end
   unreachable(book, places, problems)
   local err = problems:error()
@@ -155,7 +171,7 @@ end
 ---@return avito_messenger.Error? err message: every mistake, one a line; problems: the list of them
 function rulebook.compile(given, name)
   if type(given) ~= "table" then error(("rulebook.compile: a table expected, got %s"):format(type(given)), 2) end
-  return compile(given, name or "rulebook", {})
+  return compile(given, name or "rulebook", NO_FILE)
 end
 
 --- Reads a rulebook from a file, a Lua program that returns avito.rulebook { … }.
@@ -174,7 +190,7 @@ function rulebook.load(path)
     problems:at { order = 0, line = problem.line }(nil, problem.message)
     return nil, problems:error()
   end
-  return compile(result.value, path, result.lines, path:match "^.*[/\\]" or "")
+  return compile(result.value, path, result, path:match "^.*[/\\]" or "")
 end
 
 --- The rules that can match the turn, in their order: those that hear something in it, and those that hear nothing. What

@@ -21,12 +21,14 @@ function Problems.new(file)
 end
 
 --- A function that notes a mistake of one rule, flow, or the book.
----@param place { order: integer, where?: string, line?: integer } order: where its mistakes stand among all
----@return fun(field: string?, message: string) at
+---@param place { order: integer, where?: string, line?: integer, lines?: table<string, integer> } order: where its mistakes
+--- stand among all; lines: of its fields
+---@return fun(field: string?, message: string, name: string?) at name: of a field that is none
 function Problems:at(place)
-  return function(field, message)
-    local problem = { line = place.line, where = place.where, field = field, message = message }
-    local text = place.line and ("%s:%d: "):format(self.file, place.line) or self.file .. ": "
+  return function(field, message, name)
+    local line = place.line or place.lines and place.lines[name or (field or ""):match "^[%w_]*"]
+    local problem = { line = line, where = place.where, field = field, message = message }
+    local text = line and ("%s:%d: "):format(self.file, line) or self.file .. ": "
     if place.where then text = text .. place.where .. ": " end
     if field then text = text .. field .. ": " end
     problem.text = text .. message

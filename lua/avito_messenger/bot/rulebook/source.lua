@@ -1,4 +1,7 @@
 --- The file a rulebook is written in: running it, and finding the line of a rule.
+local layout = require "avito_messenger.bot.rulebook.layout"
+local syntax = require "avito_messenger.bot.rulebook.syntax"
+
 local source = {}
 
 local function read(path)
@@ -25,9 +28,8 @@ end
 
 --- The line of every rule by its name; false for a name that stands at several.
 ---
---- A rule is a plain table and knows nothing of where it was written, and a debug hook that watches the chunk would slow
---- down and disturb what it runs. So the text is searched for `{ "name"`, the way a rule begins. Rules that are made by a
---- loop, come from another file or share their name with another table have no line.
+--- For rules that do not stand in the table itself the text is searched for `{ "name"`, the way a rule begins. Those that
+--- are made by a loop, come from another file or share their name with another table have no line.
 ---@param text string
 ---@return table<string, integer|false>
 function source.lines(text)
@@ -67,32 +69,62 @@ local function place(path, message)
   return nil, message
 end
 
+-- What one Lua has and the other has not, and programs ask for.
+local MAY_BE_ABSENT = {}
+for name in ("jit bit bit32 utf8 unpack setfenv getfenv loadstring newproxy table_unpack arg warn"):gmatch "%S+" do
+  MAY_BE_ABSENT[name] = true
+end
+
+--- An environment of its own: a global that a rulebook sets by mistake stays in it. What is asked for while the file runs
+--- and nobody has set, a misspelled name most often, is noted in `unknown` with its line.
+local function environment(path, unknown)
+  return setmetatable({}, { __index = function(_, name)
+    local value = _G[name]
+    if value == nil and not unknown.done and not MAY_BE_ABSENT[name] then
+      local info = debug.getinfo(2, "Sl")
+      if info and info.source == "@" .. path then unknown[#unknown + 1] = { name = name, line = info.currentline } end
+    end
+    return value
+  end })
+end
+
+local function line_of(text, number)
+  local line = 0
+  for written in (text .. "\n"):gmatch "([^\n]*)\n" do
+    line = line + 1
+    if line == number then return written end
+  end
+end
+
 local function run(text, path)
   if text:sub(1, 1) == "\27" then return nil, { message = "is compiled Lua, and a rulebook is text" } end
   -- What a file may begin with for the shell or an editor is no Lua; the line it stands on stays.
   text = text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")
-  -- An environment of its own: a global that a rulebook sets by mistake stays in it.
-  local chunk, message = load(text, "@" .. path, "t", setmetatable({}, { __index = _G }))
+  local unknown = {}
+  local chunk, message = load(text, "@" .. path, "t", environment(path, unknown))
   if not chunk then
     local line, rest = place(path, message)
-    return nil, { line = line, message = rest }
+    return nil, { line = line, message = syntax.told(rest, line and line_of(text, line) or "") }
   end
   local ok, value = xpcall(chunk, raised(path))
-  if ok then return { value = value } end
+  unknown.done = true
+  if ok then return { value = value, unknown = unknown } end
   local line, rest = place(path, value.message)
+  -- Where a module was looked for fills a screen and says nothing to a seller.
+  rest = rest:gsub("^(module '[^']*' not found:)\n.*", "%1 is its name misspelled, or is it not installed?")
   return nil, { line = line or value.line, message = rest }
 end
 
---- Runs a file. What it returns, and the lines of its rules; or what went wrong.
+--- Runs a file. What it returns, and the lines of its rules and settings; or what went wrong.
 ---@param path string
----@return { value: any, lines: table<string, integer|false> }?
+---@return { value: any, lines: table<string, integer|false>, layout: table, unknown: { name: string, line: integer }[] }?
 ---@return { line?: integer, message: string }?
 function source.load(path)
   local text, message = read(path)
   if not text then return nil, { message = "cannot be read: " .. (message:match ":%s*(.*)$" or message) } end
   local result, problem = run(text, path)
   if not result then return nil, problem end
-  result.lines = source.lines(text)
+  result.lines, result.layout = source.lines(text), layout.read(text)
   return result
 end
 

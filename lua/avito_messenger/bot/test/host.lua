@@ -3,6 +3,7 @@
 local json = require "avito_messenger.json"
 local record = require "avito_messenger.bot.engine.record"
 local faults = require "avito_messenger.bot.test.faults"
+local words = require "avito_messenger.words"
 
 ---@class avito.bot.test.Talk one chat
 ---@field market avito.bot.test.Market
@@ -10,6 +11,7 @@ local faults = require "avito_messenger.bot.test.faults"
 ---@field entries avito.bot.TranscriptEntry[]
 ---@field replies table[] what the bot sent: { time, type, text, image, rule }
 ---@field escalations table[] { time, note, rule, why }
+---@field errors integer how many were reported
 ---@field fired { time: number, rule: string, word: integer }[]
 ---@field word integer how many times somebody else than the bot spoke
 ---@field last? { message: table, record: table, now: number } the buyer's last message, and the record before it
@@ -48,7 +50,7 @@ end
 ---@param market avito.bot.test.Market
 ---@return avito.bot.test.Talk
 function Host:open(market)
-  local talk = { market = market, record = { id = market.chat_id }, entries = {}, replies = {}, escalations = {},
+  local talk = { market = market, record = { id = market.chat_id }, entries = {}, replies = {}, escalations = {}, errors = 0,
     fired = {}, word = 0, held = {}, after_reply = {}, done = {} }
   self.talks[#self.talks + 1] = talk
   return talk
@@ -101,6 +103,7 @@ end
 
 function show.error(talk, note, host)
   local where = note.rule and (" in rule '%s'"):format(note.rule) or ""
+  talk.errors = talk.errors + 1
   host:write(talk, { who = "note", text = ("error%s: %s"):format(where, tostring(note.message)) })
 end
 
@@ -265,8 +268,10 @@ end)
 function perform.call(host, talk, effect)
   local fn = host.calls[effect.name] or host.book.calls[effect.name]
   if not fn then
-    error(("the rulebook calls '%s': give the scene calls = { [\"%s\"] = function(args, c) … end }"):format(effect.name,
-      effect.name), 0)
+    local known = words.names(host.book.calls)
+    for _, name in ipairs(words.names(host.calls)) do known[#known + 1] = name end
+    error(("c:call: %s; a function of the program is given to the scene: calls = { [\"%s\"] = function(args, c) … end }")
+      :format(words.unknown(effect.name, known, "call"), effect.name), 0)
   end
   local about = record.copy(effect.about or {})
   local ok, value = pcall(fn, record.copy(effect.args), { key = effect.key, chat = about.chat or { id = talk.market.chat_id },

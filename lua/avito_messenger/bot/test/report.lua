@@ -27,12 +27,17 @@ function report.conversation(talk, zone)
   return heading .. "\n" .. transcript.text(talk.entries, options(zone))
 end
 
+--- The text in lines that fit the width, the later ones indented by so many columns.
+local function wrapped(text, indent, width)
+  return table.concat(transcript.wrap(text, math.max(20, width - indent)), "\n" .. (" "):rep(indent))
+end
+
 --- Why each rule did or did not fire on the buyer's last message.
 ---@param lines avito.bot.Explanation[]
 ---@param limit? integer
 ---@return string
 local function explained(lines, limit)
-  local widest = 0
+  local widest, width = 0, terminal.width()
   for _, line in ipairs(lines) do widest = math.max(widest, transcript.columns(line.rule)) end
   widest = math.min(widest, 24)
   local shown = {}
@@ -42,7 +47,8 @@ local function explained(lines, limit)
       break
     end
     local pad = (" "):rep(math.max(0, widest - transcript.columns(line.rule)))
-    shown[#shown + 1] = ("  %s %s%s  %s"):format(line.fires and "+" or "-", line.rule, pad, line.why or "")
+    local before = ("  %s %s%s  "):format(line.fires and "+" or "-", line.rule, pad)
+    shown[#shown + 1] = before .. wrapped(line.why or "", transcript.columns(before), width)
   end
   return table.concat(shown, "\n")
 end
@@ -71,7 +77,12 @@ function report.failure(buyer, lines)
   local host, talk = buyer.scene.host, buyer.talk
   local ok, why = pcall(report.explanation, host, talk, SHOWN_RULES)
   if not ok then why = "why is not known: " .. tostring(why) end
-  return ("%s\n\n%s\n\n%s"):format(table.concat(lines, "\n"), report.conversation(talk, buyer.scene.zone), why)
+  local told, width = {}, terminal.width()
+  for i, line in ipairs(lines) do
+    local indent, text = line:match "^( *)(.*)$"
+    told[i] = indent .. wrapped(text, #indent + 2, width)
+  end
+  return ("%s\n\n%s\n\n%s"):format(table.concat(told, "\n"), report.conversation(talk, buyer.scene.zone), why)
 end
 
 return report

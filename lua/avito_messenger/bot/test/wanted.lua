@@ -6,7 +6,7 @@ local words = require "avito_messenger.words"
 ---@field contains? string a part of it
 ---@field matches? string a Lua pattern
 ---@field one_of? string[] any of these whole texts
----@field rule? string the rule or dialogue it comes from
+---@field rule? string the rule or dialogue it comes from; without a text, any text of it
 ---@field within? number|string how long to wait for it; default: the scene's `within`
 
 ---@class avito.bot.test.Wanted
@@ -48,6 +48,15 @@ function readers.one_of(texts)
   end }
 end
 
+local function read_text(where, how, value, level)
+  local kind = how == "one_of" and "table" or "string"
+  if type(value) ~= kind or (kind == "table" and type(value[1]) ~= "string") then
+    error(("%s: %s must be a %s"):format(where, how == 1 and "the text" or how, kind == "table" and "list of texts" or kind),
+      level + 1)
+  end
+  return readers[how == 1 and "exact" or how](value)
+end
+
 --- Reads what an expectation was given. Raises when it makes no sense.
 ---@param where string the method
 ---@param given string|avito.bot.test.Expectation
@@ -68,14 +77,11 @@ function wanted.read(where, given, level)
       how = name
     end
   end
-  if not how then error(("%s: what text? Give one, or contains, matches or one_of"):format(where), level + 1) end
-  local value = given[how]
-  local kind = how == "one_of" and "table" or "string"
-  if type(value) ~= kind or (kind == "table" and type(value[1]) ~= "string") then
-    error(("%s: %s must be a %s"):format(where, how == 1 and "the text" or how, kind == "table" and "list of texts" or kind),
-      level + 1)
+  if not how and type(given.rule) ~= "string" then
+    error(("%s: what text? Give one, or contains, matches, one_of or rule"):format(where), level + 1)
   end
-  local made = readers[how == 1 and "exact" or how](value)
+  local made = how and read_text(where, how, given[how], level + 1)
+    or { description = "something", accepts = function() return true end }
   made.rule, made.within = given.rule, given.within
   if made.rule then made.description = ("%s by '%s'"):format(made.description, made.rule) end
   return made
