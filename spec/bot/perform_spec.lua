@@ -290,7 +290,7 @@ describe("what a bot does:", function()
       place.bot.engine.book.calls.price = nil
       local chat = place:says "Цена?"
       poll()
-      assert.equal("bot: nil there is no function 'price' in calls", place:conversation(chat)[2])
+      assert.equal("bot: nil c:call: unknown call 'price'", place:conversation(chat)[2])
     end)
   end)
 
