@@ -21,7 +21,7 @@ describe("examples/demo.lua", function()
     assert.equal(files.read "spec/examples/demo.txt", text)
     assert.is_nil(text:find("\27", 1, true))
     for _, part in ipairs { "bot [торг, to buyer 1]", "the seller is called to buyer 2: обмен на iPhone 11",
-      "buyer 3 is put on the blacklist", "the seller writes to buyer 1", "9 messages were sent by the bot" } do
+      "buyer 3 is put on the blacklist", "the seller writes to buyer 1", "10 messages were sent by the bot" } do
       assert.is_truthy(text:find(part, 1, true), part)
     end
   end)
@@ -81,17 +81,24 @@ describe("examples/shop_bot.lua", function()
     file:close()
   end
 
+  --- The next line that is not about a chat.
+  local function line()
+    local text
+    repeat text = child:read_line(30) until not text or not text:find "^u2"
+    return text
+  end
+
   it("reads its rules again on HUP, tells what is wrong with them, and ends on TERM", function()
     start()
     rules '{ "торг", hears = "торг", say = "Да." }'
     child:kill(HUP)
-    assert.equal("The rules are read again.", child:read_line(30))
+    assert.equal("The rules are read again.", line())
     rules '{ "торг", hear = "торг", say = "Да." }'
     child:kill(HUP)
-    assert.equal("avito.bot: the rulebook was not reloaded:", child:read_line(30))
-    assert.equal(directory .. "/shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)", child:read_line(30))
+    assert.equal("avito.bot: the rulebook was not reloaded:", line())
+    assert.equal(directory .. "/shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)", line())
     child:kill "TERM"
-    assert.equal("", child:read_all(30))
+    assert.is_nil((line()))
     assert.same({ "exit", 0 }, { child:wait(10) })
   end)
 

@@ -17,6 +17,7 @@ describe("examples/shop_rules.lua", function()
     buyer:says "Добрый вечер! Телефон ещё продаёте?"
     buyer:says "и торг есть?"
     buyer:expect { NIGHT, rule = "ночь" }
+    buyer:expect { "Да, «iPhone 12, 128 ГБ» ещё в продаже.", rule = "наличие" }
     buyer:expect { "Небольшой торг при осмотре возможен.", rule = "торг" }
     scene:wait_until "2026-11-21 09:30"
     buyer:says "За 28 отдадите?"
