@@ -40,6 +40,16 @@ describe("rules", function()
     end
   end)
 
+  it("with continue mark the chat as read, or leave it unread, for all that follow", function()
+    local c = chats.new { { "раз", continue = true, act = "mark_read" }, { "два", say = "Да." }, mark_read = false }
+    assert.equal("Да.", c:says "Да?")
+    assert.equal("read", c.did[1].kind)
+    c = chats.new { { "раз", continue = true, act = "escalate" }, { "два", say = "Да." } }
+    assert.equal("Да.", c:says "Да?")
+    assert.equal("escalate", c.did[1].kind)
+    assert.equal(1, #c.did)
+  end)
+
   it("that ignore take the message and say nothing", function()
     local c = chats.new { { "спасибо", hears = "спасибо", act = "ignore" }, { "что", fallback = true, say = "Не понял." } }
     assert.equal("", c:says "Спасибо")
