@@ -82,10 +82,10 @@ local function advance(engine, chat, turn, notes)
   if outcome.kind == "start" then outcome = CIRCLE end
   if outcome.kind == "stopped" then return stop(engine, chat, turn, state, outcome, notes) end
   if outcome.kind == "call" then answer:call(outcome.name, outcome.args, outcome.step, state.about) end
-  local whole = answer:commit(notes)
+  answer:commit(notes) -- where it is held back, the dialogue ends with it
   chat.memory = next(memory) ~= nil and memory or nil
   notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = outcome.kind }
-  if not whole or outcome.kind == "done" then chat.flow = nil end
+  if outcome.kind == "done" then chat.flow = nil end
   return { handled = true, escalated = answer.escalated }
 end
 
@@ -104,7 +104,7 @@ end
 ---@param chat avito.bot.Chat
 ---@return boolean
 function flows.asks(chat)
-  return chat.flow ~= nil and chat.flow.open ~= nil
+  return chat.flow.open ~= nil
 end
 
 --- Does the buyer leave the dialogue?
@@ -138,9 +138,8 @@ function flows.stage(engine, chat, turn, notes)
   end
   local answer = Answer.new(engine, chat, turn, state.id, state.name)
   answer:say(ask.again(open), ("%d/again%d"):format(#state.journal, open.tries_left))
-  local whole = answer:commit(notes)
-  if not whole then chat.flow = nil end
-  return { handled = true, escalated = not whole }
+  answer:commit(notes)
+  return { handled = true, escalated = answer.escalated }
 end
 
 --- A function of the program has returned.
