@@ -87,6 +87,12 @@ describe("a cooldown", function()
     assert.equal("А", c:says "торг")
   end)
 
+  it("of a rule that does not match keeps nobody from speaking", function()
+    local c = chats.new { { "а", cooldown = "1d", phone = true, say = "А" }, { "б", hears = "цен*", say = "Б" } }
+    assert.equal("А", c:says "+7 900 000-00-01")
+    assert.equal("Б", c:says "цена")
+  end)
+
   it("of a rule with continue lets later ones speak, but not fallback", function()
     local c = chats.new { { "а", cooldown = "1d", continue = true, hears = "торг*", say = "А" },
       { "б", hears = "торг* скид*", say = "Б" }, { "что", fallback = true, say = "Не понял." } }
@@ -150,6 +156,7 @@ describe("an error", function()
     end, say = "Тоже нет.", image = "нет", act = "blacklist" }
     assert.matches("rules_spec.lua:%d+: сломано", note.message)
     assert.matches("stack traceback", note.traceback)
+    assert.is_nil(note.error)
   end)
 
   it("that is no text is told as it is, or as what it is", function()
@@ -164,6 +171,9 @@ describe("an error", function()
   it("of a text is what has no value", function()
     assert.matches("{item.title} is not known here: give it a default, {item.title|…}",
       after({ say = { "{item.title}" } }).message, 1, true)
+    for _, name in ipairs { "{hours.next_open}", "{hours.next_close}" } do
+      assert.matches(name .. " is not known here", after({ run = function(c) c:say(name) end }).message, 1, true)
+    end
     assert.matches("{phone}", after({ run = function(c) c:say "{phone}" end }).message, 1, true)
     assert.matches("item.titel", after({ run = function(c) c:say "{item.titel}" end }).message, 1, true)
   end)
