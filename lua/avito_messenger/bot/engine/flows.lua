@@ -155,7 +155,7 @@ end
 function flows.wake_at(chat)
   local state = chat.flow
   if not state or not state.open then return nil end
-  return math.min(state.open.deadline or math.huge, state.expires)
+  return math.min(state.open.deadline, state.expires)
 end
 
 --- What the clock does to a flow: it has lived too long, or the question waited too long.
@@ -166,8 +166,7 @@ function flows.clock(engine, chat, turn, notes)
     chat.flow = nil
     return
   end
-  local open = state.open
-  if open and open.deadline and turn.now >= open.deadline then
+  if turn.now >= state.open.deadline then
     runner:answer(state, nil, "timeout")
     advance(engine, chat, turn, notes)
   end
