@@ -87,6 +87,12 @@ describe("a dialogue", function()
     assert.same({ "Какой год?", "Спасибо." }, c:pass(10).said)
   end)
 
+  it("hears an answer whose time is ahead of the program's clock", function()
+    local c = shop(asks)
+    c:says "Обмен?"
+    assert.equal("Спасибо.", c:says("2019", { created = c.now + 2 * HOUR }))
+  end)
+
   it("hears an answer written in time, however late it is told", function()
     local c = shop(asks)
     c:says "Обмен?"
