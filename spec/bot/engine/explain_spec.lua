@@ -116,6 +116,7 @@ describe("an explanation", function()
     local c = chats.new { { "обмен", hears = "обмен*", continue = true, flow = "обмен" }, { "все", say = "Да." },
       define { "обмен", function(f) f:say "Меняю." end } }
     assert.equal("обмен", agrees(c, "обмен"))
+    assert.equal("read", c.did[1].kind)
     c.record.type, c.facts.type = "a2u", "a2u"
     assert.equal("", agrees(c, "обмен"))
     assert.matches("Avito's own chat", (explain(c, "обмен"))["все"])

@@ -28,6 +28,7 @@ describe("a dialogue", function()
     local c = shop(asks)
     assert.equal("Какой год?", c:says "Обмен?")
     assert.equal(1, #c.did)
+    assert.is_nil(c.record.memory)
     assert.equal("Спасибо.", c:says "2019")
     assert.equal(2, #c.did)
     assert.equal("Торг.", c:says "Торг?")
@@ -84,6 +85,12 @@ describe("a dialogue", function()
     c.now = c.now + 2
     c:buyer "или около того"
     assert.same({ "Какой год?", "Спасибо." }, c:pass(10).said)
+  end)
+
+  it("hears an answer whose time is ahead of the program's clock", function()
+    local c = shop(asks)
+    c:says "Обмен?"
+    assert.equal("Спасибо.", c:says("2019", { created = c.now + 2 * HOUR }))
   end)
 
   it("hears an answer written in time, however late it is told", function()

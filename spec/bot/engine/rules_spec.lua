@@ -40,6 +40,16 @@ describe("rules", function()
     end
   end)
 
+  it("with continue mark the chat as read, or leave it unread, for all that follow", function()
+    local c = chats.new { { "раз", continue = true, act = "mark_read" }, { "два", say = "Да." }, mark_read = false }
+    assert.equal("Да.", c:says "Да?")
+    assert.equal("read", c.did[1].kind)
+    c = chats.new { { "раз", continue = true, act = "escalate" }, { "два", say = "Да." } }
+    assert.equal("Да.", c:says "Да?")
+    assert.equal("escalate", c.did[1].kind)
+    assert.equal(1, #c.did)
+  end)
+
   it("that ignore take the message and say nothing", function()
     local c = chats.new { { "спасибо", hears = "спасибо", act = "ignore" }, { "что", fallback = true, say = "Не понял." } }
     assert.equal("", c:says "Спасибо")
@@ -75,6 +85,12 @@ describe("a cooldown", function()
     assert.equal(2, #c.did)
     c:pass(DAY)
     assert.equal("А", c:says "торг")
+  end)
+
+  it("of a rule that does not match keeps nobody from speaking", function()
+    local c = chats.new { { "а", cooldown = "1d", phone = true, say = "А" }, { "б", hears = "цен*", say = "Б" } }
+    assert.equal("А", c:says "+7 900 000-00-01")
+    assert.equal("Б", c:says "цена")
   end)
 
   it("of a rule with continue lets later ones speak, but not fallback", function()
@@ -140,6 +156,7 @@ describe("an error", function()
     end, say = "Тоже нет.", image = "нет", act = "blacklist" }
     assert.matches("rules_spec.lua:%d+: сломано", note.message)
     assert.matches("stack traceback", note.traceback)
+    assert.is_nil(note.error)
   end)
 
   it("that is no text is told as it is, or as what it is", function()
@@ -154,6 +171,9 @@ describe("an error", function()
   it("of a text is what has no value", function()
     assert.matches("{item.title} is not known here: give it a default, {item.title|…}",
       after({ say = { "{item.title}" } }).message, 1, true)
+    for _, name in ipairs { "{hours.next_open}", "{hours.next_close}" } do
+      assert.matches(name .. " is not known here", after({ run = function(c) c:say(name) end }).message, 1, true)
+    end
     assert.matches("{phone}", after({ run = function(c) c:say "{phone}" end }).message, 1, true)
     assert.matches("item.titel", after({ run = function(c) c:say "{item.titel}" end }).message, 1, true)
   end)

@@ -234,6 +234,14 @@ describe("a pause of the program's", function()
     assert.same({ "На что?" }, c:pass(2 * HOUR).said)
   end)
 
+  it("that is made longer is still the program's", function()
+    local c = shop()
+    c:step { type = "pause", seconds = 60 }
+    c:step { type = "pause", seconds = 90 }
+    c:says "Торг есть?"
+    assert.equal("the bot is paused in this chat", c:note("silent").why)
+  end)
+
   it("does not shorten a longer silence, nor make it another's", function()
     local c = shop()
     c:person "Добрый день"

@@ -28,7 +28,8 @@ describe("a turn", function()
     c:pass(10)
     c:buyer(nil, link { text = "Смотри", url = "https://example.com/c" })
     c:buyer(nil, link "странно")
-    c:buyer(nil, link { url = {} })
+    c:buyer(nil, link { text = {}, url = {} })
+    c:buyer(nil, { type = "link", content = 5 })
     c:pass(10)
     assert.same({ "Смотри https://example.com/a; https://example.com/a", "https://example.com/b; https://example.com/b",
       "Смотри; https://example.com/c" }, c.said)
@@ -38,6 +39,12 @@ describe("a turn", function()
     local c = chats.new { { "привет", first = true, say = "Здравствуйте!" }, { "ещё", first = false, say = "Да?" } }
     assert.equal("Здравствуйте!", c:says "Привет")
     assert.equal("Да?", c:says "Привет")
+  end)
+
+  it("of Avito is never the first", function()
+    local c = chats.new { { "заказ", on = "system", first = true, say = "Спасибо!" } }
+    c:buyer("Заказ", { type = "system", author_id = 1 })
+    assert.same({}, c:pass(10).said)
   end)
 
   it("taken in silence was the first all the same", function()

@@ -82,10 +82,10 @@ local function advance(engine, chat, turn, notes)
   if outcome.kind == "start" then outcome = CIRCLE end
   if outcome.kind == "stopped" then return stop(engine, chat, turn, state, outcome, notes) end
   if outcome.kind == "call" then answer:call(outcome.name, outcome.args, outcome.step, state.about) end
-  local whole = answer:commit(notes)
+  answer:commit(notes) -- where it is held back, the dialogue ends with it
   chat.memory = next(memory) ~= nil and memory or nil
   notes[#notes + 1] = { kind = "flow", flow = state.name, outcome = outcome.kind }
-  if not whole or outcome.kind == "done" then chat.flow = nil end
+  if outcome.kind == "done" then chat.flow = nil end
   return { handled = true, escalated = answer.escalated }
 end
 
@@ -104,7 +104,7 @@ end
 ---@param chat avito.bot.Chat
 ---@return boolean
 function flows.asks(chat)
-  return chat.flow ~= nil and chat.flow.open ~= nil
+  return chat.flow.open ~= nil
 end
 
 --- Does the buyer leave the dialogue?
@@ -138,9 +138,8 @@ function flows.stage(engine, chat, turn, notes)
   end
   local answer = Answer.new(engine, chat, turn, state.id, state.name)
   answer:say(ask.again(open), ("%d/again%d"):format(#state.journal, open.tries_left))
-  local whole = answer:commit(notes)
-  if not whole then chat.flow = nil end
-  return { handled = true, escalated = not whole }
+  answer:commit(notes)
+  return { handled = true, escalated = answer.escalated }
 end
 
 --- A function of the program has returned.
@@ -156,7 +155,7 @@ end
 function flows.wake_at(chat)
   local state = chat.flow
   if not state or not state.open then return nil end
-  return math.min(state.open.deadline or math.huge, state.expires)
+  return math.min(state.open.deadline, state.expires)
 end
 
 --- What the clock does to a flow: it has lived too long, or the question waited too long.
@@ -167,8 +166,7 @@ function flows.clock(engine, chat, turn, notes)
     chat.flow = nil
     return
   end
-  local open = state.open
-  if open and open.deadline and turn.now >= open.deadline then
+  if turn.now >= state.open.deadline then
     runner:answer(state, nil, "timeout")
     advance(engine, chat, turn, notes)
   end

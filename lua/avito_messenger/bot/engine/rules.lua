@@ -70,7 +70,7 @@ local function answer_of(engine, chat, turn, rule, looking)
   for _, image in ipairs(rule.image or {}) do answer:image(image) end
   if rule.run and not looking then memory = run(answer, rule, turn, book, chat) end
   if rule.delay then
-    local least, most = rule.delay[1] or rule.delay.min, rule.delay[2] or rule.delay.max
+    local least, most = rule.delay.min, rule.delay.max
     answer:wait(least + chance.fraction(answer.prefix) * (most - least))
   end
   for _, act in ipairs(rule.acts or {}) do answer:act(act) end
@@ -106,7 +106,7 @@ local function fire(engine, chat, turn, rule, result, notes, looking)
   notes[#notes + 1] = { kind = "fired", rule = rule.name, turn = turn.key }
   result.read = result.read or answer.read
   result.escalated = result.escalated or answer.escalated
-  result.flow = result.flow or answer.flow
+  result.flow = answer.flow
   return true
 end
 

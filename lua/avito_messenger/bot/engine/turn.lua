@@ -42,7 +42,7 @@ function Turn.new(chat, kind, messages, now, book)
   for _, message in ipairs(messages) do
     types[message.type] = true
     local content = type(message.content) == "table" and message.content or {}
-    if message.type == "system" and type(content.flow_id) == "string" then flow_ids[content.flow_id] = true end
+    if type(content.flow_id) == "string" then flow_ids[content.flow_id] = true end
     texts[#texts + 1] = Turn.text_of(message)
   end
   local facts = chat.facts or {}
