@@ -110,6 +110,8 @@ describe("what a bot does:", function()
       poll()
       assert.same({ "buyer: Фото?", "bot: [image]" }, place:conversation(chat))
       assert.same({}, place.errors)
+      -- Nobody had to find out whether it was in the chat.
+      assert.is_true(place.box:sends()[1].time - place:requests("upload_image")[1].time < 30)
     end)
 
     it("whose answer was lost is in the chat once", function()
