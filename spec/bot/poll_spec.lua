@@ -35,6 +35,9 @@ describe("polling", function()
     assert.is_false(place:unread(chat))
     assert.equal("Торг при осмотре.", place:told("effect")[1].effect.text)
     assert.same({}, place:told "dropped") -- nothing is told twice
+    local counts = {}
+    for _, note in ipairs(place:told "poll") do counts[#counts + 1] = note.chats end
+    assert.same({ 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, counts)
     assert.is_true(place:requests("send_message")[1].serial < place:requests("mark_chat_as_read")[1].serial)
     assert.same({}, place.errors)
   end)
@@ -429,6 +432,16 @@ describe("polling", function()
       poll()
       assert.same({ "buyer: Торг есть?", "bot: Торг, покупатель, товар." }, place:conversation(chat))
       assert.same({}, place.errors)
+    end)
+
+    it("a chat that is unread, and has nothing in it", function()
+      open()
+      local chat = place:says "Торг есть?"
+      function place.client.get_messages() return {}, {} end
+      poll { rounds = 1 }
+      assert.equal(0, place:told("poll")[1].chats)
+      assert.is_false(place.bot.lanes:waiting(chat))
+      assert.same({}, place.bot.lanes.chats)
     end)
 
     it("elements that are no chats and no messages", function()
