@@ -348,6 +348,41 @@ describe("a lane", function()
     assert.equal(1, place.bot.lanes:rest())
   end)
 
+  it("that breaks off is told of, and goes on a second later", function()
+    local place = shop.open()
+    local chat = place:says "Торг есть?"
+    function place.bot.engine:pending()
+      self.pending = nil
+      error "a mistake"
+    end
+    place.bot:poll { interval = 5, seconds = 30 }
+    assert.equal(1, #place.errors)
+    assert.matches("a mistake", place.errors[1])
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("is not begun again by a hook that it calls", function()
+    local place
+    place = shop.open { on_event = function(note)
+      if note.kind == "effect" and note.effect.kind == "send" then place.bot:pause(note.chat_id, "1h") end
+    end }
+    local chat = place:says "Торг есть?"
+    place.bot:poll { interval = 60, seconds = 30 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    assert.equal(2, #place:requests "get_messages") -- nobody had to find out what became of the message
+    assert.equal("paused", place.bot.lanes:chat(chat).silent.why)
+  end)
+
+  it("is left alone until it is due", function()
+    local place = shop.open()
+    place:says "Торг есть?"
+    place.bot:poll { interval = 60, seconds = 1 }
+    function place.bot.engine.step() error "it is not due" end
+    place.bot.lanes:work()
+    assert.same({}, place.errors)
+    assert.equal(2, place.bot.lanes:rest())
+  end)
+
   it("passes Ctrl-C on that comes while the engine is at work", function()
     local place = shop.open()
     place:says "Торг есть?"

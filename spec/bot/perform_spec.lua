@@ -40,6 +40,18 @@ describe("what a bot does:", function()
       assert.equal(1, #place.errors)
     end)
 
+    it("whose answer was lost is looked for again when that fails, too", function()
+      open { client = { retries = 0 } }
+      local chat = place:says "Торг есть?"
+      place.box:fault { operation = "send_message", kind = "apply_and_close" }
+      local fault = place.box:fault { operation = "get_messages", kind = "status", status = 500, after = 2 }
+      poll()
+      assert.equal(1, fault.struck)
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+      assert.equal(1, #place:requests "mark_chat_as_read")
+      assert.same({}, place.errors)
+    end)
+
     it("which the server refuses is reported, and not sent again", function()
       open()
       local chat = place:says "Торг есть?"
@@ -110,6 +122,8 @@ describe("what a bot does:", function()
       poll()
       assert.same({ "buyer: Фото?", "bot: [image]" }, place:conversation(chat))
       assert.same({}, place.errors)
+      -- Nobody had to find out whether it was in the chat.
+      assert.is_true(place.box:sends()[1].time - place:requests("upload_image")[1].time < 30)
     end)
 
     it("whose answer was lost is in the chat once", function()
@@ -208,6 +222,14 @@ describe("what a bot does:", function()
         { calls[1].chat_id, calls[1].note, calls[1].rule, calls[1].text, calls[1].why })
       assert.is_true(place:unread(chat))
       assert.equal(1, #place:requests "get_messages") -- nobody looks before what the buyer does not see
+    end)
+
+    it("does nothing where the program has no use for it", function()
+      open { rulebook = rules }
+      local chat = place:says "Позовите оператора"
+      poll()
+      assert.same({}, place.errors)
+      assert.is_nil(place.bot.lanes:chat(chat).outbox)
     end)
 
     it("is tried again when it raises", function()

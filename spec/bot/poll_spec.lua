@@ -34,6 +34,10 @@ describe("polling", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
     assert.is_false(place:unread(chat))
     assert.equal("Торг при осмотре.", place:told("effect")[1].effect.text)
+    assert.same({}, place:told "dropped") -- nothing is told twice
+    local counts = {}
+    for _, note in ipairs(place:told "poll") do counts[#counts + 1] = note.chats end
+    assert.same({ 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, counts)
     assert.is_true(place:requests("send_message")[1].serial < place:requests("mark_chat_as_read")[1].serial)
     assert.same({}, place.errors)
   end)
@@ -98,6 +102,43 @@ describe("polling", function()
       assert.same({ "bot: Торг при осмотре." }, said "u2i-just")
     end)
 
+    local function one_chat(messages)
+      return { chats = { { id = "u2i-one", account = shop.user_id, buyer = 1, item = shop.phone, messages = messages } } }
+    end
+
+    it("but nothing that the seller has read and left", function()
+      open { sandbox = one_chat { { from = "buyer", ago = 5 * HOUR, text = "Торг возможен?", read = true },
+        { from = "buyer", ago = 2 * HOUR, text = "А доставка есть?" } } }
+      poll { backlog = true }
+      assert.same({ "bot: Отправлю завтра." }, said "u2i-one")
+    end)
+
+    it("and nothing in a chat in which the seller has just typed", function()
+      open { sandbox = one_chat { { from = "buyer", ago = 3 * HOUR, text = "Здравствуйте" },
+        { from = "seller", ago = HOUR, text = "Добрый день" }, { from = "buyer", ago = 30 * MINUTE, text = "Торг есть?" } } }
+      poll { backlog = true }
+      assert.same({}, said "u2i-one")
+      assert.equal(1, #place:told "human")
+    end)
+
+    it("reading no more of a long chat than is new", function()
+      local messages = {}
+      for i = 1, 300 do messages[i] = { from = "buyer", ago = DAY + 300 - i, text = "Торг", read = true } end
+      open { sandbox = one_chat(messages) }
+      place:says { chat_id = "u2i-one", text = "Доставка есть?" }
+      poll { seconds = 2 }
+      assert.equal(1, #place:requests "get_messages")
+    end)
+
+    it("and of one that is too long as much as can be had", function()
+      local messages = {}
+      for i = 1, 1200 do messages[i] = { from = "buyer", ago = 1300 - i, text = "Торг есть?" } end
+      open { sandbox = one_chat(messages) }
+      poll { backlog = true }
+      assert.same({}, place.errors)
+      assert.same({ "bot: Торг при осмотре." }, said "u2i-one")
+    end)
+
     it("and older words make later ones not the first", function()
       open { sandbox = chats(), rulebook = { { "привет", first = true, say = "Здравствуйте!" },
         { "иначе", say = "Слушаю." } } }
@@ -115,6 +156,18 @@ describe("polling", function()
     place:at(4, function() place:says "Телефон ещё продаёте?" end)
     poll()
     assert.same({ "buyer: Добрый день", "buyer: Телефон ещё продаёте?", "bot: Здравствуйте!" }, place:conversation(chat))
+  end)
+
+  it("does not answer what the buyer takes back", function()
+    open { rulebook = { burst = "6s", shop.rules[1], shop.rules[2] } }
+    local chat = place:says "Торг есть?"
+    place:at(4, function()
+      local message = place.box.market.chats[chat].messages[1]
+      message.type, message.content = "deleted", {}
+      place:says "Доставка есть?"
+    end)
+    poll()
+    assert.same({ "buyer: [deleted]", "buyer: Доставка есть?", "bot: Отправлю завтра." }, place:conversation(chat))
   end)
 
   it("reads more than a page of unread chats, and answers each once", function()
@@ -150,6 +203,13 @@ describe("polling", function()
       poll()
       assert.same(numbers(90), taken)
       assert.equal(1, #place.box:sends())
+    end)
+
+    it("takes them all where the server does not say that there are more", function()
+      open { rulebook = rules, sandbox = { shapes = "contract" } }
+      for i = 1, 90 do place:says(tostring(i)) end
+      poll()
+      assert.same(numbers(90), taken)
     end)
 
     it("takes each once though the chat grows meanwhile", function()
@@ -372,6 +432,16 @@ describe("polling", function()
       poll()
       assert.same({ "buyer: Торг есть?", "bot: Торг, покупатель, товар." }, place:conversation(chat))
       assert.same({}, place.errors)
+    end)
+
+    it("a chat that is unread, and has nothing in it", function()
+      open()
+      local chat = place:says "Торг есть?"
+      function place.client.get_messages() return {}, {} end
+      poll { rounds = 1 }
+      assert.equal(0, place:told("poll")[1].chats)
+      assert.is_false(place.bot.lanes:waiting(chat))
+      assert.same({}, place.bot.lanes.chats)
     end)
 
     it("elements that are no chats and no messages", function()

@@ -40,7 +40,7 @@ function about.facts(chat, user_id)
     end
   end
   local context = type(chat.context) == "table" and chat.context or {}
-  local item = type(context.value) == "table" and context.value or nil
+  local item = type(context.value) == "table" and context.value
   if item and context.type == "item" then
     local city = type(item.location) == "table" and item.location.title or nil
     facts.item = { id = item.id, title = item.title, url = item.url, price = about.price(item.price_string),

@@ -16,13 +16,12 @@ end
 
 local function plain(err, dispatched)
   if type(err) ~= "table" then return { kind = "invalid", message = tostring(err), dispatched = false } end
-  -- What was refused for its pace was not done, though the server has seen it.
-  if dispatched == nil then dispatched = err.dispatched and err.kind ~= "rate_limited" end
+  if dispatched == nil then dispatched = err.dispatched end
   return { kind = err.kind, message = tostring(err), dispatched = dispatched, retry_after = err.retry_after }
 end
 
 local function outcome(effect, value, err)
-  if value == nil or value == false then return failed(effect, plain(err)) end
+  if not value then return failed(effect, plain(err)) end
   return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
 end
 

@@ -79,7 +79,6 @@ end
 ---@param err? avito_messenger.Error
 ---@return number
 function poll.pause(interval, failures, err)
-  if failures == 0 then return interval end
   local seconds = math.min(interval * 2 ^ math.min(failures, 20), math.max(MAX_BACKOFF, interval))
   return math.max(seconds, type(err) == "table" and err.retry_after or 0)
 end
