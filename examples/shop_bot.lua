@@ -1,7 +1,7 @@
 --- A bot that answers the chats of a shop by the rules of examples/shop_rules.lua.
 ---
----     avito-messenger sandbox                    (in one terminal)
----     lua examples/shop_bot.lua                  (in another)
+---     avito-messenger sandbox                    (in one terminal; from a checkout: bin/avito-messenger, after make build)
+---     lua examples/shop_bot.lua                  (in another; from a checkout: tools/demo examples/shop_bot.lua does both)
 ---     curl -d '{"buyer":200000004,"item":4098549657,"text":"Торг есть?"}' http://127.0.0.1:8077/sandbox/say
 ---
 --- Against Avito itself: AVITO_BASE_URL=https://api.avito.ru and your own AVITO_CLIENT_ID and AVITO_CLIENT_SECRET.
