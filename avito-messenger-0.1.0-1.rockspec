@@ -6,10 +6,11 @@ source = {
   tag = "v0.1.0",
 }
 description = {
-  summary = "Client of the Avito Messenger API, with a sandbox to run it against",
+  summary = "Client of the Avito Messenger API, a bot for its chats, and a sandbox to run them against",
   detailed = [[
     Every call of the Avito Messenger API and its OAuth as Lua tables: chats, messages, images, voice,
     webhooks, blacklist. A C core decides what to send, repeat and decode; libcurl moves the bytes.
+    A bot answers buyers by rules a seller can read: avito-messenger check --help.
     A simulated Avito comes with it: avito-messenger sandbox --help.
   ]],
   license = "MIT",
@@ -26,7 +27,8 @@ external_dependencies = {
   CURL = { library = "curl" }, -- CMake finds the header, which Debian keeps where luarocks does not look
 }
 build = {
-  -- cmake, not builtin: the listener of the sandbox is built only where libmicrohttpd is found.
+  -- cmake, not builtin: the listener of the sandbox is built only where libmicrohttpd is found, the words of the bot
+  -- where utf8proc is.
   type = "cmake",
   variables = {
     CMAKE_BUILD_TYPE = "RelWithDebInfo",

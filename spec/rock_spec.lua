@@ -64,6 +64,76 @@ describe("the rock", function()
     assert.equal(("%s/lib/lua/%s/avito_messenger/core.so"):format(tree, version), module)
   end)
 
+  -- A rulebook beside a program that plays a scene of it, in a directory of their own.
+  local function shop()
+    for name, text in pairs {
+      ["rules.lua"] = [[
+        local avito = require "avito_messenger"
+        return avito.rulebook {
+          { "торг", hears = "~торг", say = "Небольшой торг." },
+          { "обмен", hears = "~обмен", flow = "обмен" },
+          avito.flow { "обмен", function(c) c:to_human(c:ask { "text", "На что меняете?" }) end },
+        }
+      ]],
+      ["scene.lua"] = [[
+        local test = require "avito_messenger.bot.test"
+        local scene = test.scene { rulebook = "rules.lua" }
+        local buyer = scene:buyer()
+        buyer:says "Торг уместен?"
+        buyer:expect { "Небольшой торг.", rule = "торг" }
+        buyer:says "А обмен?"
+        buyer:expect "На что меняете?"
+        buyer:says "На iPhone 11"
+        buyer:expect_escalated "На iPhone 11"
+        print "played"
+      ]],
+      ["bot.lua"] = [[
+        local avito = require "avito_messenger"
+        local server = avito.sandbox { seed = 1 }
+        local client = avito.client { client_id = "dummy-client-id", client_secret = "dummy-client-secret", io = server:driver() }
+        local bot = avito.bot { client = client, rulebook = "rules.lua" }
+        bot:poll { rounds = 1 }
+        server:say { buyer = 200000004, item = 4098549657, text = "Торг есть?" }
+        bot:poll { seconds = 30 }
+        print(server:sends()[1].text)
+      ]],
+    } do
+      local file = assert(io.open(tree .. "/" .. name, "w"))
+      file:write(text)
+      assert(file:close())
+    end
+  end
+
+  it("plays a scene and runs a bot", function()
+    shop()
+    local output, ended = run({ "env", "-C", tree, lua, "scene.lua" }, environment())
+    assert.equal("exit 0", ended, output)
+    assert.equal("played\n", output)
+    output, ended = run({ "env", "-C", tree, lua, "bot.lua" }, environment())
+    assert.equal("exit 0", ended, output)
+    assert.equal("Небольшой торг.\n", output)
+    output, ended = run({ "env", "-C", tree, "bin/avito-messenger", "check", "rules.lua", "--say", "торг?" },
+      { LUA_PATH = false, LUA_CPATH = false, LUA_INIT = false })
+    assert.equal("exit 0", ended, output)
+    assert.matches("Небольшой торг.", output, 1, true)
+  end)
+
+  it("says what the bot lacks where it was built without utf8proc", function()
+    shop()
+    local module = ("%s/lib/lua/%s/avito_messenger/text.so"):format(tree, version)
+    assert(os.rename(module, module .. ".away"))
+    local wanted = "the bot needs utf8proc: apt-get install libutf8proc-dev, then build again"
+    for _, name in ipairs { "scene.lua", "bot.lua" } do
+      local output, ended = run({ "env", "-C", tree, lua, name }, environment())
+      assert.equal("exit 1", ended, output)
+      assert.matches(wanted, output, 1, true)
+    end
+    local output = run({ "env", "-C", tree, "bin/avito-messenger", "check", "rules.lua" },
+      { LUA_PATH = false, LUA_CPATH = false, LUA_INIT = false })
+    assert.equal("avito-messenger check: " .. wanted, output:sub(1, #wanted + 23))
+    assert(os.rename(module .. ".away", module))
+  end)
+
   it("installs the program avito-messenger", function()
     local output, ended = run({ "env", "-C", "/", tree .. "/bin/avito-messenger", "--version" },
       { LUA_PATH = false, LUA_CPATH = false, LUA_INIT = false })

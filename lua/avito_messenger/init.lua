@@ -6,6 +6,7 @@
 local core = require "avito_messenger.core"
 local client = require "avito_messenger.client"
 local enums = require "avito_messenger.enums"
+local needed = require "avito_messenger.bot.needed"
 local options = require "avito_messenger.options"
 
 local avito = { _VERSION = "0.1.0" }
@@ -16,13 +17,9 @@ avito.MessageType = enums.MessageType
 avito.MessageDirection = enums.MessageDirection
 avito.BlacklistReason = enums.BlacklistReason
 
--- The bot's words need a C module of their own, which is left out where its library is absent.
 local function need_bot(module)
-  local found, problem = pcall(require, "avito_messenger.text")
-  if not found then
-    error("the bot needs avito_messenger.text, which needs utf8proc: apt-get install libutf8proc-dev, then build again ("
-      .. tostring(problem):match "^[^\n]*" .. ")", 3)
-  end
+  local missing = needed()
+  if missing then error(missing, 3) end
   return require(module)
 end
 

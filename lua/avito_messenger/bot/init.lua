@@ -33,10 +33,12 @@ local OPTIONS = { client = "table", rulebook = "string|table", calls = "table", 
 ---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
----@field on_error? fun(problem: { message: string, rule: string?, chat_id: string?, traceback: string? }) default: stderr
+---@field on_error? fun(problem: { message: string, rule: string?, flow: string?, chat_id: string?, traceback: string? })
+--- default: stderr
 ---@field on_escalate? fun(call: { chat_id: string, note: string?, rule: string?, text: string?, why: string }) a person is
 --- wanted. An error in it is reported, and it is called again later
----@field on_event? fun(note: table) sees everything that happens: fired, effect, human, silent, flow, …
+---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
+--- in docs/rulebook.md
 
 local function load(source, calls)
   local book, err

@@ -13,6 +13,9 @@
 ---     print(scene)
 ---
 --- A missed expectation raises what was expected, what came, the conversation, and why each rule fired or did not.
+local missing = require "avito_messenger.bot.needed" ()
+if missing then error(missing, 0) end
+
 local Scene = require "avito_messenger.bot.test.scene"
 local report = require "avito_messenger.bot.test.report"
 local torture = require "avito_messenger.bot.test.torture"

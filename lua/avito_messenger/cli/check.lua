@@ -1,6 +1,7 @@
 --- `avito-messenger check`: the mistakes of a rulebook, and what it would answer.
 local arguments = require "avito_messenger.cli.arguments"
 local help = require "avito_messenger.cli.help"
+local needed = require "avito_messenger.bot.needed"
 
 local check = {}
 
@@ -49,8 +50,9 @@ function check.main(words)
     return 0
   end
   if not path then return fail(2, "which rulebook? avito-messenger check shop_rules.lua") end
-  local found, rulebook = pcall(require, "avito_messenger.bot.rulebook")
-  if not found then return fail(1, "this needs utf8proc: apt-get install libutf8proc-dev, then build again") end
+  local missing = needed()
+  if missing then return fail(1, missing) end
+  local rulebook = require "avito_messenger.bot.rulebook"
   local book, err = rulebook.load(path)
   if not book then
     io.stderr:write(err.message, "\n")

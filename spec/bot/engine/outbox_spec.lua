@@ -1,5 +1,7 @@
 local chats = require "support.chats"
 
+local unpack = table.unpack or unpack -- luacheck: ignore
+
 local HAGGLE = "Торг при осмотре."
 local TIMEOUT = { kind = "timeout", message = "no answer", dispatched = true }
 local DOWN = { kind = "network", message = "no connection", dispatched = false }
@@ -309,19 +311,26 @@ describe("a reply of which nobody knows whether it was sent", function()
     end
   end)
 
-  it("is sent again at most three times", function()
+  it("is sent again later and later, thirty times", function()
     local c, effect = uncertain()
-    local sends = 1
-    for _ = 1, 20 do
+    local waits, checked = {}, nil
+    for _ = 1, 200 do
       if c:wants() == "check" then
         c.now = c.now + 31
+        checked = c.now
         c:step { type = "history", key = effect.key, messages = {} }
       elseif c:wants() == "send" then
-        sends = sends + 1
+        waits[#waits + 1] = c.now - checked
         c:step { type = "failed", key = c:latch().key, error = TIMEOUT }
+      else
+        local at = c.engine:wake_at(c.record)
+        if not at then break end
+        c.now = at
+        c:wake()
       end
     end
-    assert.equal(4, sends)
+    assert.equal(30, #waits)
+    assert.same({ 0, 5, 10, 20, 40, 80, 160, 320, 600, 600 }, { unpack(waits, 1, 10) })
     assert.equal("", c:wants())
     assert.matches("not certain that it was not sent", c:note("error").message)
   end)

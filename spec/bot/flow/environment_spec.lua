@@ -218,6 +218,22 @@ describe("flow.environment", function()
     assert.matches("flow 'обмен': the local 'tools': its field 'clock' is a function that a flow may not use: os.clock", message)
   end)
 
+  it("refuses a client in a local, which would repeat its calls", function()
+    local avito = require "avito_messenger"
+    local client = avito.client { client_id = "dummy-client-id", client_secret = "dummy-client-secret",
+      io = avito.sandbox({ seed = 1 }):driver() }
+    local tools = { client = client }
+    for where, fn in pairs {
+      ["the local 'client'"] = function() client:get_self() end,
+      ["the local 'tools': its field 'client'"] = function() tools.client:get_self() end,
+    } do
+      local ok, message = pcall(flow.define, { "обмен", fn })
+      assert.is_false(ok)
+      assert.matches("flow 'обмен': " .. where .. " is a client, which a flow may not use: its calls would be made again "
+        .. "when the flow is replayed; use c:call() with a function of calls", message, 1, true)
+    end
+  end)
+
   it("tells when a local is such a function only later", function()
     local late
     local definition = flow.define { "x", function() return late() end }

@@ -29,7 +29,7 @@ local SETTLE = 30   -- seconds after which a message that is not in the chat was
 local SKEW = 120    -- seconds by which the server's clock may be off from ours
 local FIRST_RETRY, LAST_RETRY = 5, 600
 local MAX_TRIES = 30
-local MAX_RESENDS = 3
+local MAX_RESENDS = 30
 local ACCOUNT_RETRY = 300
 local RECENT = 10
 
@@ -229,9 +229,11 @@ local function refused(chat, row, now, seconds)
   later(chat, row, now, seconds)
 end
 
-local function retry_after(row)
-  return math.min(FIRST_RETRY * 2 ^ math.min((row.tries or 1) - 1, 20), LAST_RETRY)
+local function backoff(tries)
+  return math.min(FIRST_RETRY * 2 ^ math.min(tries - 1, 20), LAST_RETRY)
 end
+
+local function retry_after(row) return backoff(row.tries or 1) end
 
 local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
@@ -321,7 +323,7 @@ function outbox.read_back(chat, key, policy, now, notes)
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)
   else
     row.resends = (row.resends or 0) + 1
-    later(chat, row, now, 0)
+    later(chat, row, now, row.resends == 1 and 0 or backoff(row.resends - 1))
   end
 end
 

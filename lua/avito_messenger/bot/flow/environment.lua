@@ -30,10 +30,20 @@ function Walk:mistake(text)
   self.problem = self.problem or text
 end
 
+-- Its calls are out of sight of the guards, and with the blocking driver nothing else would stop them.
+local function is_client(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(metatable) == "table" and rawget(metatable, "__name") == "avito_messenger.Client"
+end
+
 --- Notes what is behind `where`, a text like "the local 'x'". `level`: how many tables it is inside of.
 function Walk:add(value, where, level)
   local why = guards.why_forbidden(value)
   if why then return self:mistake(("%s is a function that a flow may not use: %s"):format(where, why)) end
+  if is_client(value) then
+    return self:mistake(where .. " is a client, which a flow may not use: its calls would be made again when the flow is "
+      .. "replayed; use c:call() with a function of calls")
+  end
   if value == nil or self.seen[value] then return end
   if type(value) == "function" then
     local info = debug.getinfo(value, "S")
