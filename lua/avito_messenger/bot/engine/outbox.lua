@@ -256,16 +256,16 @@ function outbox.failed(chat, key, err, now, notes)
   if row.claimed then return confirm(chat, row, nil, now, notes) end
   local unknown = row.state == "unknown" -- reading back failed
   if unknown then row.tries = row.tries + 1 end
-  if FINAL[err.kind] or (row.tries >= MAX_TRIES and not ACCOUNT[err.kind]) then
-    reject(chat, row, err, notes)
-  elseif ACCOUNT[err.kind] then
+  if ACCOUNT[err.kind] then
     row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
     if unknown then row.check_at = now + ACCOUNT_RETRY else refused(chat, row, now, ACCOUNT_RETRY) end
+  elseif not unknown and not FINAL[err.kind] and err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
+    row.state, row.check_at = "unknown", now
+  elseif FINAL[err.kind] or row.tries >= MAX_TRIES then
+    reject(chat, row, err, notes)
   elseif unknown then
     row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
-  elseif err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
-    row.state, row.check_at = "unknown", now
   else
     refused(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
   end
