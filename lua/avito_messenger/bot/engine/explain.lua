@@ -35,14 +35,12 @@ local function unmet(conditions)
   return #failed > 0 and table.concat(failed, "; ") or nil
 end
 
-local OUTCOMES = { fired = true, resting = true, error = true, flood = true }
-
 --- What the rules would do, by name: the notes of a turn that is not taken. And the last rule that spoke.
 local function look(engine, chat, turn)
   local notes, outcomes, last = {}, {}, nil
   rules.answer(engine, record.copy(chat), turn, notes, true)
   for _, note in ipairs(notes) do
-    if OUTCOMES[note.kind] and note.rule then outcomes[note.rule] = outcomes[note.rule] or note end
+    if note.kind == "fired" or note.kind == "error" then outcomes[note.rule] = note end
     if note.kind == "fired" or note.kind == "resting" then last = note.rule end
   end
   return outcomes, last
@@ -60,7 +58,6 @@ end
 
 local function why_not(chat, rule, turn, outcome, last)
   if outcome and outcome.kind == "error" then return "it fails: " .. outcome.message end
-  if outcome and outcome.kind == "flood" then return "flood: " .. outcome.message end
   local _, resting = rules.resting(chat, rule, turn.now)
   return resting or why_fallback(chat, rule, turn, last)
     or ("everything matches, but '%s' comes before it"):format(last or "another")
