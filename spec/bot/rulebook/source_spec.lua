@@ -108,6 +108,10 @@ return mark {
       ":5: rule 'а': does nothing: it needs say, image, act, flow or run",
     }, mistakes "local table_unpack = unpack or table.unpack\nreturn mark {\n{ \"а\", say = ADDRESS } }")
     assert.truthy(load "return mark { { \"а\", when = function() return SOMETHING end, say = \"да\" } }")
+    -- What a rule's function asks for while the bot runs is gathered nowhere.
+    local result = require("avito_messenger.bot.rulebook.source").load(path)
+    result.value[1].when()
+    assert.same({}, { result.unknown[1] })
   end)
 
   it("has told what to do where it is no Lua", function()

@@ -71,18 +71,17 @@ end
 
 -- What one Lua has and the other has not, and programs ask for.
 local MAY_BE_ABSENT = {}
-for name in ("jit bit bit32 utf8 unpack setfenv getfenv loadstring newproxy table_unpack arg warn"):gmatch "%S+" do
+for name in ("jit bit bit32 utf8 unpack setfenv getfenv loadstring newproxy arg warn"):gmatch "%S+" do
   MAY_BE_ABSENT[name] = true
 end
 
 --- An environment of its own: a global that a rulebook sets by mistake stays in it. What is asked for while the file runs
 --- and nobody has set, a misspelled name most often, is noted in `unknown` with its line.
-local function environment(path, unknown)
+local function environment(unknown)
   return setmetatable({}, { __index = function(_, name)
     local value = _G[name]
     if value == nil and not unknown.done and not MAY_BE_ABSENT[name] then
-      local info = debug.getinfo(2, "Sl")
-      if info and info.source == "@" .. path then unknown[#unknown + 1] = { name = name, line = info.currentline } end
+      unknown[#unknown + 1] = { name = tostring(name), line = debug.getinfo(2, "l").currentline }
     end
     return value
   end })
@@ -101,7 +100,7 @@ local function run(text, path)
   -- What a file may begin with for the shell or an editor is no Lua; the line it stands on stays.
   text = text:gsub("^\239\187\191", ""):gsub("^#[^\n]*", "")
   local unknown = {}
-  local chunk, message = load(text, "@" .. path, "t", environment(path, unknown))
+  local chunk, message = load(text, "@" .. path, "t", environment(unknown))
   if not chunk then
     local line, rest = place(path, message)
     return nil, { line = line, message = syntax.told(rest, line and line_of(text, line) or "") }
