@@ -380,22 +380,23 @@ describe("polling", function()
       assert.equal(2, #place:conversation(chat))
     end)
 
-    it("one chat that cannot be read does not hold up the others, and is not asked for again", function()
+    it("one chat that cannot be read does not hold up the others, and is asked for more and more seldom", function()
       open { client = { retries = 0 } }
       local bad = place:says { buyer = 7, text = "Торг есть?" }
       local good = place:says { buyer = 8, text = "Торг есть?" }
       place.box:fault { method = "GET", path = ("/messenger/v3/accounts/%d/chats/%s/messages"):format(shop.user_id, bad),
-        kind = "status", status = 403 }
+        kind = "status", status = 403, times = 3 }
       place:at(30, function() place:says { buyer = 9, text = "Торг есть?" } end)
-      poll { interval = 5 }
-      assert.equal(2, #place.box:sends())
+      poll { interval = 5, seconds = 34 }
       assert.equal(2, #place:conversation(good))
-      assert.equal(1, #place.errors)
+      assert.same({ "buyer: Торг есть?" }, place:conversation(bad))
+      assert.equal(3, #place.errors) -- after 5 and 10 seconds; and the next time 20 seconds later
       assert.matches(bad, place.errors[1], 1, true)
-      assert.equal(12, #place:requests "get_chats") -- no wait was longer for it
-      place:says { chat_id = bad, text = "Ау?" }
-      poll()
-      assert.same({ "buyer: Торг есть?", "buyer: Ау?", "bot: Торг при осмотре." }, place:conversation(bad))
+      assert.equal(7, #place:requests "get_chats") -- no wait was longer for it
+      poll { interval = 5, seconds = 26 }
+      assert.equal(3, #place.box:sends())
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(bad))
+      assert.equal(3, #place.errors)
     end)
 
     it("a chat that the server fails on is asked for in the next round", function()

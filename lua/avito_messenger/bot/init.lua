@@ -150,7 +150,7 @@ local function round(self, looking)
   end
   local count
   local ok, err = identify(self)
-  if ok then count, err = poll.round(self, settings.chat_types) end
+  if ok then count, err = poll.round(self, settings.chat_types, settings.interval) end
   if err then
     ending.pass(err)
     self:tell { kind = "error", message = "poll: " .. tostring(err), error = err }

@@ -8,9 +8,8 @@ local poll = {}
 
 local MAX_BACKOFF = 300
 
--- Errors of one chat that say nothing of the others; and of those, the ones that asking again does not change.
+-- Errors of one chat that say nothing of the others.
 local OF_THE_CHAT = { invalid = true, forbidden = true, not_found = true, decode = true, server = true }
-local LASTING = { invalid = true, forbidden = true, not_found = true, decode = true }
 
 --- The unread chats, all of them before any is answered: answering makes the list shorter.
 local function unread(client, chat_types)
@@ -28,13 +27,24 @@ local function last_message(chat)
 end
 
 --- Is there nothing new in the chat: its newest message was taken, or is from before the backlog; or what was read of it
---- waits for its lane?
+--- waits for its lane; or it could not be read, and its time has not come again?
 local function known(bot, chat)
   local last = last_message(chat)
   if bot.lanes:waiting(chat.id) then return true end
   if type(last.created) == "number" and last.created < bot.since then return true end
-  if type(last.id) ~= "string" then return false end
-  return record.marked(bot.lanes:chat(chat.id), "seen", last.id) or bot.unreadable[chat.id] == last.id
+  local unreadable = bot.unreadable[chat.id]
+  if unreadable and bot.driver:now() < unreadable.again then return true end
+  return type(last.id) == "string" and record.marked(bot.lanes:chat(chat.id), "seen", last.id)
+end
+
+--- A chat that cannot be read is asked for more and more seldom, and never given up: a buyer has written there.
+local function not_read(bot, chat, interval, problem)
+  local unreadable = bot.unreadable[chat.id] or { failures = 0 }
+  unreadable.failures = unreadable.failures + 1
+  unreadable.again = bot.driver:now() + poll.pause(interval, unreadable.failures - 1, problem)
+  bot.unreadable[chat.id] = unreadable
+  bot:tell { kind = "error", chat_id = chat.id, message = ("poll: chat %s: %s"):format(chat.id, tostring(problem)),
+    error = problem }
 end
 
 --- Reads one unread chat. True: something in it is new.
@@ -52,9 +62,10 @@ end
 --- One look at the marketplace: what is new is posted to the lanes.
 ---@param bot avito.Bot
 ---@param chat_types string[]
+---@param interval number seconds to the next look
 ---@return integer? chats with something new
 ---@return avito_messenger.Error?
-function poll.round(bot, chat_types)
+function poll.round(bot, chat_types, interval)
   local chats, err = unread(bot.client, chat_types)
   if not chats then return nil, err end
   local count = 0
@@ -63,11 +74,7 @@ function poll.round(bot, chat_types)
       local new, problem = look(bot, chat)
       if new then count = count + 1 end
       if problem and not OF_THE_CHAT[problem.kind] then return nil, problem end
-      if problem then
-        if LASTING[problem.kind] then bot.unreadable[chat.id] = last_message(chat).id end
-        bot:tell { kind = "error", chat_id = chat.id, message = ("poll: chat %s: %s"):format(chat.id, tostring(problem)),
-          error = problem }
-      end
+      if problem then not_read(bot, chat, interval, problem) else bot.unreadable[chat.id] = nil end
     end
   end
   return count
