@@ -1,4 +1,3 @@
-local alloc = require "spec_support.alloc"
 local text = require "avito_messenger.text"
 
 local function utf8(...)
@@ -93,18 +92,5 @@ describe("text.fold", function()
 
   it("wants a string", function()
     assert.error_matches(function() text.fold {} end, "string expected")
-  end)
-
-  it("raises without memory, and only then", function()
-    for _, written in ipairs { "Цена?", ("Цена é "):rep(1000) } do
-      local n = 0
-      repeat
-        n = n + 1
-        local ok, result, fired = alloc.fail_from(n, text.fold, written)
-        assert.equal(not fired, ok)
-        if fired then assert.equal("not enough memory", result) end
-      until not fired
-      assert.is_true(n > 1 or #written < 100)
-    end
   end)
 end)

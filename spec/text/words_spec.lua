@@ -1,4 +1,3 @@
-local alloc = require "spec_support.alloc"
 local text = require "avito_messenger.text"
 
 describe("text.words", function()
@@ -24,17 +23,5 @@ describe("text.words", function()
     local words = text.words(("слово é "):rep(5000))
     assert.equal(10000, #words)
     assert.equal("é", words[10000])
-  end)
-
-  it("raises without memory, and only then", function()
-    local written = ("Сколько стоит доставка? é "):rep(60)
-    local n = 0
-    repeat
-      n = n + 1
-      local ok, result, fired = alloc.fail_from(n, text.words, written)
-      assert.equal(not fired, ok)
-      if fired then assert.equal("not enough memory", result) end
-    until not fired
-    assert.is_true(n > 8)
   end)
 end)
