@@ -3,6 +3,7 @@
 local json = require "avito_messenger.json"
 local record = require "avito_messenger.bot.engine.record"
 local faults = require "avito_messenger.bot.test.faults"
+local reasons = require "avito_messenger.bot.reasons"
 local words = require "avito_messenger.words"
 
 ---@class avito.bot.test.Talk one chat
@@ -217,8 +218,6 @@ end
 
 -- Effects.
 
-local REASONS = { "spam", "fraud", "insult", "other" }
-
 local perform = {}
 
 local function spoken(host, talk, effect, kind, content)
@@ -253,7 +252,7 @@ perform.read = quiet("read", function() end)
 
 perform.blacklist = quiet("blacklist", function(host, talk, effect)
   talk.market.blacklisted = true
-  host:write(talk, { who = "note", text = "put on the blacklist: " .. (REASONS[effect.reason] or tostring(effect.reason)),
+  host:write(talk, { who = "note", text = "put on the blacklist: " .. reasons[effect.reason],
     rule = effect.rule, counts = true })
 end)
 
