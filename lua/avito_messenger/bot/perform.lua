@@ -88,7 +88,7 @@ function perform.news(bot, chat_id, chat_type)
   local taken, since, started = bot.lanes:chat(chat_id), bot.since or 0, bot.started or 0
   local earlier
   local messages, err = perform.read_chat(bot.client, chat_id, function(message)
-    local seen, created = record.marked(taken, "seen", message.id), message.created or 0
+    local seen, created = record.marked(taken, message.id), message.created or 0
     if seen then return message.type == "deleted" end -- what was taken back must be told again
     local read = (message.is_read or message.isRead) == true and arrive.kind(message, bot.user_id) == "buyer"
     if created >= since and (created >= started or not read) then return true end

@@ -95,14 +95,14 @@ function arrive.message(engine, chat, message, event, now, notes)
   local created = message.created and math.min(message.created, now)
   if kind == "deleted" then
     withdraw(chat, message.id)
-    record.mark(chat, "seen", message.id, created)
+    record.mark(chat, message.id, created)
     return nil
   end
-  if record.marked(chat, "seen", message.id, created) then
+  if record.marked(chat, message.id, created) then
     notes[#notes + 1] = { kind = "dropped", message = message.id, why = "it was taken before" }
     return nil
   end
-  record.mark(chat, "seen", message.id, created)
+  record.mark(chat, message.id, created)
   if kind == "own" then
     if outbox.claim(chat, message, now, notes) or event.old then return nil end
     person(engine, chat, message, now, notes)

@@ -191,7 +191,7 @@ end
 local function confirm(chat, row, id, now, notes)
   id = id or row.claimed
   if id then
-    record.mark(chat, "seen", id)
+    record.mark(chat, id)
   elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
     table.insert(chat.echoes, { kind = row.kind, text = row.text, from = row.latched_at, to = now })
