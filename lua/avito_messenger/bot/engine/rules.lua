@@ -46,7 +46,7 @@ end
 --- Runs the rule's function; what it asks for is done when it returns.
 local function run(answer, rule, turn, book, chat)
   local queue = {}
-  local c = Context.acting(turn, book, record.copy(chat.memory or {}), queue)
+  local c = Context.new(turn, book, record.copy(chat.memory or {}), queue)
   rule.run(c)
   local memory, problem = plain.copy(c.memory or {})
   if problem then error("c.memory holds " .. problem, 0) end
