@@ -47,6 +47,13 @@ function about.facts(chat, user_id)
   return facts
 end
 
+--- Is it a message?
+---@param value any
+---@return boolean
+function about.is_message(value)
+  return type(value) == "table" and type(value.id) == "string" and type(value.type) == "string"
+end
+
 --- New messages of the API as an event, oldest first; what is no message is left out.
 ---@param messages table[] newest first
 ---@param more? { chat_type?: string, earlier?: boolean }
@@ -54,10 +61,7 @@ end
 function about.event(messages, more)
   local list = {}
   for i = #messages, 1, -1 do
-    local message = messages[i]
-    if type(message) == "table" and type(message.id) == "string" and type(message.type) == "string" then
-      list[#list + 1] = message
-    end
+    if about.is_message(messages[i]) then list[#list + 1] = messages[i] end
   end
   if #list == 0 then return nil end
   return { type = "message", messages = list, chat_type = more and more.chat_type, earlier = more and more.earlier }
