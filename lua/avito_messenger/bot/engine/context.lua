@@ -117,7 +117,7 @@ function Context.__index(c, name)
 end
 
 ---@param turn avito.bot.Turn
----@param book table
+---@param book avito_messenger.bot.Book
 ---@param memory table
 ---@param queue? table[] for a function that may act: what it asks for is put here
 ---@return avito.bot.Context

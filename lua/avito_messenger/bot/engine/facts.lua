@@ -39,7 +39,7 @@ find["hours.next_close"] = function(turn, book)
 end
 
 --- The value of a template's name; nil when it is not known.
----@param book table
+---@param book avito_messenger.bot.Book
 ---@param turn avito.bot.Turn
 ---@param name string
 ---@return string?

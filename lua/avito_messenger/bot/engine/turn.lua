@@ -42,7 +42,7 @@ end
 ---@param kind "buyer"|"system"|"own"
 ---@param messages table[]
 ---@param now number
----@param book table
+---@param book avito_messenger.bot.Book
 ---@return avito.bot.Turn
 function Turn.new(chat, kind, messages, now, book)
   local texts, types, flow_ids = {}, {}, {}
