@@ -38,4 +38,14 @@ enums.MessageDirection = enum("MessageDirection", { IN = "in", OUT = "out" })
 ---@enum avito_messenger.BlacklistReason
 enums.BlacklistReason = enum("BlacklistReason", { SPAM = 1, FRAUD = 2, INSULT = 3, OTHER = 4 })
 
+--- The values of one of them, sorted.
+---@param of table<string, string>
+---@return string[]
+function enums.values(of)
+  local list = {}
+  for _, value in pairs(of) do list[#list + 1] = value end
+  table.sort(list)
+  return list
+end
+
 return enums

@@ -38,6 +38,8 @@ describe("what the marketplace tells of a chat:", function()
   it("the account, whichever way its id is written", function()
     assert.equal(7, about.facts({ users = { { id = 5 }, { id = 7 } } }, "5").buyer.id)
     assert.equal("7", about.facts({ users = { { id = "5" }, { id = "7" } } }, 5).buyer.id)
+    assert.equal(7, about.facts({ users = { { id = 94235311 }, { id = 7 } } }, 94235311 + 0.0).buyer.id)
+    assert.equal(7, about.facts({ users = { { id = 1000000000000001 }, { id = 7 } } }, "1000000000000001").buyer.id)
   end)
 
   it("nothing of a name that is none", function()

@@ -98,6 +98,8 @@ rulebook: rule 'б': does nothing: it needs say, image, act, flow or run]], (mes
       ["bot:resume: chat_id must be a string, got table"] = function() bot:resume {} end,
       ["bot:explain: chat_id must be a string, got number"] = function() bot:explain("Торг?", 5) end,
       ["bot:explain: message must be a text or a message"] = function() bot:explain() end,
+      ["bot:explain: message must be a text or a message, which has an id"] = function() bot:explain { type = "text" } end,
+      ["bot:explain: message must be a text or a message, which has an id and a type"] = function() bot:explain { id = "a" } end,
       ["bot:pause: the span '5' has no unit"] = function() bot:pause("u2i-a", "5") end,
     } do
       local ok, message = pcall(call)

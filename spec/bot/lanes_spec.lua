@@ -361,6 +361,21 @@ describe("a lane", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
+  it("whose engine fails over and over is tried more and more seldom, and answers when it is mended", function()
+    local place = shop.open()
+    local chat = place:says "Торг есть?"
+    local step = place.bot.engine.step
+    function place.bot.engine:step(record, event, now)
+      if event.type == "wake" then error "a mistake" end
+      return step(self, record, event, now)
+    end
+    place:at(60, function() place.bot.engine.step = nil end)
+    place.bot:poll { interval = 5, seconds = 120 }
+    assert.equal(6, #place.errors) -- 1, 2, 4, 8, 16 and 32 seconds apart
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    assert.same({}, place.bot.lanes.failures)
+  end)
+
   it("is not begun again by a hook that it calls", function()
     local place
     place = shop.open { on_event = function(note)

@@ -459,6 +459,8 @@ describe("polling", function()
         local list, meta = get_messages(self, ...)
         table.insert(list, 1, { type = "text", content = {} })
         table.insert(list, 1, { id = "no-type" })
+        table.insert(list, 1, 17)
+        table.insert(list, 2, { id = "other-time", type = "text", created = "today", content = {} })
         return list, meta
       end
       poll()

@@ -80,6 +80,11 @@ return require("avito_messenger").rulebook {
     code, output = run("examples/shop_rules.lua", "--say", "торг", "--at", "вечером")
     assert.equal(1, code)
     assert.matches("'вечером' is no time: expected one like \"2026%-11%-20 22:15\"", output)
+    for _, price in ipairs { "дорого", "-1", "nan", "inf", "1e999" } do
+      code, output = run("examples/shop_rules.lua", "--say", "торг", "--price", price)
+      assert.equal(2, code, price)
+      assert.matches("'" .. price:gsub("%-", "%%-") .. "' is no price", output)
+    end
     code, output = run "no_such_rules.lua"
     assert.equal(1, code)
     assert.matches("no_such_rules.lua: cannot be read", output)

@@ -1,4 +1,6 @@
 --- What the marketplace tells of a chat, as the facts that rules and templates use.
+local digits = require "avito_messenger.bot.digits"
+
 local about = {}
 
 --- The number in a price as the API writes it ("31 500 ₽", its spaces U+00A0); nil for "Бесплатно" and the like.
@@ -6,15 +8,11 @@ local about = {}
 ---@return number?
 function about.price(text)
   if type(text) ~= "string" then return nil end
-  local digits = text:gsub("\194\160", ""):gsub("\226\128[\130-\143\175]", ""):gsub("%s", ""):match "%d[%d.,]*"
-  if not digits then return nil end
-  local whole, kopecks = digits:match "^(%d+)[.,](%d%d?)$"
+  local number = text:gsub("\194\160", ""):gsub("\226\128[\130-\143\175]", ""):gsub("%s", ""):match "%d[%d.,]*"
+  if not number then return nil end
+  local whole, kopecks = number:match "^(%d+)[.,](%d%d?)$"
   if whole then return tonumber(whole .. "." .. kopecks) end
-  return tonumber((digits:gsub("[.,]", "")))
-end
-
-local function same(a, b)
-  return tostring(a) == tostring(b)
+  return tonumber((number:gsub("[.,]", "")))
 end
 
 --- The kind of a chat, which its id begins with.
@@ -34,7 +32,7 @@ end
 function about.facts(chat, user_id)
   local facts = { type = about.chat_type(chat) }
   for _, user in ipairs(type(chat.users) == "table" and chat.users or {}) do
-    if type(user) == "table" and user.id ~= nil and not same(user.id, user_id) and not facts.buyer then
+    if type(user) == "table" and user.id ~= nil and not digits.same(user.id, user_id) and not facts.buyer then
       local name = type(user.name) == "string" and user.name:find "%S" and user.name or nil
       facts.buyer = { id = user.id, name = name }
     end
@@ -49,6 +47,13 @@ function about.facts(chat, user_id)
   return facts
 end
 
+--- Is it a message?
+---@param value any
+---@return boolean
+function about.is_message(value)
+  return type(value) == "table" and type(value.id) == "string" and type(value.type) == "string"
+end
+
 --- New messages of the API as an event, oldest first; what is no message is left out.
 ---@param messages table[] newest first
 ---@param more? { chat_type?: string, earlier?: boolean }
@@ -56,10 +61,7 @@ end
 function about.event(messages, more)
   local list = {}
   for i = #messages, 1, -1 do
-    local message = messages[i]
-    if type(message) == "table" and type(message.id) == "string" and type(message.type) == "string" then
-      list[#list + 1] = message
-    end
+    if about.is_message(messages[i]) then list[#list + 1] = messages[i] end
   end
   if #list == 0 then return nil end
   return { type = "message", messages = list, chat_type = more and more.chat_type, earlier = more and more.earlier }

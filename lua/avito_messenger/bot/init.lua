@@ -4,6 +4,7 @@
 ---     bot:poll { interval = 10 }
 ---
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
+local about = require "avito_messenger.bot.about"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
 local enums = require "avito_messenger.enums"
@@ -17,7 +18,11 @@ local words = require "avito_messenger.words"
 
 ---@class avito.Bot
 ---@field client avito_messenger.Client
+---@field driver avito.Driver the client's
 ---@field engine avito.bot.Engine
+---@field lanes avito.bot.Lanes
+---@field images table<string, string> ids of uploaded images, by their paths
+---@field unreadable table<string, { failures: integer, again: number }> chats that could not be read, and when they are again
 ---@field user_id integer|string? the account, once it is known
 ---@field since number? messages from before are not answered
 ---@field started number? when it began to poll
@@ -74,18 +79,24 @@ function Bot.new(given)
   return self
 end
 
--- What happened. A hook that raises must not stop a chat.
-function Bot:tell(note)
-  local hook = note.kind == "error" and (self.on_error or function(problem)
-    io.stderr:write(("avito.bot: %s%s\n"):format(problem.rule and ("rule '%s': "):format(problem.rule) or "", problem.message))
-  end)
-  for _, fn in ipairs { hook or self.on_event, hook and self.on_event or nil } do
-    local ok, err = pcall(fn, note)
-    if not ok then
-      ending.pass(err)
-      io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n")
-    end
+local function print_error(problem)
+  io.stderr:write(("avito.bot: %s%s\n"):format(problem.rule and ("rule '%s': "):format(problem.rule) or "", problem.message))
+end
+
+-- A hook that raises must not stop a chat.
+local function call_hook(hook, note)
+  local ok, err = pcall(hook, note)
+  if not ok then
+    ending.pass(err)
+    io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n")
   end
+end
+
+--- Tells the hooks what happened.
+---@param note table
+function Bot:tell(note)
+  if note.kind == "error" then call_hook(self.on_error or print_error, note) end
+  if self.on_event then call_hook(self.on_event, note) end
 end
 
 --- Learns which account it is. nil, err when it cannot be asked.
@@ -115,11 +126,11 @@ local POLL = { interval = "number|string", backlog = "number|string|boolean", ch
 ---@field seconds? number ends after so long
 
 local function check_chat_types(given)
-  local known = {}
-  for _, name in pairs(enums.ChatType) do known[name] = true end
+  local known, set = enums.values(enums.ChatType), {}
+  for _, name in ipairs(known) do set[name] = true end
   if #given == 0 then error("bot:poll: chat_types is empty", 4) end
   for _, name in ipairs(given) do
-    if not known[name] then error("bot:poll: chat_types: " .. words.unknown(name, words.names(known), "chat type"), 4) end
+    if not set[name] then error("bot:poll: chat_types: " .. words.unknown(name, known, "chat type"), 4) end
   end
 end
 
@@ -239,7 +250,9 @@ end
 ---@return avito.bot.Explanation[]
 function Bot:explain(message, chat_id)
   if type(message) == "string" then message = { id = "explained", type = "text", content = { text = message } } end
-  if type(message) ~= "table" then error("bot:explain: message must be a text or a message", 2) end
+  if not about.is_message(message) then
+    error("bot:explain: message must be a text or a message, which has an id and a type", 2)
+  end
   if chat_id ~= nil then check_chat_id("bot:explain", chat_id) end
   return self.engine:explain(record.copy(self.lanes:chat(chat_id or "u2i-explained")), message, self.driver:time())
 end

@@ -1,6 +1,7 @@
 --- The lanes of the chats: each chat's events and effects one after another, chats beside each other where the driver has
 --- tasks. A record is changed on a copy, which takes its place when the step has succeeded.
 local ending = require "avito_messenger.bot.ending"
+local outbox = require "avito_messenger.bot.engine.outbox"
 local perform = require "avito_messenger.bot.perform"
 local record = require "avito_messenger.bot.engine.record"
 
@@ -10,13 +11,14 @@ Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
 
 local MAX_WORK = 10000 -- steps of a lane before others get their turn
+local MAX_PAUSE = 300  -- seconds
 local FRESH = 2        -- seconds for which it is believed that nobody has typed in a chat since it was read
-local SPOKEN = { send = true, image = true }
 
 ---@param bot avito.Bot
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
-  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {}, last = 0 }, Lanes)
+  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {}, failures = {},
+    last = 0 }, Lanes)
 end
 
 --- The record of a chat, as it was after its last step.
@@ -57,16 +59,19 @@ function Lanes:told()
   if self.bot.driver.unpark then self.bot.driver:unpark(self) end
 end
 
+--- One event. False: the engine raised, and the record is as before.
 local function step(self, chat_id, event)
   local bot = self.bot
   local chat = record.copy(self:chat(chat_id))
   local ok, notes = xpcall(function() return bot.engine:step(chat, event, bot.driver:time()) end, debug.traceback)
   if not ok then
     ending.pass(notes)
-    return bot:tell { kind = "error", chat_id = chat_id, message = ("event %s: %s"):format(event.type, tostring(notes)) }
+    bot:tell { kind = "error", chat_id = chat_id, message = ("event %s: %s"):format(event.type, tostring(notes)) }
+    return false
   end
   self.chats[chat_id] = chat
   for _, note in ipairs(notes) do bot:tell(note) end
+  return true
 end
 
 --- Makes the effect one that may have left. Refused, it is withdrawn: a person took over since it was queued.
@@ -77,52 +82,65 @@ local function latch(self, chat_id, key)
   return row ~= nil
 end
 
---- Polling for unread chats does not tell that the seller has typed in one: so it is read right before the bot speaks.
---- False: it was read a moment ago.
-local function look(self, chat_id, key)
+--- Has the chat to be read before the bot speaks? Polling for unread chats does not tell that the seller has typed in one.
+local function is_stale(self, chat_id)
   local now, looked = self.bot.driver:time(), self.looked[chat_id]
-  if not self.bot.since or (looked and now - looked < FRESH and now >= looked) then return false end
-  local ok, news = perform.news(self.bot, chat_id)
-  if ok then
-    if news then step(self, chat_id, news) end
-  elseif latch(self, chat_id, key) then
-    step(self, chat_id, { type = "failed", key = key,
-      error = { kind = news.kind, message = tostring(news), dispatched = false, retry_after = news.retry_after } })
-  end
-  return true
+  return self.bot.since and not (looked and now - looked < FRESH and now >= looked)
 end
 
---- Does what is pending first. False: nothing is.
-local function act(self, chat_id)
+local function look(self, chat_id, effect)
+  local ok, news = perform.news(self.bot, chat_id)
+  if ok then return not news or step(self, chat_id, news) end
+  return not latch(self, chat_id, effect.key) or step(self, chat_id, perform.failed(effect, news, false))
+end
+
+--- Does what is to be done first. False: the engine raised over what came of it.
+local function act(self, chat_id, effect)
   local bot = self.bot
-  local effect = bot.engine:pending(self:chat(chat_id), bot.driver:time())[1]
-  if not effect then return false end
-  if SPOKEN[effect.kind] and look(self, chat_id, effect.key) then return true end
+  if outbox.spoken(effect) and is_stale(self, chat_id) then return look(self, chat_id, effect) end
   if effect.kind ~= "about" and effect.kind ~= "check" and not latch(self, chat_id, effect.key) then return true end
   bot:tell { kind = "effect", chat_id = chat_id, effect = effect }
   local event, more = perform.effect(bot, effect)
-  step(self, chat_id, event)
-  if more then step(self, chat_id, more) end
-  return true
+  local ok = step(self, chat_id, event)
+  return (not more or step(self, chat_id, more)) and ok
+end
+
+local function take(self, chat_id, events)
+  local ok = true
+  self.events[chat_id] = nil
+  for _, event in ipairs(events) do ok = step(self, chat_id, event) and ok end
+  return ok
+end
+
+--- What failed once would most likely fail again at once: the lane rests, longer each time.
+local function fall_back(self, chat_id)
+  local failures = (self.failures[chat_id] or 0) + 1
+  self.failures[chat_id] = failures
+  self.wakes[chat_id] = self.bot.driver:time() + math.min(2 ^ (failures - 1), MAX_PAUSE)
 end
 
 -- Until the chat has neither events nor anything to do now.
 local function run(self, chat_id)
+  local driver, engine = self.bot.driver, self.bot.engine
   for _ = 1, MAX_WORK do
     local events = self.events[chat_id]
+    local effect = not events and engine:pending(self:chat(chat_id), driver:time())[1]
+    local ok
     if events then
-      self.events[chat_id] = nil
-      for _, event in ipairs(events) do step(self, chat_id, event) end
-    elseif not act(self, chat_id) then
-      local wake = self.bot.engine:wake_at(self:chat(chat_id))
-      if not wake or wake > self.bot.driver:time() then
-        self.wakes[chat_id] = wake
+      ok = take(self, chat_id, events)
+    elseif effect then
+      ok = act(self, chat_id, effect)
+    else
+      local wake = engine:wake_at(self:chat(chat_id))
+      if not wake or wake > driver:time() then
+        self.wakes[chat_id], self.failures[chat_id] = wake, nil
         return
       end
-      step(self, chat_id, { type = "wake" })
+      ok = step(self, chat_id, { type = "wake" })
     end
+    if not ok then return fall_back(self, chat_id) end
   end
-  self.wakes[chat_id] = self.bot.driver:time() + 1
+  self.wakes[chat_id] = driver:time() + 1
 end
 
 --- A lane that broke off has left an effect of which nobody knows whether it was done.
@@ -146,7 +164,7 @@ local function begin(self, chat_id)
     end, debug.traceback)
     self.running[chat_id] = nil
     if not ok then
-      self.wakes[chat_id] = self.bot.driver:time() + 1
+      fall_back(self, chat_id)
       ending.pass(err)
       self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(err) }
     end

@@ -10,18 +10,22 @@ local perform = {}
 
 local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 
-local function failed(effect, err)
-  return { type = "failed", key = effect.key, error = err }
-end
-
-local function plain(err, dispatched)
-  if type(err) ~= "table" then return { kind = "invalid", message = tostring(err), dispatched = false } end
-  if dispatched == nil then dispatched = err.dispatched end
-  return { kind = err.kind, message = tostring(err), dispatched = dispatched, retry_after = err.retry_after }
+--- The event of an effect that failed.
+---@param effect table
+---@param err any
+---@param dispatched? boolean whether the effect itself may have been done; as the error says when absent
+---@return table event
+function perform.failed(effect, err, dispatched)
+  local problem = { kind = "invalid", message = tostring(err), dispatched = false } -- misuse: it was never sent
+  if type(err) == "table" then
+    if dispatched == nil then dispatched = err.dispatched end
+    problem.kind, problem.dispatched, problem.retry_after = err.kind, dispatched, err.retry_after
+  end
+  return { type = "failed", key = effect.key, error = problem }
 end
 
 local function outcome(effect, value, err)
-  if not value then return failed(effect, plain(err)) end
+  if not value then return perform.failed(effect, err) end
   return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
 end
 
@@ -45,7 +49,7 @@ end
 
 function does.image(bot, effect)
   local id, err = image_id(bot, effect.image)
-  if not id then return failed(effect, plain(err, false)) end -- the message itself was not tried
+  if not id then return perform.failed(effect, err, false) end -- the message itself was not tried
   return outcome(effect, bot.client:send_image_message(effect.chat_id, id))
 end
 
@@ -57,7 +61,7 @@ end
 --- The messages of a chat that `wanted` says yes to, newest first, up to the first page that has one it refuses.
 ---@param client avito_messenger.Client
 ---@param chat_id string
----@param wanted fun(message: table): boolean
+---@param wanted fun(message: table, created: number): boolean created: 0 where no time is told
 ---@return table[]? messages
 ---@return avito_messenger.Error? err
 function perform.read_chat(client, chat_id, wanted)
@@ -67,7 +71,10 @@ function perform.read_chat(client, chat_id, wanted)
     if not messages then return nil, meta end
     local refused = false
     for _, message in ipairs(messages) do
-      if wanted(message) then found[#found + 1] = message else refused = true end
+      if about.is_message(message) then
+        local created = type(message.created) == "number" and message.created or 0
+        if wanted(message, created) then found[#found + 1] = message else refused = true end
+      end
     end
     local more = meta.has_more
     if more == nil then more = #messages >= PAGE end
@@ -87,9 +94,8 @@ end
 function perform.news(bot, chat_id, chat_type)
   local taken, since, started = bot.lanes:chat(chat_id), bot.since or 0, bot.started or 0
   local earlier
-  local messages, err = perform.read_chat(bot.client, chat_id, function(message)
-    local seen, created = record.marked(taken, "seen", message.id), message.created or 0
-    if seen then return message.type == "deleted" end -- what was taken back must be told again
+  local messages, err = perform.read_chat(bot.client, chat_id, function(message, created)
+    if record.marked(taken, message.id) then return message.type == "deleted" end -- what was taken back must be told again
     local read = (message.is_read or message.isRead) == true and arrive.kind(message, bot.user_id) == "buyer"
     if created >= since and (created >= started or not read) then return true end
     earlier = true
@@ -106,7 +112,7 @@ function does.read(bot, effect)
   local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
   if event.type == "failed" then return event end
   local ok, news = perform.news(bot, effect.chat_id)
-  if not ok then return failed(effect, plain(news, false)) end
+  if not ok then return perform.failed(effect, news, false) end
   return event, news
 end
 
@@ -117,10 +123,8 @@ function does.about(bot, effect)
 end
 
 function does.check(bot, effect)
-  local messages, err = perform.read_chat(bot.client, effect.chat_id, function(message)
-    return (message.created or 0) >= effect.since
-  end)
-  if not messages then return failed(effect, plain(err)) end
+  local messages, err = perform.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
+  if not messages then return perform.failed(effect, err) end
   return { type = "history", key = effect.key, messages = messages }
 end
 
@@ -131,10 +135,10 @@ function does.call(bot, effect)
     bot:tell { kind = "error", chat_id = effect.chat_id, message = message }
     return { type = "called", key = effect.key, ok = false, value = message }
   end
-  local about_chat = effect.about or {}
+  local whom = effect.about
   local ok, value = xpcall(function()
-    return call(effect.args, { key = effect.key, chat = about_chat.chat or { id = effect.chat_id }, buyer = about_chat.buyer or {},
-      item = about_chat.item or {}, client = bot.client })
+    return call(effect.args, { key = effect.key, chat = whom.chat, buyer = whom.buyer or {}, item = whom.item or {},
+      client = bot.client })
   end, function(err) return (type(err) == "string" and debug.traceback(err, 2)) or (ending.is(err) and err) or tostring(err) end)
   if not ok then
     ending.pass(value) -- the function has not failed: it is called again when the chat is taken up again
@@ -149,7 +153,7 @@ function does.escalate(bot, effect)
   return { type = "sent", key = effect.key }
 end
 
---- Performs an effect. Nothing raises: what goes wrong is in the event.
+--- Performs an effect. What goes wrong is in the event; only the end of the program, or of its task, is raised.
 ---@param bot avito.Bot
 ---@param effect table
 ---@return table event
@@ -160,10 +164,12 @@ function perform.effect(bot, effect)
   ending.pass(event)
   if effect.kind == "escalate" then -- somebody must learn of it: it is tried again
     bot:tell { kind = "error", chat_id = effect.chat_id, message = "on_escalate: " .. tostring(event) }
-    return failed(effect, { kind = "server", message = tostring(event), dispatched = false })
+    local failure = perform.failed(effect, event, false)
+    failure.error.kind = "server"
+    return failure
   end
   if effect.kind == "about" then return { type = "about", error = tostring(event) } end
-  return failed(effect, plain(event))
+  return perform.failed(effect, event)
 end
 
 return perform

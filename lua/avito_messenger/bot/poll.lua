@@ -34,7 +34,7 @@ local function known(bot, chat)
   if type(last.created) == "number" and last.created < bot.since then return true end
   local unreadable = bot.unreadable[chat.id]
   if unreadable and bot.driver:now() < unreadable.again then return true end
-  return type(last.id) == "string" and record.marked(bot.lanes:chat(chat.id), "seen", last.id)
+  return type(last.id) == "string" and record.marked(bot.lanes:chat(chat.id), last.id)
 end
 
 --- A chat that cannot be read is asked for more and more seldom, and never given up: a buyer has written there.

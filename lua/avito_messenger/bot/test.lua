@@ -20,6 +20,8 @@ local Scene = require "avito_messenger.bot.test.scene"
 local report = require "avito_messenger.bot.test.report"
 local torture = require "avito_messenger.bot.test.torture"
 
+-- No tail calls below: the levels of errors count these functions.
+
 --- `test.colour`: whether conversations are written in colour; "auto", as it begins: on a terminal, and not where NO_COLOR is set.
 ---@class avito.bot.test
 ---@field colour boolean|"auto"

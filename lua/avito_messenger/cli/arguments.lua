@@ -89,4 +89,15 @@ function arguments.integer(least, most)
   end
 end
 
+--- Writes why a command failed.
+---@param command string
+---@param status integer 2: it was called wrongly
+---@param message string
+---@return integer status
+function arguments.fail(command, status, message)
+  io.stderr:write(("avito-messenger %s: %s\n"):format(command, message))
+  if status == 2 then io.stderr:write(("Try: avito-messenger %s --help\n"):format(command)) end
+  return status
+end
+
 return arguments

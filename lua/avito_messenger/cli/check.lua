@@ -5,21 +5,19 @@ local needed = require "avito_messenger.bot.needed"
 
 local check = {}
 
-local function positive(text)
+local function price(text)
   local value = tonumber(text)
-  if not value or value < 0 then return nil, ("'%s' is no price"):format(text) end
-  return value
+  if value and value >= 0 and value < math.huge then return value end
+  return nil, ("'%s' is no price"):format(text)
 end
 
 local rules = {
   help = {}, version = {}, say = { value = "TEXT", many = true }, at = { value = "TIME" }, title = { value = "TEXT" },
-  price = { value = "N", read = positive },
+  price = { value = "N", read = price },
 }
 
 local function fail(status, message)
-  io.stderr:write("avito-messenger check: ", message, "\n")
-  if status == 2 then io.stderr:write("Try: avito-messenger check --help\n") end
-  return status
+  return arguments.fail("check", status, message)
 end
 
 -- What the bot would answer, and why. Returns how many errors were reported meanwhile.

@@ -82,9 +82,7 @@ local function log_line(colour)
 end
 
 local function fail(status, message)
-  io.stderr:write("avito-messenger sandbox: ", message, "\n")
-  if status == 2 then io.stderr:write("Try: avito-messenger sandbox --help\n") end
-  return status
+  return arguments.fail("sandbox", status, message)
 end
 
 local function is_loopback(host)

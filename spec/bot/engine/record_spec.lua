@@ -51,21 +51,21 @@ describe("a record", function()
 
   it("knows the last three hundred messages, and which are older", function()
     local chat = { id = "u2i-1" }
-    assert.is_false(record.marked(chat, "seen", "m1", 1))
-    for i = 1, 900 do record.mark(chat, "seen", "m" .. i, i) end
-    for i = 1, 900 do assert.is_true(record.marked(chat, "seen", "m" .. i, i)) end
-    assert.is_true(record.marked(chat, "seen", "m601"))
-    assert.is_false(record.marked(chat, "seen", "m600"))
-    assert.is_false(record.marked(chat, "seen", "new", 901))
-    assert.is_false(record.marked(chat, "seen", "late", 601))
-    record.mark(chat, "seen", "m900", 900)
+    assert.is_false(record.marked(chat, "m1", 1))
+    for i = 1, 900 do record.mark(chat, "m" .. i, i) end
+    for i = 1, 900 do assert.is_true(record.marked(chat, "m" .. i, i)) end
+    assert.is_true(record.marked(chat, "m601"))
+    assert.is_false(record.marked(chat, "m600"))
+    assert.is_false(record.marked(chat, "new", 901))
+    assert.is_false(record.marked(chat, "late", 601))
+    record.mark(chat, "m900", 900)
     assert.equal(900, chat.seen.n)
   end)
 
   it("knows messages of which no time is told", function()
     local chat = { id = "u2i-1" }
-    for i = 1, 1300 do record.mark(chat, "seen", "m" .. i, i <= 600 and i or nil) end
-    assert.is_true(record.marked(chat, "seen", "m500", 500))
-    assert.is_false(record.marked(chat, "seen", "new", 601))
+    for i = 1, 1300 do record.mark(chat, "m" .. i, i <= 600 and i or nil) end
+    assert.is_true(record.marked(chat, "m500", 500))
+    assert.is_false(record.marked(chat, "new", 601))
   end)
 end)

@@ -32,8 +32,8 @@ describe("a moment of a scenario", function()
   end)
 
   it("is refused when it is none, with an example", function()
-    for _, wrong in ipairs { "завтра", "2026-13-01 10:00", "2026-11-32", "2026-11-20 24:00", "2026-11-20 10:60", "10:00:60",
-      "10:00",      "2026-11-20 10:00:00:00" } do
+    for _, wrong in ipairs { "завтра", "2026-13-01 10:00", "2026-11-32", "2026-11-31", "2026-02-29", "2026-11-20 24:00",
+      "2026-11-20 10:60", "10:00:60", "10:00", "2026-11-20 10:00:00:00" } do
       local unix, problem = moments.read(wrong, samara)
       assert.is_nil(unix)
       assert.equal(("'%s' is no time: expected one like \"2026-11-20 22:15\""):format(wrong), problem)

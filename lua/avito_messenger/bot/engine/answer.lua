@@ -1,12 +1,20 @@
 --- The answer to one turn while it is being found: rows and changes are gathered, and take effect together or not at all.
 local compose = require "avito_messenger.bot.engine.compose"
 local outbox = require "avito_messenger.bot.engine.outbox"
+local reasons = require "avito_messenger.bot.reasons"
 local silence = require "avito_messenger.bot.engine.silence"
 
 ---@class avito.bot.Answer
+---@field book avito_messenger.bot.Book
+---@field chat avito.bot.Chat
+---@field turn avito.bot.Turn
+---@field prefix string
+---@field rule? string
 ---@field rows avito.bot.Row[]
+---@field steps integer rows whose step nobody named
 ---@field silence? { why: string, seconds: number }
 ---@field resume? boolean
+---@field read? boolean
 ---@field blocked? boolean
 ---@field flow? string a dialogue to begin
 ---@field escalated? boolean
@@ -26,11 +34,12 @@ function Answer.new(engine, chat, turn, prefix, rule)
     Answer)
 end
 
-function Answer:fields(at, delay)
-  return { at = at, delay = delay or 0, turn = self.turn.key, rule = self.rule }
+--- What every row of the answer holds.
+local function fields(self)
+  return { at = self.turn.now, delay = 0, turn = self.turn.key, rule = self.rule }
 end
 
-function Answer:key(step)
+local function key(self, step)
   if not step then
     self.steps = self.steps + 1
     step = self.steps
@@ -42,15 +51,15 @@ end
 ---@param step? integer|string
 ---@param label? string
 function Answer:say(said, step, label)
-  local fields = self:fields(self.turn.now)
-  fields.label = label
-  compose.say(self.rows, self:key(step), said, fields)
+  local row = fields(self)
+  row.label = label
+  compose.say(self.rows, key(self, step), said, row)
 end
 
 local function add(self, kind, step, more)
-  local row = self:fields(self.turn.now)
-  row.kind, row.key = kind, self:key(step)
-  for name, value in pairs(more or {}) do row[name] = value end
+  local row = fields(self)
+  row.kind, row.key = kind, key(self, step)
+  for name, value in pairs(more) do row[name] = value end
   self.rows[#self.rows + 1] = row
 end
 
@@ -75,18 +84,22 @@ function Answer:escalate(note, step, why, seconds)
   self.silence = { why = why or "escalated", seconds = seconds or self.book.human.pause }
 end
 
-local REASONS = { spam = 1, fraud = 2, insult = 3, other = 4 }
+local function reason_number(reason)
+  for number, word in ipairs(reasons) do
+    if word == reason then return number end
+  end
+  error(("unknown reason '%s': %s or %s"):format(reason, table.concat(reasons, ", ", 1, #reasons - 1), reasons[#reasons]), 0)
+end
 
----@param reason? string
+---@param reason? "spam"|"fraud"|"insult"|"other" default: other
 ---@param step? integer|string
 function Answer:blacklist(reason, step)
   local buyer, item = self.turn.facts.buyer or {}, self.turn.facts.item or {}
   local last = self.turn.messages[#self.turn.messages]
   local user_id = buyer.id or (self.turn.kind == "buyer" and last.author_id or nil)
   if not user_id then error("it is not known who the buyer is", 0) end
-  local number = REASONS[reason or "other"]
-  if not number then error(("unknown reason '%s': spam, fraud, insult or other"):format(tostring(reason)), 0) end
-  add(self, "blacklist", step, { user_id = user_id, item_id = item.id or last.item_id, reason = number })
+  add(self, "blacklist", step, { user_id = user_id, item_id = item.id or last.item_id,
+    reason = reason_number(reason or "other") })
   self.blocked = true
 end
 
@@ -118,16 +131,7 @@ function Answer:wait(seconds)
   end
 end
 
----@return integer
-function Answer:spoken()
-  local count = 0
-  for _, row in ipairs(self.rows) do
-    if outbox.spoken(row) then count = count + 1 end
-  end
-  return count
-end
-
---- The reply that would be one too many: the buyer may be another bot.
+--- Would it be one reply too many? (The buyer may be another bot.) If not, its replies are counted.
 local function floods(self)
   local flood, chat, now = self.book.flood, self.chat, self.turn.now
   if not flood then return false end
@@ -135,7 +139,10 @@ local function floods(self)
   for _, at in ipairs(chat.sends or {}) do
     if at > now - flood.within and at <= now then recent[#recent + 1] = at end
   end
-  local count = self:spoken()
+  local count = 0
+  for _, row in ipairs(self.rows) do
+    if outbox.spoken(row) then count = count + 1 end
+  end
   if count > 0 and #recent + count > flood.replies and #recent > 0 then return true end
   for _ = 1, count do recent[#recent + 1] = now end
   chat.sends = #recent > 0 and recent or nil

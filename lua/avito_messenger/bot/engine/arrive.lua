@@ -1,6 +1,6 @@
 --- The guard: what becomes of a message that comes in. Each is taken once, in whatever order and however often it comes;
 --- the bot's own words are told from those of a person.
-local json = require "avito_messenger.json"
+local digits = require "avito_messenger.bot.digits"
 local outbox = require "avito_messenger.bot.engine.outbox"
 local record = require "avito_messenger.bot.engine.record"
 local silence = require "avito_messenger.bot.engine.silence"
@@ -10,22 +10,13 @@ local arrive = {}
 local MAX_WAITING = 100 -- messages; of more, the newest
 local BURST_LIMIT = 5 -- bursts' length, after which a buyer who never stops writing is answered all the same
 
--- Of ids beyond 2^53 LuaJIT gets the digits, and it writes long numbers with an exponent.
-local function digits(id)
-  return type(id) == "number" and json.digits(id) or tostring(id)
-end
-
-local function same_id(a, b)
-  return digits(a) == digits(b)
-end
-
 ---@param message table
 ---@param user_id integer|string
 ---@return "own"|"system"|"deleted"|"buyer"
 function arrive.kind(message, user_id)
   if message.type == "deleted" then return "deleted" end
   if message.type == "system" then return "system" end
-  if message.direction == "out" or same_id(message.author_id, user_id) then return "own" end
+  if message.direction == "out" or digits.same(message.author_id, user_id) then return "own" end
   return "buyer"
 end
 
@@ -104,14 +95,14 @@ function arrive.message(engine, chat, message, event, now, notes)
   local created = message.created and math.min(message.created, now)
   if kind == "deleted" then
     withdraw(chat, message.id)
-    record.mark(chat, "seen", message.id, created)
+    record.mark(chat, message.id, created)
     return nil
   end
-  if record.marked(chat, "seen", message.id, created) then
+  if record.marked(chat, message.id, created) then
     notes[#notes + 1] = { kind = "dropped", message = message.id, why = "it was taken before" }
     return nil
   end
-  record.mark(chat, "seen", message.id, created)
+  record.mark(chat, message.id, created)
   if kind == "own" then
     if outbox.claim(chat, message, now, notes) or event.old then return nil end
     person(engine, chat, message, now, notes)

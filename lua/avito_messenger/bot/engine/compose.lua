@@ -8,8 +8,8 @@ local compose = {}
 compose.LIMIT = 1000 -- code points of a message
 
 --- Fills in a compiled template. Raises a text when a name has no value.
----@param compiled table of bot/template.lua
----@param book table
+---@param compiled avito_messenger.bot.Template
+---@param book avito_messenger.bot.Book
 ---@param turn avito.bot.Turn
 ---@param extra? table<string, string|number> more names
 ---@return string
@@ -27,7 +27,7 @@ end
 
 --- Fills in a text that a function gave.
 ---@param source string
----@param book table
+---@param book avito_messenger.bot.Book
 ---@param turn avito.bot.Turn
 ---@param extra? table<string, string|number>
 ---@return string

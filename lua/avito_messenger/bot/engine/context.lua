@@ -117,26 +117,15 @@ function Context.__index(c, name)
 end
 
 ---@param turn avito.bot.Turn
----@param book table
+---@param book avito_messenger.bot.Book
 ---@param memory table
+---@param queue? table[] for a function that may act: what it asks for is put here
 ---@return avito.bot.Context
-function Context.new(turn, book, memory)
+function Context.new(turn, book, memory, queue)
   local messages, about = record.copy(turn.messages), record.copy(turn.facts) -- theirs to change
   return setmetatable({ turn = turn, book = book, text = turn.text, messages = messages, message = messages[#messages],
     buyer = about.buyer or {}, item = about.item or {}, chat = record.copy(turn.chat), first = turn.first, now = turn.now,
-    memory = memory }, Context)
-end
-
---- The same context for a function that acts: what it asks for is put in `queue`.
----@param turn avito.bot.Turn
----@param book table
----@param memory table
----@param queue table[]
----@return avito.bot.Context
-function Context.acting(turn, book, memory, queue)
-  local c = Context.new(turn, book, memory)
-  rawset(c, "queue", queue)
-  return c
+    memory = memory, queue = queue }, Context)
 end
 
 return Context

@@ -1,27 +1,27 @@
 --- The values that templates may name: what is known of item, buyer, hours and the message.
-local json = require "avito_messenger.json"
+local digits = require "avito_messenger.bot.digits"
 
 local facts = {}
 
---- A price as people write it: 35 000.
-local function grouped(price)
-  if type(price) ~= "number" then return nil end
-  local digits = ("%.0f"):format(price)
-  return (digits:reverse():gsub("(%d%d%d)", "%1 "):reverse():gsub("^(-?) ", "%1"))
+--- A price as people write it: "35 000".
+---@param price number
+---@return string
+function facts.price(price)
+  return (("%.0f"):format(price):reverse():gsub("(%d%d%d)", "%1 "):reverse():gsub("^(-?) ", "%1"))
 end
 
 local find = {}
 
-find["item.title"] = function(turn) return turn.facts.item and turn.facts.item.title end
-find["item.id"] = function(turn) return turn.facts.item and turn.facts.item.id end
-find["item.url"] = function(turn) return turn.facts.item and turn.facts.item.url end
-find["item.city"] = function(turn) return turn.facts.item and turn.facts.item.city end
-find["item.price"] = function(turn)
-  local item = turn.facts.item
-  return item and (item.price_text or grouped(item.price))
+for about, names in pairs { item = { "title", "id", "url", "city" }, buyer = { "name", "id" } } do
+  for _, name in ipairs(names) do
+    find[about .. "." .. name] = function(turn) return turn.facts[about] and turn.facts[about][name] end
+  end
 end
-find["buyer.name"] = function(turn) return turn.facts.buyer and turn.facts.buyer.name end
-find["buyer.id"] = function(turn) return turn.facts.buyer and turn.facts.buyer.id end
+
+find["item.price"] = function(turn)
+  local item = turn.facts.item or {}
+  return item.price_text or type(item.price) == "number" and facts.price(item.price) or nil
+end
 find["chat.id"] = function(turn) return turn.chat.id end
 find["message.text"] = function(turn) return turn.text ~= "" and turn.text or nil end
 find.phone = function(turn) return turn:phones()[1] end
@@ -39,15 +39,14 @@ find["hours.next_close"] = function(turn, book)
 end
 
 --- The value of a template's name; nil when it is not known.
----@param book table
+---@param book avito_messenger.bot.Book
 ---@param turn avito.bot.Turn
 ---@param name string
 ---@return string?
 function facts.value(book, turn, name)
   local value
   if find[name] then value = find[name](turn, book) else value = book.vars and book.vars[name] end
-  if value == nil then return nil end
-  return type(value) == "number" and json.digits(value) or tostring(value)
+  return value ~= nil and digits.text(value) or nil
 end
 
 return facts

@@ -31,7 +31,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 local words = require "avito_messenger.words"
 
 ---@class avito.bot.Engine
----@field book table the compiled rulebook
+---@field book avito_messenger.bot.Book
 ---@field user_id integer|string the account the bot writes for
 local Engine = {}
 Engine.__index = Engine
@@ -41,14 +41,14 @@ local FACTS_KEEP = 3600               -- seconds; a price may change meanwhile
 local FACTS_RETRY = { 2, 5, 15 }      -- then the turn goes on without
 local MAX_TURNS = 1000                -- of one step
 
----@param options { book: table, user_id: integer|string }
+---@param options { book: avito_messenger.bot.Book, user_id: integer|string }
 ---@return avito.bot.Engine
 function Engine.new(options)
   return setmetatable({ book = options.book, user_id = options.user_id }, Engine)
 end
 
 --- Answers by another rulebook from the next event on. Dialogues under way go on as their flows say.
----@param book table
+---@param book avito_messenger.bot.Book
 function Engine:reload(book)
   book.runner:adopt(self.book.runner)
   self.book = book

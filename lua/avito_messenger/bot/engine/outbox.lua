@@ -22,6 +22,17 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field claimed? string id of the own message that turned out to be this row
 ---@field withdrawn? boolean a person took over while it was under way: it is not tried again
 ---@field tries? integer
+---@field resends? integer how often it was not found in the chat
+---@field text? string of "send"; of "escalate": what the buyer wrote
+---@field image? string
+---@field user_id? integer|string of "blacklist"
+---@field item_id? integer|string
+---@field reason? integer
+---@field name? string of "call"
+---@field args? any
+---@field about? table the flow's: { buyer =, item =, chat = }
+---@field note? string of "escalate"
+---@field why? "escalated"|"flood"
 
 local outbox = {}
 
@@ -38,14 +49,16 @@ local RECENT = 10
 ---@return number
 function outbox.since(moment) return moment - SKEW end
 
--- Told to the buyer, and so withdrawn when a person takes over.
 local SPOKEN = { send = true, image = true }
+-- Taken back when a person takes over.
 local WITHDRAWN = { send = true, image = true, blacklist = true, read = true, call = true }
 -- An answer that will not change by asking again.
 local FINAL = { invalid = true, forbidden = true, not_found = true }
 local ACCOUNT = { auth = true, payment_required = true }
 
----@param row avito.bot.Row
+--- Is it one that the buyer reads?
+---@param row avito.bot.Row|table or an effect
+---@return boolean
 local function spoken(row) return SPOKEN[row.kind] or false end
 outbox.spoken = spoken
 
@@ -191,7 +204,7 @@ end
 local function confirm(chat, row, id, now, notes)
   id = id or row.claimed
   if id then
-    record.mark(chat, "seen", id)
+    record.mark(chat, id)
   elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
     table.insert(chat.echoes, { kind = row.kind, text = row.text, from = row.latched_at, to = now })
@@ -233,8 +246,6 @@ local function backoff(tries)
   return math.min(FIRST_RETRY * 2 ^ math.min(tries - 1, 20), LAST_RETRY)
 end
 
-local function retry_after(row) return backoff(row.tries or 1) end
-
 local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
@@ -265,9 +276,9 @@ function outbox.failed(chat, key, err, now, notes)
   elseif FINAL[err.kind] or row.tries >= MAX_TRIES then
     reject(chat, row, err, notes)
   elseif unknown then
-    row.check_at = now + math.max(err.retry_after or 0, retry_after(row))
+    row.check_at = now + math.max(err.retry_after or 0, backoff(row.tries))
   else
-    refused(chat, row, now, math.max(err.retry_after or 0, retry_after(row)))
+    refused(chat, row, now, math.max(err.retry_after or 0, backoff(row.tries)))
   end
 end
 

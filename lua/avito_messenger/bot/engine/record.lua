@@ -3,10 +3,12 @@
 ---
 ---@class avito.bot.Chat
 ---@field id string
----@field turns? integer turns of the buyer that were taken
+---@field turns? integer how many turns of the buyer that were taken
 ---@field met? boolean older messages are known to exist: no turn is the first
 ---@field type? string "u2i", "u2u", "a2u"
 ---@field facts? avito.bot.Facts
+---@field facts_tries? integer how often they were asked for in vain
+---@field facts_at? number when they are asked for again
 ---@field seen? avito.bot.Marks ids of messages that were taken in
 ---@field waiting? table[] messages of the buyer that wait for their burst to end, in order
 ---@field burst? { from: number, due: number }
@@ -16,7 +18,9 @@
 ---@field misses? integer turns in a row that no rule understood
 ---@field sends? number[] when the last replies were queued
 ---@field outbox? avito.bot.Row[]
----@field flow? table the running dialogue, the flow runner's
+---@field echoes? { kind: string, text: string?, from: number, to: number }[] the last replies of which no id was told
+---@field flow? avito_messenger.bot.FlowState the running dialogue
+---@field flows? integer how many dialogues were begun
 ---@field memory? table what the program keeps
 local record = {}
 
@@ -33,23 +37,21 @@ local record = {}
 ---@field why "typed"|"escalated"|"flood"|"paused"
 
 ---@class avito.bot.Facts
----@field at number
+---@field at number when they were told
+---@field type? string of the chat
+---@field earlier? boolean there are messages from before
 ---@field buyer? { id: integer|string, name: string? }
 ---@field item? { id: integer|string, title: string?, price: number?, price_text: string?, url: string?, city: string? }
 
 local KEPT = 300
 
 --- Notes an id; the oldest are forgotten when there are twice as many as need be kept, but not how new they were.
----@param chat table
----@param field "seen"
+---@param chat avito.bot.Chat
 ---@param id string
 ---@param created? number when the message was written
-function record.mark(chat, field, id, created)
-  local marks = chat[field]
-  if not marks then
-    marks = { n = 0, ids = {} }
-    chat[field] = marks
-  end
+function record.mark(chat, id, created)
+  local marks = chat.seen or { n = 0, ids = {} }
+  chat.seen = marks
   if marks.ids[id] then return end
   marks.n = marks.n + 1
   marks.ids[id] = marks.n
@@ -64,13 +66,12 @@ function record.mark(chat, field, id, created)
   end
 end
 
----@param chat table
----@param field "seen"
+---@param chat avito.bot.Chat
 ---@param id string
 ---@param created? number
 ---@return boolean
-function record.marked(chat, field, id, created)
-  local marks = chat[field]
+function record.marked(chat, id, created)
+  local marks = chat.seen
   if not marks then return false end
   if marks.ids[id] or not created or not marks.forgotten then return marks.ids[id] ~= nil end
   return created <= marks.forgotten and created < marks.before -- of the same second there may be more than are remembered

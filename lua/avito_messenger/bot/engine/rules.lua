@@ -16,7 +16,7 @@ end
 --- Why a rule that matches does not answer this time: "once" (later rules get their turn) or "cooldown" (it takes the
 --- message and stays silent).
 ---@param chat avito.bot.Chat
----@param rule table
+---@param rule avito_messenger.bot.Rule
 ---@param now number
 ---@return "once"|"cooldown"|nil
 ---@return string? why
@@ -46,7 +46,7 @@ end
 --- Runs the rule's function; what it asks for is done when it returns.
 local function run(answer, rule, turn, book, chat)
   local queue = {}
-  local c = Context.acting(turn, book, record.copy(chat.memory or {}), queue)
+  local c = Context.new(turn, book, record.copy(chat.memory or {}), queue)
   rule.run(c)
   local memory, problem = plain.copy(c.memory or {})
   if problem then error("c.memory holds " .. problem, 0) end
@@ -111,7 +111,7 @@ local function fire(engine, chat, turn, rule, result, notes, looking)
 end
 
 --- May this rule look at chats like this one? What Avito itself writes is answered only by rules that say so.
----@param rule table
+---@param rule avito_messenger.bot.Rule
 ---@param turn avito.bot.Turn
 ---@return boolean
 function rules.concerns(rule, turn)
@@ -133,7 +133,7 @@ end
 local function stage(engine, chat, turn, fallback, notes, looking)
   local result = { handled = false }
   for _, rule in ipairs(engine.book:candidates(turn)) do
-    if (rule.fallback or false) == fallback and (not fallback or (chat.misses or 0) >= (rule.after or 1))
+    if rule.fallback == fallback and (not fallback or (chat.misses or 0) >= (rule.after or 1))
       and rules.concerns(rule, turn) then
       local matches, condition, why, problem = rule:check(turn)
       if problem then

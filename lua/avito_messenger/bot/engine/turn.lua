@@ -14,16 +14,23 @@ local record = require "avito_messenger.bot.engine.record"
 ---@field first boolean the first turn of the buyer in this chat
 ---@field chat { id: string, type: string? }
 ---@field facts avito.bot.Facts what is known of item and buyer; either may be missing
----@field c avito.bot.Context
+---@field c avito.bot.Context for `when`
+---@field phones fun(self: avito.bot.Turn): string[]
+---@field numbers fun(self: avito.bot.Turn): number[]
+---@field links fun(self: avito.bot.Turn): string[]
 local Turn = {}
 Turn.__index = Turn
 Turn.__name = "avito.bot.Turn"
+
+local function content_of(message)
+  return type(message.content) == "table" and message.content or {}
+end
 
 --- The text of a message of any type, or nil.
 ---@param message table
 ---@return string?
 function Turn.text_of(message)
-  local content = type(message.content) == "table" and message.content or {}
+  local content = content_of(message)
   if type(content.text) == "string" then return content.text end
   if type(content.link) == "table" then
     local link = content.link
@@ -35,59 +42,52 @@ end
 ---@param kind "buyer"|"system"|"own"
 ---@param messages table[]
 ---@param now number
----@param book table
+---@param book avito_messenger.bot.Book
 ---@return avito.bot.Turn
 function Turn.new(chat, kind, messages, now, book)
   local texts, types, flow_ids = {}, {}, {}
   for _, message in ipairs(messages) do
     types[message.type] = true
-    local content = type(message.content) == "table" and message.content or {}
-    if type(content.flow_id) == "string" then flow_ids[content.flow_id] = true end
+    local flow_id = content_of(message).flow_id
+    if type(flow_id) == "string" then flow_ids[flow_id] = true end
     texts[#texts + 1] = Turn.text_of(message)
   end
-  local facts = chat.facts or {}
   local self = setmetatable({
     key = messages[1].id, kind = kind, messages = messages, text = table.concat(texts, "\n"), types = types,
-    flow_ids = flow_ids, now = now, chat = { id = chat.id, type = chat.type }, facts = facts,
-    first = kind == "buyer" and not chat.met and (chat.turns or 0) == 0, item = facts.item, buyer = facts.buyer,
+    flow_ids = flow_ids, now = now, chat = { id = chat.id, type = chat.type }, facts = chat.facts or {},
+    first = kind == "buyer" and not chat.met and (chat.turns or 0) == 0,
   }, Turn)
   self.c = Context.new(self, book, record.copy(chat.memory or {}))
   return self
 end
 
+--- What is found in the turn, looked for once, when it is asked for.
 local function lazily(name, find)
   Turn[name] = function(self)
-    local found = rawget(self, "found_" .. name)
-    if not found then
-      found = find(self.text)
-      self["found_" .. name] = found
-    end
-    return found
+    local kept = "found_" .. name
+    if not self[kept] then self[kept] = find(self) end
+    return self[kept]
   end
 end
 
-lazily("phones", text.phones)
-lazily("numbers", text.numbers)
+lazily("phones", function(self) return text.phones(self.text) end)
+lazily("numbers", function(self) return text.numbers(self.text) end)
 
---- Links in the text and those that came as messages of their own.
----@return string[]
-function Turn:links()
-  if not self.found_links then
-    local links, known = {}, {}
-    local function add(link)
-      if type(link) == "string" and not known[link] then
-        known[link] = true
-        links[#links + 1] = link
-      end
+-- Links in the text and those that came as messages of their own.
+lazily("links", function(self)
+  local links, known = {}, {}
+  local function add(link)
+    if type(link) == "string" and not known[link] then
+      known[link] = true
+      links[#links + 1] = link
     end
-    for _, message in ipairs(self.messages) do
-      local content = type(message.content) == "table" and message.content or {}
-      if type(content.link) == "table" then add(content.link.url) end
-    end
-    for _, link in ipairs(text.links(self.text)) do add(link) end
-    self.found_links = links
   end
-  return self.found_links
-end
+  for _, message in ipairs(self.messages) do
+    local link = content_of(message).link
+    if type(link) == "table" then add(link.url) end
+  end
+  for _, link in ipairs(text.links(self.text)) do add(link) end
+  return links
+end)
 
 return Turn

@@ -1,6 +1,7 @@
 --- What a rule does: say, image, act, flow, run, and how long it waits before.
 local fields = require "avito_messenger.bot.rulebook.fields"
 local images = require "avito_messenger.bot.rulebook.images"
+local reasons = require "avito_messenger.bot.reasons"
 local span = require "avito_messenger.bot.span"
 local texts = require "avito_messenger.bot.rulebook.texts"
 local words = require "avito_messenger.words"
@@ -13,8 +14,7 @@ actions.FIELDS = {
 }
 
 local ACTS = { "escalate", "blacklist", "mark_read", "ignore", "pause", "resume" }
-local REASONS = { "spam", "fraud", "insult", "other" }
-local act_name, reason_name = fields.word(ACTS, "act"), fields.word(REASONS, "reason")
+local act_name, reason_name = fields.word(ACTS, "act"), fields.word(reasons, "reason")
 
 -- What an act may be told beside its name.
 local DETAILS = { blacklist = { reason = "string" }, escalate = { reason = "string" }, pause = { time = "string|number" } }

@@ -3,6 +3,7 @@
 local json = require "avito_messenger.json"
 local record = require "avito_messenger.bot.engine.record"
 local faults = require "avito_messenger.bot.test.faults"
+local reasons = require "avito_messenger.bot.reasons"
 local words = require "avito_messenger.words"
 
 ---@class avito.bot.test.Talk one chat
@@ -12,7 +13,7 @@ local words = require "avito_messenger.words"
 ---@field replies table[] what the bot sent: { time, type, text, image, rule }
 ---@field escalations table[] { time, note, rule, why }
 ---@field errors integer how many were reported
----@field fired { time: number, rule: string, word: integer }[]
+---@field fired { rule: string, word: integer }[]
 ---@field word integer how many times somebody else than the bot spoke
 ---@field last? { message: table, record: table, now: number } the buyer's last message, and the record before it
 ---@field heard? number when the bot was last told of a message of the buyer
@@ -22,8 +23,8 @@ local words = require "avito_messenger.words"
 
 ---@class avito.bot.test.Host
 ---@field now number
----@field book table
----@field engine table
+---@field book avito_messenger.bot.Book
+---@field engine avito.bot.Engine
 ---@field talks avito.bot.test.Talk[]
 ---@field faults avito.bot.test.Faults
 ---@field mischief? avito.bot.test.Mischief
@@ -57,7 +58,7 @@ function Host:open(market)
 end
 
 ---@param talk avito.bot.test.Talk
----@param entry table the time is added
+---@param entry table an avito.bot.TranscriptEntry; the time is added. counts: a note that torture compares, too
 function Host:write(talk, entry)
   entry.time = self.now
   talk.entries[#talk.entries + 1] = entry
@@ -65,11 +66,13 @@ end
 
 -- Rest: a rulebook that answers itself for ever must be an error, not a hang.
 
+--- Somebody else than the bot spoke.
 function Host:rested()
   self.in_a_row = 0
   self:moment()
 end
 
+--- A moment begins.
 function Host:moment()
   self.at_once, self.counts = 0, {}
 end
@@ -97,8 +100,8 @@ end
 
 local show = {}
 
-function show.fired(talk, note, host)
-  talk.fired[#talk.fired + 1] = { time = host.now, rule = note.rule, word = talk.word }
+function show.fired(talk, note)
+  talk.fired[#talk.fired + 1] = { rule = note.rule, word = talk.word }
 end
 
 function show.error(talk, note, host)
@@ -217,8 +220,6 @@ end
 
 -- Effects.
 
-local REASONS = { "spam", "fraud", "insult", "other" }
-
 local perform = {}
 
 local function spoken(host, talk, effect, kind, content)
@@ -253,7 +254,7 @@ perform.read = quiet("read", function() end)
 
 perform.blacklist = quiet("blacklist", function(host, talk, effect)
   talk.market.blacklisted = true
-  host:write(talk, { who = "note", text = "put on the blacklist: " .. (REASONS[effect.reason] or tostring(effect.reason)),
+  host:write(talk, { who = "note", text = "put on the blacklist: " .. reasons[effect.reason],
     rule = effect.rule, counts = true })
 end)
 

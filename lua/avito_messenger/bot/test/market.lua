@@ -19,18 +19,11 @@ Market.__name = "avito.bot.test.Market"
 local HISTORY = 100
 local AVITO = 1 -- the author of what is from no party of the chat
 
-local function types()
-  local known = {}
-  for _, value in pairs(enums.MessageType) do known[#known + 1] = value end
-  table.sort(known)
-  return known
-end
-
 --- Raises unless messages of this type exist.
 ---@param kind any
 ---@param level integer
 function Market.check_type(kind, level)
-  local known = types()
+  local known = enums.values(enums.MessageType)
   for _, value in ipairs(known) do
     if value == kind then return end
   end

@@ -22,6 +22,7 @@ local PURE = {
   { lost = 1, echo = 1 },
 }
 local LATEST = 90 -- seconds
+
 ---@param seed integer
 ---@param only? table<string, boolean>
 ---@return avito.bot.test.Mischief

@@ -1,4 +1,6 @@
 --- Moments as a scenario writes them, in the time of a zone.
+local calendar = require "avito_messenger.bot.hours.calendar"
+
 local moments = {}
 
 local function within(value, least, most) return value >= least and value <= most end
@@ -37,9 +39,9 @@ function moments.read(value, zone, now)
   local year, month, day, rest = value:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[ T]?(.*)$"
   if year then
     hour, min, sec = clock(rest == "" and "0:00" or rest)
-    month, day = tonumber(month), tonumber(day)
-    if hour and within(month, 1, 12) and within(day, 1, 31) then
-      return zone:unix { year = tonumber(year), month = month, day = day, hour = hour, min = min, sec = sec }
+    year, month, day = tonumber(year), tonumber(month), tonumber(day)
+    if hour and within(month, 1, 12) and within(day, 1, calendar.month_length(year, month)) then
+      return zone:unix { year = year, month = month, day = day, hour = hour, min = min, sec = sec }
     end
   end
   return nil, ("'%s' is no time: expected one like %s"):format(value, expected)

@@ -2,6 +2,7 @@
 local Buyer = require "avito_messenger.bot.test.buyer"
 local Host = require "avito_messenger.bot.test.host"
 local Market = require "avito_messenger.bot.test.market"
+local facts = require "avito_messenger.bot.engine.facts"
 local hours = require "avito_messenger.bot.hours"
 local moments = require "avito_messenger.bot.test.moments"
 local options = require "avito_messenger.options"
@@ -98,9 +99,9 @@ function Scene.new(given, level, torture)
     within = seconds("test.scene: within", given.within or "1m", level + 1) }, Scene)
 end
 
+-- As the marketplace writes it: with U+00A0 for spaces.
 local function price_text(price)
-  local digits = ("%.0f"):format(price):reverse():gsub("(%d%d%d)", "%1 "):reverse()
-  return digits:gsub("^ ", ""):gsub(" ", "\194\160") .. "\194\160₽"
+  return ((facts.price(price) .. " ₽"):gsub(" ", "\194\160"))
 end
 
 local function item_of(given, number, level)
