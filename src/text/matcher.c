@@ -202,11 +202,7 @@ static int match(lua_State *L)
 static void add_literal(luaL_Buffer *buffer, const struct avito_index *index, uint32_t number)
 {
   const struct avito_known *known = avito_known_at(index, number);
-  const uint32_t *points = (const uint32_t *)index->points.items + known->at;
-  for (size_t i = 0; i < known->length; i++) {
-    char bytes[4];
-    luaL_addlstring(buffer, bytes, avito_utf8_write(AVITO_CODE_OF(points[i]), bytes));
-  }
+  avito_text_add_points(buffer, avito_points_of(index, known), known->length);
   if (known->prefix)
     luaL_addchar(buffer, '*');
 }
