@@ -19,6 +19,36 @@ local function kilobytes()
   return collectgarbage "count"
 end
 
+--- Calls `act` many times while finalizers run that call `finalize`. Returns how often one did.
+local function among_finalizers(finalize, act)
+  local running, runs = false, 0
+  local function finalizer()
+    if not running then return end
+    runs = runs + 1
+    finalize()
+  end
+  local function leave_finalizer()
+    if newproxy then
+      getmetatable(newproxy(true)).__gc = finalizer
+    else
+      setmetatable({}, { __gc = finalizer })
+    end
+  end
+  local mode = not newproxy and collectgarbage "incremental" -- busted has 5.4 collect by generations
+  local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+  collectgarbage() -- the next collection begins by the pause that is set when this one ends
+  for _ = 1, 200 do
+    for _ = 1, 20 do leave_finalizer() end
+    running = true
+    act()
+    running = false
+  end
+  collectgarbage("setpause", pause)
+  collectgarbage("setstepmul", speed)
+  if mode then collectgarbage(mode) end
+  return runs
+end
+
 describe("an index without memory", function()
   for _, mode in ipairs { "fail_at", "fail_from" } do
     it("is not made, and raises: " .. mode, function()
@@ -100,28 +130,7 @@ describe("an index without memory", function()
 
   it("is unharmed by a finalizer that matches, too", function()
     local index = assert(text.index { "торг*", "цена", "скидка" })
-    local running, runs = false, 0
-    local function finalizer()
-      if running then
-        runs = runs + 1
-        index:match "цена скидка"
-      end
-    end
-    local function with_finalizer()
-      if newproxy then
-        getmetatable(newproxy(true)).__gc = finalizer
-      else
-        setmetatable({}, { __gc = finalizer })
-      end
-    end
-    local mode = not newproxy and collectgarbage "incremental" -- busted has 5.4 collect by generations
-    local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
-    collectgarbage() -- the next collection begins by the pause that is set when this one ends
-    for _ = 1, 200 do
-      for _ = 1, 20 do
-        with_finalizer()
-      end
-      running = true
+    local runs = among_finalizers(function() index:match "цена скидка" end, function()
       for _ = 1, 100 do -- hardly anything else asks for memory, and thus for finalizers, meanwhile
         local numbers = index:match "торг"
         if #numbers ~= 1 or numbers[1] ~= 1 then
@@ -134,11 +143,22 @@ describe("an index without memory", function()
           error "what the finalizer matched came out"
         end
       end
-      running = false
-    end
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", speed)
-    if mode then collectgarbage(mode) end
+    end)
+    assert.is_true(runs > 0)
+  end)
+
+  it("is unharmed by a finalizer that changes what it is made of", function()
+    local patterns, concepts
+    local runs = among_finalizers(function() patterns[1], concepts["б"] = 5, 6 end, function()
+      for _ = 1, 10 do
+        patterns, concepts = {}, { ["а"] = "торг", ["б"] = "скидка" }
+        for i = 1, 50 do patterns[i] = "~а | ~б" end
+        local ok, index = pcall(text.index, patterns, concepts)
+        if ok and (#index:match "5 6" > 0 or #index:match "торг" ~= 50 or #index:match "скидка" ~= 50) then
+          error "what the finalizer wrote came in"
+        end
+      end
+    end)
     assert.is_true(runs > 0)
   end)
 end)

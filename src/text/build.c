@@ -195,14 +195,6 @@ static enum avito_built rank_concepts(struct builder *builder, size_t count)
 
 /* ---- literals ---- */
 
-static uint64_t hash_literal(const uint32_t *points, size_t length, bool prefix)
-{
-  uint64_t hash = AVITO_HASH_SEED;
-  for (size_t i = 0; i < length; i++)
-    hash = avito_hash_step(hash, points[i]);
-  return prefix ? hash : avito_hash_whole(hash);
-}
-
 static bool grow_interned(struct builder *builder)
 {
   const struct avito_index *index = builder->index;
@@ -214,7 +206,7 @@ static bool grow_interned(struct builder *builder)
   memset(places, 0xff, count * sizeof *places);
   for (uint32_t i = 0; i < index->known.count; i++) {
     const struct avito_known *known = avito_known_at(index, i);
-    size_t place = hash_literal((const uint32_t *)index->points.items + known->at, known->length, known->prefix);
+    size_t place = avito_hash_literal(avito_points_of(index, known), known->length, known->prefix);
     while (places[place & (count - 1)] != AVITO_NONE)
       place++;
     places[place & (count - 1)] = i;
@@ -233,11 +225,11 @@ static uint32_t intern(struct builder *builder, const struct avito_literal *lite
   const uint32_t *points = pattern_of(builder)->points + literal->at;
   uint32_t *places = builder->interned.items;
   size_t mask = builder->interned.count - 1;
-  size_t place = hash_literal(points, literal->length, literal->prefix) & mask;
+  size_t place = avito_hash_literal(points, literal->length, literal->prefix) & mask;
   for (; places[place] != AVITO_NONE; place = (place + 1) & mask) {
     const struct avito_known *known = avito_known_at(index, places[place]);
     if (known->length == literal->length && known->prefix == literal->prefix &&
-        memcmp((const uint32_t *)index->points.items + known->at, points, literal->length * sizeof *points) == 0)
+        memcmp(avito_points_of(index, known), points, literal->length * sizeof *points) == 0)
       return places[place];
   }
   struct avito_known known = {

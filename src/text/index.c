@@ -8,7 +8,7 @@ static inline bool has_points(const struct avito_index *index, const struct avit
 {
   if (known->length <= AVITO_NEAR_POINTS)
     return memcmp(known->near, points, known->length * sizeof *points) == 0;
-  return memcmp((const uint32_t *)index->points.items + known->at, points, known->length * sizeof *points) == 0;
+  return memcmp(avito_points_of(index, known), points, known->length * sizeof *points) == 0;
 }
 
 static const uint32_t *points_of(const struct avito_index *index, uint32_t word)
@@ -136,7 +136,7 @@ static void ask(struct avito_index *index, const struct avito_hanging *hanging, 
   }
 }
 
-/* A concept asks only for those before it, so that one walk does; a walk may add bits, before it only. */
+/* A concept asks only for those before it, so that one walk does; a walk may add bits, behind it only. */
 static void settle_concepts(struct avito_index *index)
 {
   struct avito_scratch *scratch = &index->scratch;
@@ -314,7 +314,6 @@ static void read_message(struct avito_index *index, const char *text, size_t len
   for (size_t size; scratch->words.count < AVITO_MESSAGE_WORDS && (size = avito_next_word(points, count, &at)) > 0;
        at += size)
     words[scratch->words.count++] = (struct avito_span){(uint32_t)at, (uint32_t)size};
-  scratch->points_count = count;
 }
 
 /* Shell's sort: the numbers are few mostly, and nearly in order. */

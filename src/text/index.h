@@ -106,8 +106,7 @@ struct avito_span {
 /* What a message leaves; all of it is of the message numbered `message`. */
 struct avito_scratch {
   uint16_t message;
-  struct avito_array points; /* uint32_t; the message's, and as many for folding */
-  size_t points_count;
+  struct avito_array points;   /* uint32_t; the message's, and as many for folding */
   struct avito_array words;    /* struct avito_span */
   struct avito_array hits;     /* struct avito_hit */
   struct avito_array guesses;  /* struct avito_guess */
@@ -192,6 +191,15 @@ static inline uint64_t avito_hash_whole(uint64_t hash)
   return (hash + 1) * UINT64_C(0xc2b2ae3d27d4eb4f);
 }
 
+/* What the table knows a literal by. */
+static inline uint64_t avito_hash_literal(const uint32_t *points, size_t length, bool prefix)
+{
+  uint64_t hash = AVITO_HASH_SEED;
+  for (size_t i = 0; i < length; i++)
+    hash = avito_hash_step(hash, points[i]);
+  return prefix ? hash : avito_hash_whole(hash);
+}
+
 /* Where in the table to look first, but for the mask. */
 static inline size_t avito_hash_place(uint64_t hash)
 {
@@ -229,6 +237,11 @@ static inline struct avito_test *avito_test_at(const struct avito_index *index, 
 static inline struct avito_known *avito_known_at(const struct avito_index *index, uint32_t known)
 {
   return index->literals + known;
+}
+
+static inline const uint32_t *avito_points_of(const struct avito_index *index, const struct avito_known *known)
+{
+  return (const uint32_t *)index->points.items + known->at;
 }
 
 static inline uint32_t *avito_reference_at(const struct avito_index *index, uint32_t reference)

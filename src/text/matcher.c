@@ -15,38 +15,49 @@ static struct avito_index *check_index(lua_State *L)
 
 /* ---- building ---- */
 
-static void check_patterns(lua_State *L)
+/* The caller's tables may change under us whenever a finalizer runs: copies take their place on the stack, and keep the
+ * strings that are read from them alive. Both return how many there are. [-0, +0, v] */
+static size_t own_patterns(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_rawlen(L, 1);
   luaL_argcheck(L, count <= AVITO_INDEX_PATTERNS, 1,
                 "at most " AVITO_DIGITS(AVITO_INDEX_PATTERNS) " patterns expected");
-  for (size_t i = 1; i <= count; i++) {
-    lua_rawgeti(L, 1, (int)i); /* pattern */
+  lua_createtable(L, (int)count, 0); /* patterns concepts own */
+  for (int i = 1; i <= (int)count; i++) {
+    lua_rawgeti(L, 1, i); /* patterns concepts own pattern */
     if (lua_type(L, -1) != LUA_TSTRING)
-      luaL_error(L, "pattern %d must be a string, got %s", (int)i, luaL_typename(L, -1));
-    lua_pop(L, 1);
+      luaL_error(L, "pattern %d must be a string, got %s", i, luaL_typename(L, -1));
+    lua_rawseti(L, -2, i);
   }
+  lua_replace(L, 1);
+  return count;
 }
 
-/* Returns how many there are. */
-static size_t check_concepts(lua_State *L)
+static size_t own_concepts(lua_State *L)
 {
   size_t count = 0;
-  if (!lua_isnil(L, 2))
-    luaL_checktype(L, 2, LUA_TTABLE);
+  if (lua_isnil(L, 2)) {
+    lua_newtable(L);
+    lua_replace(L, 2);
+    return 0;
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_newtable(L); /* patterns concepts own */
   lua_pushnil(L);
-  while (!lua_isnil(L, 2) && lua_next(L, 2) != 0) { /* name pattern */
+  while (lua_next(L, 2) != 0) { /* patterns concepts own name pattern */
     if (lua_type(L, -2) != LUA_TSTRING)
       luaL_error(L, "the name of a concept must be a string, got %s", luaL_typename(L, -2));
     if (lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "concept '%s' must be a string, got %s", lua_tostring(L, -2), luaL_typename(L, -1));
-    lua_pop(L, 1);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2); /* patterns concepts own name name pattern */
+    lua_rawset(L, 3);  /* patterns concepts own name */
     count++;
   }
   luaL_argcheck(L, count <= AVITO_INDEX_CONCEPTS, 2,
                 "at most " AVITO_DIGITS(AVITO_INDEX_CONCEPTS) " concepts expected");
-  lua_settop(L, 2);
+  lua_replace(L, 2);
   return count;
 }
 
@@ -71,20 +82,15 @@ static void take_patterns(lua_State *L, struct avito_source *sources, size_t cou
   }
 }
 
-/* Fills both with the concepts at 2, which keeps them; returns how many there are. Not `most`, as counted before, when a
- * finalizer has changed the table since. */
-static size_t take_concepts(lua_State *L, struct avito_source *names, struct avito_source *sources, size_t most)
+/* Fills both with the concepts at 2, which keeps them. */
+static void take_concepts(lua_State *L, struct avito_source *names, struct avito_source *sources)
 {
-  size_t count = 0;
   lua_pushnil(L);
-  while (count < most && lua_next(L, 2) != 0) { /* name pattern */
-    read_source(L, -2, &names[count]);
-    read_source(L, -1, &sources[count]);
-    count++;
+  for (size_t i = 0; lua_next(L, 2) != 0; i++) { /* name pattern */
+    read_source(L, -2, &names[i]);
+    read_source(L, -1, &sources[i]);
     lua_pop(L, 1); /* name */
   }
-  lua_settop(L, 6);
-  return count;
 }
 
 /* Adds to the message on top of the stack the name that was probably meant: words.unknown() tells. [-1, +1, e] */
@@ -96,10 +102,7 @@ static void add_nearest(lua_State *L, const struct avito_source *unknown)
   lua_getfield(L, -1, "unknown");                     /* message words function */
   lua_pushlstring(L, unknown->text, unknown->length); /* message words function name */
   lua_getfield(L, -3, "names");
-  if (lua_isnil(L, 2))
-    lua_newtable(L);
-  else
-    lua_pushvalue(L, 2);
+  lua_pushvalue(L, 2);
   lua_call(L, 1, 1); /* message words function name names */
   lua_pushliteral(L, "concept");
   lua_call(L, 3, 1); /* message words better */
@@ -133,9 +136,8 @@ static int push_problem(lua_State *L, const struct avito_problem *problem, const
 static int new_index(lua_State *L)
 {
   lua_settop(L, 2);
-  check_patterns(L);
-  size_t concepts_count = check_concepts(L);
-  size_t patterns_count = lua_rawlen(L, 1);
+  size_t patterns_count = own_patterns(L);
+  size_t concepts_count = own_concepts(L);
   struct avito_index *index = avito_newuserdata(L, sizeof *index); /* patterns concepts index */
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, 3);
@@ -143,7 +145,7 @@ static int new_index(lua_State *L)
   struct avito_source *names = new_sources(L, concepts_count);
   struct avito_source *sources = new_sources(L, concepts_count);
   take_patterns(L, patterns, patterns_count);
-  concepts_count = take_concepts(L, names, sources, concepts_count);
+  take_concepts(L, names, sources);
 
   struct avito_problem problem;
   struct avito_culprit culprit;
@@ -202,11 +204,7 @@ static int match(lua_State *L)
 static void add_literal(luaL_Buffer *buffer, const struct avito_index *index, uint32_t number)
 {
   const struct avito_known *known = avito_known_at(index, number);
-  const uint32_t *points = (const uint32_t *)index->points.items + known->at;
-  for (size_t i = 0; i < known->length; i++) {
-    char bytes[4];
-    luaL_addlstring(buffer, bytes, avito_utf8_write(AVITO_CODE_OF(points[i]), bytes));
-  }
+  avito_text_add_points(buffer, avito_points_of(index, known), known->length);
   if (known->prefix)
     luaL_addchar(buffer, '*');
 }

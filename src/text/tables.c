@@ -169,15 +169,6 @@ static bool hang_clauses(struct avito_index *index)
   return true;
 }
 
-static uint64_t hash_known(const struct avito_index *index, const struct avito_known *known)
-{
-  const uint32_t *points = (const uint32_t *)index->points.items + known->at;
-  uint64_t hash = AVITO_HASH_SEED;
-  for (size_t i = 0; i < known->length; i++)
-    hash = avito_hash_step(hash, points[i]);
-  return known->prefix ? hash : avito_hash_whole(hash);
-}
-
 /* Half of the places stay empty; 16 bits of the filter, or more, for each literal. */
 static bool make_table(struct avito_index *index)
 {
@@ -200,7 +191,7 @@ static bool make_table(struct avito_index *index)
     const struct avito_known *known = avito_known_at(index, i);
     if (!known->sought)
       continue;
-    uint64_t hash = hash_known(index, known);
+    uint64_t hash = avito_hash_literal(avito_points_of(index, known), known->length, known->prefix);
     size_t place = avito_hash_place(hash) & (places - 1);
     while (table[place].known != AVITO_NONE)
       place = (place + 1) & (places - 1);

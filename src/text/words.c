@@ -22,8 +22,7 @@ static void fold(lua_State *L, struct points *points)
   points->count = avito_fold(text, length, points->at, points->at + room);
 }
 
-/* Adds points as UTF-8 to a buffer of Lua's. */
-static void add_points(luaL_Buffer *buffer, const uint32_t *points, size_t count)
+void avito_text_add_points(luaL_Buffer *buffer, const uint32_t *points, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
     char bytes[4];
@@ -37,7 +36,7 @@ int avito_text_fold(lua_State *L)
   fold(L, &points);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
-  add_points(&buffer, points.at, points.count);
+  avito_text_add_points(&buffer, points.at, points.count);
   luaL_pushresult(&buffer);
   return 1;
 }
@@ -53,7 +52,7 @@ int avito_text_words(lua_State *L)
   for (size_t count; (count = avito_next_word(points.at, points.count, &at)) > 0; at += count) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
-    add_points(&buffer, points.at + at, count);
+    avito_text_add_points(&buffer, points.at + at, count);
     luaL_pushresult(&buffer); /* words, word */
     lua_rawseti(L, words, ++number);
   }
