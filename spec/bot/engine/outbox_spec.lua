@@ -22,6 +22,22 @@ local function uncertain(more, text)
   return c, effect
 end
 
+describe("reading a chat back that the server puts off for an hour", function()
+  it("waits so long, whatever happens meanwhile", function()
+    local c, effect = uncertain()
+    c:step { type = "failed", key = effect.key,
+      error = { kind = "rate_limited", message = "too many", dispatched = true, retry_after = 3600 } }
+    c.now = c.now + 60
+    c:buyer "Ау?"
+    assert.equal("", c:wants())
+    c.now = c.now + 3539
+    c:wake()
+    assert.equal("", c:wants())
+    c.now = c.now + 1
+    assert.equal("check", c:wants())
+  end)
+end)
+
 describe("what a person who typed takes back", function()
   it("is a reply that failed, and was to be tried again", function()
     local c = shop()
