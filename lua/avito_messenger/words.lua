@@ -32,6 +32,18 @@ function words.unknown(word, known, what)
   return ("unknown %s '%s' (known: %s)"):format(what, word, table.concat(known, ", "))
 end
 
+--- What words.unknown says of a word that is not among the known ones; nil for one that is.
+---@param word any
+---@param known string[]
+---@param what string
+---@return string?
+function words.mistake(word, known, what)
+  for _, one in ipairs(known) do
+    if one == word then return nil end
+  end
+  return words.unknown(word, known, what)
+end
+
 --- The names of a table, sorted.
 ---@param set table<string, any>
 ---@return string[]

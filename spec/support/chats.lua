@@ -86,6 +86,15 @@ function Chat:latch()
   return effect
 end
 
+--- The buyer writes, and the reply is under way: its effect.
+function Chat:replying(text)
+  self:buyer(text)
+  self.now = self.now + 3
+  self:wake()
+  if self:wants() == "about" then self:work() end
+  return self:latch()
+end
+
 local function answer(self, effect)
   local failure = table.remove(self.fails, 1)
   if failure then return { type = "failed", key = effect.key, error = failure } end

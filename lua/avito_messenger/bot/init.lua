@@ -126,11 +126,10 @@ local POLL = { interval = "number|string", backlog = "number|string|boolean", ch
 ---@field seconds? number ends after so long
 
 local function check_chat_types(given)
-  local known, set = enums.values(enums.ChatType), {}
-  for _, name in ipairs(known) do set[name] = true end
   if #given == 0 then error("bot:poll: chat_types is empty", 4) end
   for _, name in ipairs(given) do
-    if not set[name] then error("bot:poll: chat_types: " .. words.unknown(name, known, "chat type"), 4) end
+    local mistake = words.mistake(name, enums.values(enums.ChatType), "chat type")
+    if mistake then error("bot:poll: chat_types: " .. mistake, 4) end
   end
 end
 

@@ -34,6 +34,11 @@ local PAINT = { buyer = "36", bot = "32", seller = "33", avito = "35", note = "2
 local WEEKDAYS = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" }
 local CLOCK = 10 -- columns of "22:15:01  "
 
+-- What a buyer writes may not command the terminal.
+local function clean(text)
+  return (text:gsub("[%z\1-\8\14-\31\127]", "?"):gsub("\194[\128-\159]", "?"))
+end
+
 --- How many columns a text takes: code points, without those that join the one before, emoji counting two.
 ---@param text string
 ---@return integer
@@ -70,12 +75,13 @@ local function cut(word, width, lines)
   return piece
 end
 
---- The text as lines of at most `width` columns. Its own line ends stay.
+--- The text as lines of at most `width` columns. Its own line ends stay; what could command a terminal does not.
 ---@param text string
 ---@param width integer
 ---@return string[]
 function transcript.wrap(text, width)
   local lines = {}
+  text = clean(text)
   for paragraph in (text .. "\n"):gmatch "([^\n]*)\n" do
     local line
     for word in paragraph:gmatch "%S+" do
@@ -95,7 +101,7 @@ end
 ---@param entry avito.bot.TranscriptEntry
 ---@return string
 function transcript.speaker(entry)
-  if entry.who == "buyer" then return entry.name or "buyer" end
+  if entry.who == "buyer" then return (clean(entry.name or "buyer"):gsub("%s", " ")) end
   if entry.who == "bot" and entry.rule then return ("bot [%s]"):format(entry.rule) end
   return entry.who == "note" and "*" or entry.who
 end

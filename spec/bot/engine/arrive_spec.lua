@@ -11,11 +11,7 @@ end
 --- A chat in which a reply is under way.
 local function replying(more, text)
   local c = shop(more)
-  c:buyer(text or "Торг есть?")
-  c.now = c.now + 3
-  c:wake()
-  if c:wants() == "about" then c:work() end
-  return c, c:latch()
+  return c, c:replying(text or "Торг есть?")
 end
 
 local function reply(c, effect, id, more)

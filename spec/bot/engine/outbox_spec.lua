@@ -17,22 +17,31 @@ end
 --- A reply of which nobody knows whether it was sent.
 local function uncertain(more, text)
   local c = shop(more)
-  c:buyer(text or "Торг есть?")
-  c.now = c.now + 3
-  c:wake()
-  if c:wants() == "about" then c:work() end
-  local effect = c:latch()
+  local effect = c:replying(text or "Торг есть?")
   c:step { type = "failed", key = effect.key, error = TIMEOUT }
   return c, effect
 end
 
+describe("reading a chat back that the server puts off for an hour", function()
+  it("waits so long, whatever happens meanwhile", function()
+    local c, effect = uncertain()
+    c:step { type = "failed", key = effect.key,
+      error = { kind = "rate_limited", message = "too many", dispatched = true, retry_after = 3600 } }
+    c.now = c.now + 60
+    c:buyer "Ау?"
+    assert.equal("", c:wants())
+    c.now = c.now + 3539
+    c:wake()
+    assert.equal("", c:wants())
+    c.now = c.now + 1
+    assert.equal("check", c:wants())
+  end)
+end)
+
 describe("what a person who typed takes back", function()
   it("is a reply that failed, and was to be tried again", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     c:person "Здравствуйте, уступлю 500"
     c:step { type = "failed", key = effect.key, error = DOWN }
     assert.equal("", c:wants())
@@ -52,10 +61,7 @@ describe("what a person who typed takes back", function()
 
   it("is a reply that was under way when the program ended, but for its reading back", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    c:latch()
+    c:replying "Торг есть?"
     c:person "Здравствуйте, уступлю 500"
     c.engine:recover(c.record, c.now)
     assert.equal("check", c:wants())
@@ -64,10 +70,7 @@ describe("what a person who typed takes back", function()
 
   it("is the mark that the chat was read, which is not made good after a restart", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     c:step { type = "sent", key = effect.key, id = "b1" }
     assert.equal("read", c:latch().kind)
     c:person "Здравствуйте"
@@ -90,10 +93,7 @@ end)
 describe("rows", function()
   it("are done one after another, the next when the last is done", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     c.now = c.now + 1
     c:buyer "Фото?"
     c.now = c.now + 3
@@ -109,10 +109,7 @@ describe("rows", function()
 
   it("are latched once, in their turn", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     assert.same({ [2] = "it is latched" }, { c.engine:latch(c.record, effect.key, c.now) })
     assert.same({ [2] = "it was withdrawn" }, { c.engine:latch(c.record, "m1/read", c.now) })
     assert.same({ [2] = "it was withdrawn" }, { c.engine:latch({ id = "u2i-2" }, effect.key, c.now) })
@@ -151,10 +148,7 @@ describe("rows", function()
 
   it("under way are not taken back by a message", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    c:step { type = "sent", key = c:latch().key, id = "b1" }
+    c:step { type = "sent", key = c:replying("Торг есть?").key, id = "b1" }
     local effect = c:latch()
     assert.equal("read", effect.kind)
     c:buyer "бррр"
@@ -164,10 +158,7 @@ describe("rows", function()
 
   it("of a refused reply's rule are sent when they answer something else", function()
     local c = shop()
-    c:buyer "Торг?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг?"
     c:buyer "Торг?"
     c.now = c.now + 3
     c:wake()
@@ -256,10 +247,7 @@ describe("a reply that failed", function()
 
   it("other than a message is tried again though it may have been done", function()
     local c = shop()
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    c:step { type = "sent", key = c:latch().key, id = "b1" }
+    c:step { type = "sent", key = c:replying("Торг есть?").key, id = "b1" }
     c:step { type = "failed", key = c:latch().key, error = TIMEOUT }
     assert.equal("", c:wants())
     c:pass(60)

@@ -1,4 +1,5 @@
 local chats = require "support.chats"
+local flow = require "avito_messenger.bot.flow"
 
 local HAGGLE = "Торг при осмотре."
 local HOUR = 3600
@@ -54,10 +55,7 @@ describe("a person who typed", function()
 
   it("does not take back what is under way, but what follows it", function()
     local c = shop { { "торг", hears = "торг*", say = HAGGLE, image = "photo-1" } }
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     c:person "Уступлю 500"
     c:step { type = "sent", key = effect.key, id = "b1" }
     assert.equal("", c:wants())
@@ -161,10 +159,7 @@ describe("a rule on = 'own'", function()
 
   it("never hears the bot itself", function()
     local c = shop { { "бот", on = "own", hears = "торг", act = "resume" }, { "торг", hears = "торг*", say = HAGGLE } }
-    c:buyer "Торг есть?"
-    c.now = c.now + 3
-    c:wake()
-    local effect = c:latch()
+    local effect = c:replying "Торг есть?"
     c:step { type = "sent", key = effect.key, id = "b1" }
     c:tell(c:message(HAGGLE, { id = "b1", author_id = chats.SELLER }))
     assert.equal("торг", c:fired())
@@ -180,7 +175,6 @@ describe("a rule on = 'own'", function()
   end)
 
   it("begins a dialogue, where it gives the chat back", function()
-    local flow = require "avito_messenger.bot.flow"
     for _, resumes in ipairs { true, false } do
       local c = chats.new { { "обмен", on = "own", hears = "обмен", run = function(r)
         if resumes then r:resume() end
@@ -219,7 +213,6 @@ describe("a pause of the program's", function()
   end)
 
   it("takes back what was to be said, and ends a dialogue, whose clock says nothing", function()
-    local flow = require "avito_messenger.bot.flow"
     local c = chats.new { { "торг", hears = "торг*", say = HAGGLE, delay = "30s" }, { "обмен", hears = "обмен*", flow = "обмен" },
       flow.define { "обмен", function(f)
         f:ask { "text", "На что?", within = "1h" }
@@ -278,34 +271,30 @@ describe("a call of a person", function()
     assert.equal("спам", c:note("escalated").note)
   end)
 
-  it("by a system message's rule ends a dialogue", function()
-    local flow = require "avito_messenger.bot.flow"
-    local c = chats.new { { "жалоба", on = "system", act = "escalate" }, { "обмен", hears = "обмен*", flow = "обмен" },
+  --- A dialogue is under way, and a system message comes whose rule does this.
+  local function complained(act)
+    local c = chats.new { { "жалоба", on = "system", act = act }, { "обмен", hears = "обмен*", flow = "обмен" },
       flow.define { "обмен", function(f)
         f:ask { "text", "На что?", within = "1h" }
         f:say "Жаль."
       end } }
     c:says "Обмен?"
     c:buyer("Жалоба", { type = "system", author_id = 1 })
-    assert.same({ "На что?" }, c:pass(2 * HOUR).said)
+    return c
+  end
+
+  it("by a system message's rule ends a dialogue", function()
+    assert.same({ "На что?" }, complained "escalate":pass(2 * HOUR).said)
   end)
 
   it("keeps a flow of the same rule from talking", function()
-    local flow = require "avito_messenger.bot.flow"
     local c = chats.new { { "обмен", hears = "обмен*", act = "escalate", flow = "обмен" },
       flow.define { "обмен", function(f) f:say "Меняю." end } }
     assert.equal("", c:says "Обмен?")
   end)
 
   it("on the blacklist ends a dialogue", function()
-    local flow = require "avito_messenger.bot.flow"
-    local c = chats.new { { "жалоба", on = "system", act = "blacklist" }, { "обмен", hears = "обмен*", flow = "обмен" },
-      flow.define { "обмен", function(f)
-        f:ask { "text", "На что?", within = "1h" }
-        f:say "Жаль."
-      end } }
-    c:says "Обмен?"
-    c:buyer("Жалоба", { type = "system", author_id = 1 })
+    local c = complained "blacklist"
     assert.same({ "На что?" }, c:pass(2 * HOUR).said)
     assert.equal(chats.BUYER, c:has_done("blacklist").user_id)
   end)

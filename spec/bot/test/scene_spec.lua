@@ -109,6 +109,12 @@ describe("a scene", function()
     assert.equal("u2u", other.talk.market.chat_type)
   end)
 
+  it("knows the types of chats", function()
+    local scene = test.scene { rulebook = { { "да", say = "Да." } } }
+    assert.error_matches(function() scene:buyer { chat_type = "u2b" } end,
+      "scene:buyer: unknown chat type 'u2b' %(did you mean 'u2i'%?%)")
+  end)
+
   it("can have a marketplace that does not tell", function()
     local scene = test.scene { facts = false, rulebook = { burst = 1, { "да", say = "{item.title|Товар} в продаже." } } }
     local buyer = scene:buyer { item = { title = "iPhone 13" } }

@@ -37,6 +37,11 @@ describe("a conversation as text", function()
       writer:line { time = EVENING + 2, who = "bot", type = "image", text = "phone.png" })
   end)
 
+  it("lets nobody command the terminal", function()
+    assert.same({ "Торг?[2J ?]0;?31m есть", "да" }, transcript.wrap("Торг\27[2J \0]0;\194\15531m\tесть\r\nда", 100))
+    assert.equal("?[2JА Б", transcript.speaker { who = "buyer", name = "\27[2JА\nБ" })
+  end)
+
   it("begins each day with its date, once", function()
     local writer = transcript.new { zone = zone }
     assert.matches("2026%-11%-20, Friday", writer:line { time = EVENING, who = "seller", text = "а" })

@@ -12,7 +12,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field key string turn, rule or flow, and step: the same row has the same key for ever
 ---@field kind "send"|"image"|"blacklist"|"read"|"call"|"escalate"
 ---@field at number not before
----@field delay number how long after it was queued `at` was
+---@field delay number how long after it was queued `at` was, or `check_at` after the chat could not be read
 ---@field state "queued"|"latched"|"unknown"
 ---@field turn string
 ---@field rule? string
@@ -144,7 +144,7 @@ end
 function outbox.put_back(chat, now)
   for _, row in ipairs(chat.outbox or {}) do
     if row.at - now > row.delay then row.at = now + row.delay end
-    if row.check_at and (row.latched_at > now or row.check_at - now > LAST_RETRY) then row.check_at = now end
+    if row.check_at and (row.latched_at > now or row.check_at - now > math.max(LAST_RETRY, row.delay)) then row.check_at = now end
     if row.latched_at and row.latched_at > now then row.latched_at = now end
   end
 end
@@ -276,7 +276,8 @@ function outbox.failed(chat, key, err, now, notes)
   elseif FINAL[err.kind] or row.tries >= MAX_TRIES then
     reject(chat, row, err, notes)
   elseif unknown then
-    row.check_at = now + math.max(err.retry_after or 0, backoff(row.tries))
+    row.delay = math.max(err.retry_after or 0, backoff(row.tries))
+    row.check_at = now + row.delay
   else
     refused(chat, row, now, math.max(err.retry_after or 0, backoff(row.tries)))
   end

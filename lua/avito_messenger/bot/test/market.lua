@@ -23,11 +23,8 @@ local AVITO = 1 -- the author of what is from no party of the chat
 ---@param kind any
 ---@param level integer
 function Market.check_type(kind, level)
-  local known = enums.values(enums.MessageType)
-  for _, value in ipairs(known) do
-    if value == kind then return end
-  end
-  error(words.unknown(kind, known, "message type"), level + 1)
+  local mistake = words.mistake(kind, enums.values(enums.MessageType), "message type")
+  if mistake then error(mistake, level + 1) end
 end
 
 local contents = {}

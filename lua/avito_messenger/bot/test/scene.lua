@@ -2,12 +2,14 @@
 local Buyer = require "avito_messenger.bot.test.buyer"
 local Host = require "avito_messenger.bot.test.host"
 local Market = require "avito_messenger.bot.test.market"
+local enums = require "avito_messenger.enums"
 local facts = require "avito_messenger.bot.engine.facts"
 local hours = require "avito_messenger.bot.hours"
 local moments = require "avito_messenger.bot.test.moments"
 local options = require "avito_messenger.options"
 local rulebook = require "avito_messenger.bot.rulebook"
 local span = require "avito_messenger.bot.span"
+local words = require "avito_messenger.words"
 
 local USER_ID = 94235311
 
@@ -122,6 +124,8 @@ function Scene:buyer(given)
   local number = #self.buyers + 1
   local item = item_of(given.item, number, 2)
   local chat_type = given.chat_type or (item and "u2i" or "u2u")
+  local mistake = words.mistake(chat_type, enums.values(enums.ChatType), "chat type")
+  if mistake then error("scene:buyer: " .. mistake, 2) end
   local talk = self.host:open(Market.new { chat_id = ("%s-test-%d"):format(chat_type, number), chat_type = chat_type,
     user_id = USER_ID, item = item, earlier = given.earlier,
     buyer = { id = given.id or 1000 + number, name = given.name or "Покупатель" } })
