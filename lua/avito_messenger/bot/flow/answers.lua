@@ -39,6 +39,8 @@ local function joined(written)
   return " " .. table.concat(text.words(written), " ") .. " "
 end
 
+local NO_WORDS = joined ""
+
 --- Does the text have the words of the label, side by side?
 ---@param written string
 ---@param label string
@@ -83,7 +85,11 @@ end
 
 -- By the label, or a part of it ("128" for "128 ГБ"), by the number, by the pattern; not where that is more than one choice.
 local function choose(open, turn)
-  local choices, words = open.choices, joined(turn.text)
+  local choices, said, words = open.choices, spelling.trim(turn.text), joined(turn.text)
+  for _, choice in ipairs(choices) do
+    if answers.label(choice) == said then return said end
+  end
+  if words == NO_WORDS then return nil end
   local labels, found = {}, {}
   for number, choice in ipairs(choices) do
     labels[number] = joined(answers.label(choice))
