@@ -23,7 +23,16 @@ end
 ---@param text string
 ---@return string
 function spelling.trim(text)
-  return text:match "^%s*(.-)%s*$"
+  -- In one match, a text of white space, or with much of it inside, would take the square of its length.
+  local from = text:match "^%s*()"
+  return from > #text and "" or text:match(".*%S", from)
+end
+
+--- Code points: every byte but those that continue one.
+---@param text string
+---@return integer
+function spelling.length(text)
+  return #text:gsub("[\128-\191]", "")
 end
 
 return spelling

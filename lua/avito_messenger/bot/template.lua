@@ -14,15 +14,10 @@ local Template = {}
 Template.__index = Template
 Template.__name = "avito_messenger.bot.Template"
 
---- Code points: every byte but those that continue one.
-local function count(text)
-  return #text:gsub("[\128-\191]", "")
-end
-
 --- Where byte `at` of the text stands, as its writer counts.
 local function place(text, at)
   local before = text:sub(1, at - 1)
-  local column = ("column %d"):format(count(before:match "[^\n]*$") + 1)
+  local column = ("column %d"):format(spelling.length(before:match "[^\n]*$") + 1)
   if not text:find("\n", 1, true) then return column end
   return ("line %d, %s"):format(select(2, before:gsub("\n", "")) + 1, column)
 end
@@ -88,7 +83,7 @@ function template.compile(text, known)
   local seen = {}
   for _, part in ipairs(parts) do
     if type(part) == "string" then
-      self.literal_length = self.literal_length + count(part)
+      self.literal_length = self.literal_length + spelling.length(part)
     elseif not seen[part.name] then
       seen[part.name] = true
       self.names[#self.names + 1], self.variable = part.name, true

@@ -163,6 +163,18 @@ describe("flow.ask", function()
       assert.equal("?", choose(choices, "?"))
     end)
 
+    it("takes a label without words as it is written only", function()
+      assert.equal("-", choose({ "+", "-" }, " - "))
+      assert.equal("?", choose({ "+", "-" }, "?"))
+      assert.equal("-", choose({ "+", "-" }, "2"))
+    end)
+
+    it("keeps the patterns of one list apart from those of another", function()
+      assert.equal("а", choose({ { "а", "белый" }, { "б", "шкаф" } }, "белый"))
+      assert.equal("?", choose({ { "а", "белый\nшкаф" }, "б" }, "белый"))
+      assert.equal("а", choose({ { "а", "белый\nшкаф" }, "б" }, "белый шкаф"))
+    end)
+
     it("goes by the number, where it is no label", function()
       assert.equal("б", choose({ "а", "б" }, "2"))
       assert.equal("б", choose({ "а", "б" }, " №2) "))

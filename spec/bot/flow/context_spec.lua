@@ -94,6 +94,16 @@ describe("flow.context", function()
       function(c) error(select(2, object.resume(object.create(function() c:say "x" end))), 0) end)
   end)
 
+  it("gives a date as a table, of which the journal has its own", function()
+    local _, host, state = run(function(c)
+      local date = c:date "*t"
+      date.hour = date.hour + 1
+      c:say(tostring(date.hour))
+    end, { date = function() return { hour = 9 } end })
+    assert.same({ "2 say 10" }, host.emitted)
+    assert.same({ hour = 9 }, state.journal[1].v)
+  end)
+
   it("gives the time, dates and chances of the host", function()
     local outcome, host, state = run(function(c)
       c:say(("%d %s %s"):format(c:now(), c:date "%H:%M", c:date("%d", 86400.5)))

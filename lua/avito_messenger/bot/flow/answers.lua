@@ -1,5 +1,6 @@
 --- How an answer of each kind is understood.
 local patterns = require "avito_messenger.bot.flow.patterns"
+local spelling = require "avito_messenger.bot.spelling"
 local text = require "avito_messenger.text"
 
 local answers = {}
@@ -21,7 +22,7 @@ local SAID = {
 local SIGNS = { ["+"] = true, ["++"] = true, ["-"] = false, ["–"] = false, ["—"] = false }
 
 local function yes_or_no(_, turn)
-  local sign = SIGNS[turn.text:match "^%s*(.-)%s*$"]
+  local sign = SIGNS[spelling.trim(turn.text)]
   if sign ~= nil then return sign end
   local said = {}
   for _, number in ipairs(patterns.match(SAID, turn.text)) do said[number] = true end
@@ -38,6 +39,8 @@ local function joined(written)
   return " " .. table.concat(text.words(written), " ") .. " "
 end
 
+local NO_WORDS = joined ""
+
 --- Does the text have the words of the label, side by side?
 ---@param written string
 ---@param label string
@@ -46,7 +49,10 @@ function answers.names(written, label)
   return joined(written):find(joined(label), 1, true) ~= nil
 end
 
-local function label_of(choice)
+--- What a choice is called.
+---@param choice string|{ [1]: string, [2]: string }
+---@return string
+function answers.label(choice)
   return type(choice) == "table" and choice[1] or choice
 end
 
@@ -79,18 +85,22 @@ end
 
 -- By the label, or a part of it ("128" for "128 ГБ"), by the number, by the pattern; not where that is more than one choice.
 local function choose(open, turn)
-  local choices, words = open.choices, joined(turn.text)
+  local choices, said, words = open.choices, spelling.trim(turn.text), joined(turn.text)
+  for _, choice in ipairs(choices) do
+    if answers.label(choice) == said then return said end
+  end
+  if words == NO_WORDS then return nil end
   local labels, found = {}, {}
   for number, choice in ipairs(choices) do
-    labels[number] = joined(label_of(choice))
-    if labels[number] == words then return label_of(choice) end
+    labels[number] = joined(answers.label(choice))
+    if labels[number] == words then return answers.label(choice) end
     if labels[number]:find(words, 1, true) then found[number] = true end
   end
   add_named(found, labels, words)
   add_by_pattern(found, choices, turn.text)
   local number = tonumber(words:match "^ (%d+) $")
   if number and choices[number] then found[number] = true end
-  return label_of(choices[only(found)])
+  return answers.label(choices[only(found)])
 end
 
 -- ---- the others
@@ -107,8 +117,8 @@ local function number(open, turn)
 end
 
 local function written(open, turn)
-  local trimmed = turn.text:match "^%s*(.-)%s*$"
-  local length = #trimmed:gsub("[\128-\191]", "")
+  local trimmed = spelling.trim(turn.text)
+  local length = spelling.length(trimmed)
   if length > 0 and length <= MAX_TEXT and within(open, length) then return trimmed end
 end
 

@@ -35,12 +35,8 @@ local BOUNDED = { number = true, text = true }
 ---@field max? number
 ---@field choices? (string|{ [1]: string, [2]: string })[]
 
-local function label_of(choice)
-  return type(choice) == "table" and choice[1] or choice
-end
-
 local function check_choice(at, choice, seen)
-  local label, pattern = label_of(choice), type(choice) == "table" and choice[2] or nil
+  local label, pattern = answers.label(choice), type(choice) == "table" and choice[2] or nil
   if type(label) ~= "string" or not label:find "%S" then
     return ("choice %d must be a label, or { label, pattern }"):format(at)
   end
@@ -114,7 +110,7 @@ end
 
 local function labels(question)
   local list = {}
-  for at, choice in ipairs(question.choices or {}) do list[at] = label_of(choice) end
+  for at, choice in ipairs(question.choices or {}) do list[at] = answers.label(choice) end
   return list
 end
 

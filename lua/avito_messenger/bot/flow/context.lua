@@ -97,13 +97,13 @@ end
 --- A moment in the time zone of the rulebook.
 ---@param format string as for os.date: "%H:%M"
 ---@param unix? number default: now
----@return string
+---@return string|table date a table for "*t"
 function Context:date(format, unix)
   local run = running(self, "c:date")
   check_text("c:date: the format", format)
   if unix ~= nil and type(unix) ~= "number" then error("c:date: unix must be a number, got " .. type(unix), 2) end
   unix = keep("c:date: unix", unix)
-  return run:step("date", { format, unix }, { format = format, unix = unix }).v
+  return plain.copy(run:step("date", { format, unix }, { format = format, unix = unix }).v)
 end
 
 local function check_bound(bound)

@@ -31,7 +31,8 @@ local ON_CHANGE = { finish = true, restart = true, human = true }
 ---@field on_change "finish"|"restart"|"human"
 ---@field leave? string
 ---@field run fun(c: avito_messenger.bot.FlowContext)
-local Flow = { __name = "avito_messenger.flow" }
+---@field cells table[] the outer locals it reaches, to be watched
+local Flow = { __name = "avito_messenger.bot.Flow" }
 Flow.__index = Flow
 
 function Flow:__tostring()

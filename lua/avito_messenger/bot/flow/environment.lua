@@ -11,8 +11,6 @@ local environment = {}
 local TABLE_LEVELS = 2
 local HOME = debug.getinfo(1, "S").source:match "^(.*[/\\])bot[/\\]flow[/\\]" -- this project's own files
 
-environment.resume = guards.resume
-
 local Walk = {}
 Walk.__index = Walk
 

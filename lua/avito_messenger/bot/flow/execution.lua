@@ -1,6 +1,7 @@
 --- One flow under way: a coroutine and the journal it takes its steps from.
 local context = require "avito_messenger.bot.flow.context"
 local environment = require "avito_messenger.bot.flow.environment"
+local guards = require "avito_messenger.bot.flow.guards"
 local plain = require "avito_messenger.bot.flow.plain"
 local steps = require "avito_messenger.bot.flow.steps"
 
@@ -97,7 +98,7 @@ local FOREIGN = "it waited for something else than c:ask and c:call, such as a c
 
 --- Lets the flow run until it has a request (returned second) or an outcome.
 function Execution:resume()
-  local ok, token, request = environment.resume(self, self.co, self.c)
+  local ok, token, request = guards.resume(self, self.co, self.c)
   if not ok then return self:failed(token) end
   if token == STEP then return nil, request end
   if token ~= FINISH and coroutine.status(self.co) == "suspended" then return self:failed(FOREIGN) end

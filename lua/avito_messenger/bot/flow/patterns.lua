@@ -1,4 +1,5 @@
 --- Patterns that come one by one, with a dialogue: each set of them is compiled once.
+local plain = require "avito_messenger.bot.flow.plain"
 local Recent = require "avito_messenger.bot.flow.recent"
 local text = require "avito_messenger.text"
 local used = require "avito_messenger.bot.concepts.used"
@@ -24,7 +25,7 @@ end
 
 -- As index, without concepts; kept for the next time.
 local function kept(list)
-  local key = table.concat(list, "\n")
+  local key = plain.text(list)
   local index, problem = recent:take(key), nil
   if not index then index, problem = patterns.index(list) end
   if index then recent:put(key, index) end

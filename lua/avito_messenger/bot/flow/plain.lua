@@ -1,5 +1,6 @@
 --- Values a chat's record can keep: what comes back from JSON as it went in, on both Luas.
 local json = require "avito_messenger.json"
+local text = require "avito_messenger.text"
 
 local plain = {}
 
@@ -20,11 +21,6 @@ local function copy_number(value)
   return to_integer and to_integer(value) or value
 end
 
-local function is_utf8(value)
-  if not value:find "[\128-\255]" then return true end
-  return (json.decode('"' .. value:gsub('[%c"\\]', "") .. '"')) ~= nil
-end
-
 local function spend(walk, bytes)
   walk.bytes = walk.bytes + bytes
   if walk.bytes > MAX_BYTES then return nil, ("more than %d KB"):format(MAX_BYTES / 1024) end
@@ -32,7 +28,7 @@ local function spend(walk, bytes)
 end
 
 local function copy_string(walk, value)
-  if not is_utf8(value) then return nil, "a string that is not UTF-8" end
+  if not text.length(value) then return nil, "a string that is not UTF-8" end
   local ok, problem = spend(walk, #value + 2)
   if not ok then return nil, problem end
   return value
@@ -128,9 +124,9 @@ end
 ---@param value any what plain.copy returned
 ---@return string
 function plain.digest(value)
-  local text, hash = plain.text(value), 7
+  local written, hash = plain.text(value), 7
   -- The products stay below 2^53, so that both Luas give the same.
-  for at = 1, #text do hash = (hash * 65599 + text:byte(at)) % 4294967291 end
+  for at = 1, #written do hash = (hash * 65599 + written:byte(at)) % 4294967291 end
   return ("%08x"):format(hash)
 end
 

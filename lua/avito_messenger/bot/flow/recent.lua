@@ -1,10 +1,12 @@
 --- What was used of late, at most so many: when they are too many, those go that were not used for longest.
 ---
 --- Two halves: what is used goes into the young one; when that is full it becomes the old one, and the old one goes.
-local Recent = { __name = "avito_messenger.bot.flow.recent" }
+---@class avito_messenger.bot.Recent
+local Recent = { __name = "avito_messenger.bot.Recent" }
 Recent.__index = Recent
 
 ---@param limit integer at least 2
+---@return avito_messenger.bot.Recent
 function Recent.new(limit)
   return setmetatable({ half = math.max(1, math.floor(limit / 2)), count = 0, young = {}, old = {} }, Recent)
 end
@@ -24,6 +26,7 @@ function Recent:take(key)
   return value
 end
 
+--- Puts a value in.
 ---@param key string one that is not in it
 ---@param value any
 function Recent:put(key, value)

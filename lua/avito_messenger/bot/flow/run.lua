@@ -143,7 +143,7 @@ end
 ---@field now number
 ---@field emit fun(step: integer, action: table) only for new steps; void when the outcome is "stopped"
 ---@field random fun(key: string): number from 0 to below 1
----@field date fun(unix: number, format: string): string
+---@field date fun(unix: number, format: string): string|table
 ---@field memory table<string, any> changed only when the outcome is not "stopped"
 ---@field render fun(text: string, extra?: table): string?, string?
 

@@ -43,9 +43,11 @@ function steps.now(_, host, _, entry)
 end
 
 function steps.date(_, host, request, entry)
-  local ok, text = pcall(host.date, math.floor(request.unix or host.now), request.format)
-  if not ok then return tostring(text) end
-  entry.v = text
+  local ok, date = pcall(host.date, math.floor(request.unix or host.now), request.format)
+  if not ok then return tostring(date) end
+  local problem
+  entry.v, problem = plain.copy(date)
+  return problem
 end
 
 function steps.random(run, host, request, entry, at)

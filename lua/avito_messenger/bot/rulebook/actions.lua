@@ -64,7 +64,7 @@ end
 local function delay(given, at)
   local least, most = span.range(given)
   if not least then return at("delay", most) end
-  return { least, most, min = least, max = most }
+  return { min = least, max = most }
 end
 
 local function image_list(given, at, book)

@@ -1,5 +1,6 @@
 --- The condition `hears`.
 local Condition = require "avito_messenger.bot.rulebook.condition"
+local spelling = require "avito_messenger.bot.spelling"
 
 local SHOWN = 8 -- alternatives of a pattern
 
@@ -7,7 +8,7 @@ local SHOWN = 8 -- alternatives of a pattern
 local function alternatives(pattern)
   local list, words = {}, true
   for written in pattern:gsub('%-"[^"]*"', ""):gmatch "[^|]+" do
-    local alternative = (" " .. written):gsub("%s%-%S+", ""):match "^%s*(.-)%s*$"
+    local alternative = spelling.trim((" " .. written):gsub("%s%-%S+", ""))
     if alternative ~= "" then
       list[#list + 1] = alternative
       words = words and not alternative:find '[%s"~]'

@@ -16,21 +16,27 @@ local rulebook = {}
 ---@class avito_messenger.bot.Book
 ---@field name string
 ---@field directory? string of its file, with a slash at its end: where paths of images begin
----@field zone? table
----@field hours? table
+---@field zone? avito_messenger.bot.hours.Zone
+---@field hours? avito_messenger.bot.Hours
 ---@field burst number seconds in which messages belong together
 ---@field human { pause: number }
 ---@field flood { replies: integer, within: number, pause: number }|false
 ---@field unclear "resend"|"hold"
 ---@field mark_read boolean
----@field runner table of the flows
----@field flows table<string, table> the newest definition by name
+---@field runner avito_messenger.bot.FlowRunner
+---@field flows table<string, avito_messenger.bot.Flow> the newest definition by name
 ---@field calls table<string, function>
 ---@field rules avito_messenger.bot.Rule[]
 ---@field needs { item: boolean, buyer: boolean } must be known before the rules are asked
 ---@field vars table<string, string|number>
 ---@field names table<string, true> what texts may name
 ---@field concepts table<string, string>
+---@field given table its own fields as they were written, each of its type
+---@field always avito_messenger.bot.Rule[] those that hear nothing
+---@field by_pattern table<integer, avito_messenger.bot.Rule> those that hear, by the number of the pattern in `heard`
+---@field heard avito_messenger.bot.Patterns
+---@field titles avito_messenger.bot.Patterns
+---@field names_of_buyers avito_messenger.bot.Patterns
 local Book = {}
 Book.__index = Book
 Book.__name = "avito_messenger.bot.Book"

@@ -18,7 +18,7 @@ local span = require "avito_messenger.bot.span"
 ---@field cooldown? number seconds
 ---@field say? { mode: "one"|"turn"|"label", texts: avito_messenger.bot.Template[], labels: string[]? }
 ---@field image? string[]
----@field delay? { [1]: number, [2]: number, min: number, max: number } seconds
+---@field delay? { min: number, max: number } seconds
 ---@field acts { kind: string, reason: string?, seconds: number? }[]
 ---@field flow? string
 ---@field run? fun(c: table)
