@@ -160,6 +160,8 @@ describe("item", function()
   it("has an id and a title", function()
     assert.equal("yes item.id: 5", explained(rule_of { item = { id = 5 } }, item { id = 5 }))
     assert.equal("no item.id: 6 is not 5", explained(rule_of { item = { id = "5" } }, item { id = 6 }))
+    assert.equal("yes item.id: 9007199254740993", explained(rule_of { item = { id = "9007199254740993" } },
+      item { id = "9007199254740993" })) -- as LuaJIT has it
     assert.equal("no item.id: 4098549657 is not among those of the rule", explained(rule_of { item = { id = { 5, 6 } } },
       item { id = 4098549657 }))
     local rule = rule_of { item = { title = "диван* -кресл*" } }

@@ -1,13 +1,11 @@
 --- Conditions about the item and the buyer. Either may be unknown; then they are not met, and say so.
 local Condition = require "avito_messenger.bot.rulebook.condition"
+local digits = require "avito_messenger.bot.digits"
 local fields = require "avito_messenger.bot.rulebook.fields"
-local json = require "avito_messenger.json"
 
 local facts = {}
 
-local function number(value)
-  return json.digits(value) or tostring(value)
-end
+local number = digits.text
 
 local function sorted_key(list)
   local texts = {}
@@ -19,12 +17,13 @@ end
 local function one_of_ids(name, about, given, at)
   local list, message = fields.list(given, fields.id)
   if not list then return at(name, message) end
-  local set = fields.set(list)
+  local set = {}
+  for _, id in ipairs(list) do set[digits.text(id)] = true end
   local function value(turn) return turn.facts[about] and turn.facts[about].id end
   return Condition.new(name, sorted_key(list), function(turn)
     local id = value(turn)
     if id == nil then return nil end
-    return set[id] == true
+    return set[digits.text(id)] == true
   end, function(turn, ok)
     return ok and number(value(turn)) or ("%s is not %s"):format(number(value(turn)), #list == 1 and number(list[1])
       or "among those of the rule")

@@ -112,13 +112,14 @@ end
 
 --- A check for fields.list: the number of an item or a user.
 ---@param element any
----@return number?
+---@return number|string? id a string where a number would lose its digits
 ---@return string? message
 function fields.id(element)
   local id = type(element) == "string" and element:match "^%d+$" and tonumber(element) or element
   if type(id) ~= "number" or id < 1 or id % 1 ~= 0 then
     return nil, ("an id is a positive integer, got '%s'"):format(tostring(element))
   end
+  if id > 2 ^ 53 and type(element) == "string" then return element end
   return id
 end
 
