@@ -119,7 +119,7 @@ function fields.id(element)
   if type(id) ~= "number" or id < 1 or id % 1 ~= 0 then
     return nil, ("an id is a positive integer, got '%s'"):format(tostring(element))
   end
-  if id > 2 ^ 53 and type(element) == "string" then return element end
+  if id >= 2 ^ 53 and type(element) == "string" then return element end
   return id
 end
 
