@@ -75,13 +75,6 @@ function Runner:leaves(state, text)
   return leave ~= nil and #leave:match(text) > 0
 end
 
---- When the run's ttl ends; from then on it asks no more.
----@param state avito_messenger.bot.FlowState
----@return number unix
-function Runner:expires(state) -- luacheck: no self
-  return state.expires
-end
-
 local function begin(state, flow, now)
   state.version = flow.version
   state.started, state.expires = plain.copy(now), plain.copy(now + flow.ttl)
