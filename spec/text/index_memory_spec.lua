@@ -148,7 +148,7 @@ describe("an index without memory", function()
   end)
 
   it("is unharmed by a finalizer that changes what it is made of", function()
-    local patterns, concepts
+    local patterns, concepts = {}, {}
     local runs = among_finalizers(function() patterns[1], concepts["б"] = 5, 6 end, function()
       for _ = 1, 10 do
         patterns, concepts = {}, { ["а"] = "торг", ["б"] = "скидка" }

@@ -203,7 +203,11 @@ describe("loop.run", function()
     local reported = 0
     loop.on_error(function() reported = reported + 1 end)
     for _, fail in ipairs(failures) do
+      -- A finalizer of somebody else's that meets the end of the stack is lost, and what it would have freed with it.
+      collectgarbage()
+      collectgarbage "stop"
       assert.is_false((pcall(loop.run, fail)))
+      collectgarbage "restart"
       assert.equal(1, loop.run(function()
         loop.sleep(0)
         return loop.spawn(function() return 1 end):wait()
