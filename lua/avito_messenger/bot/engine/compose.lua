@@ -2,10 +2,9 @@
 local facts = require "avito_messenger.bot.engine.facts"
 local template = require "avito_messenger.bot.template"
 local text = require "avito_messenger.text"
+local texts = require "avito_messenger.bot.rulebook.texts"
 
 local compose = {}
-
-compose.LIMIT = 1000 -- code points of a message
 
 --- Fills in a compiled template. Raises a text when a name has no value.
 ---@param compiled avito_messenger.bot.Template
@@ -50,7 +49,7 @@ function compose.say(rows, key, said, fields)
   if not said:find "%S" then error("the text to say is empty", 0) end
   local length, problem = text.length(said)
   if not length then error("the text to say: " .. problem, 0) end
-  local pieces = text.split(said, compose.LIMIT)
+  local pieces = text.split(said, texts.LIMIT)
   for i, piece in ipairs(pieces) do
     local row = { kind = "send", key = i == 1 and key or ("%s.%d"):format(key, i), text = piece }
     for name, value in pairs(fields) do row[name] = value end

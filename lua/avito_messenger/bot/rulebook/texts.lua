@@ -5,7 +5,7 @@ local text = require "avito_messenger.text"
 
 local texts = {}
 
-local LIMIT = 1000 -- code points of a message
+texts.LIMIT = 1000 -- code points of a message
 
 texts.NAMES = fields.set {
   "item.title", "item.price", "item.id", "item.url", "item.city", "buyer.name", "buyer.id", "chat.id", "hours.next_open",
@@ -32,9 +32,9 @@ local function compile(written, book)
   local compiled
   compiled, message = template.compile(written, book.names)
   if not compiled then return nil, message end
-  if compiled.literal_length > LIMIT then
+  if compiled.literal_length > texts.LIMIT then
     return nil, ("%s has %d characters, and a message may have %d"):format(
-      compiled.variable and "the text without its names" or "the text", compiled.literal_length, LIMIT)
+      compiled.variable and "the text without its names" or "the text", compiled.literal_length, texts.LIMIT)
   end
   message = use(compiled, book)
   if message then return nil, message end
