@@ -64,6 +64,15 @@ function errors.closed(endpoint)
   return nil, errors.new("cancelled", endpoint, "the client is closed")
 end
 
+--- Whatever was raised, as text: also what cannot say what it is.
+---@param problem any
+---@param lead? string what stands before its type then; "a " when absent
+---@return string
+function errors.text(problem, lead)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or (lead or "a ") .. type(problem)
+end
+
 --- Is the value one of these errors?
 ---@param value any
 ---@return boolean

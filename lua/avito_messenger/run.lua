@@ -3,17 +3,11 @@ local errors = require "avito_messenger.errors"
 
 local run = {}
 
---- Whatever was raised, as text: also what cannot say what it is.
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or "a " .. type(problem)
-end
-
 --- A handler that raises must not make a message that was sent look like one that was not.
 local function report(on_event, event)
   local ok, problem = pcall(on_event, event)
   if not ok then
-    io.stderr:write("avito_messenger: on_event raised: ", text_of(problem), "\n")
+    io.stderr:write("avito_messenger: on_event raised: ", errors.text(problem), "\n")
   end
 end
 
@@ -41,7 +35,7 @@ end
 --- Calls a function of the token store; what it raises is a reason like another.
 local function ask(fn, ...)
   local ok, value, message = pcall(fn, ...)
-  if not ok then return nil, text_of(value), given_up(value) end
+  if not ok then return nil, errors.text(value), given_up(value) end
   return value, message
 end
 

@@ -3,6 +3,7 @@ local Answer = require "avito_messenger.bot.engine.answer"
 local chance = require "avito_messenger.bot.engine.chance"
 local compose = require "avito_messenger.bot.engine.compose"
 local Context = require "avito_messenger.bot.engine.context"
+local errors = require "avito_messenger.errors"
 local plain = require "avito_messenger.bot.flow.plain"
 local record = require "avito_messenger.bot.engine.record"
 local span = require "avito_messenger.bot.span"
@@ -80,8 +81,7 @@ end
 
 local function with_trace(err)
   if type(err) == "string" then return { message = err, traceback = debug.traceback(err, 2) } end
-  local ok, message = pcall(tostring, err)
-  if not ok then message = "it raised a " .. type(err) end
+  local message = errors.text(err, "it raised a ")
   return { message = message, traceback = debug.traceback(message, 2), error = err }
 end
 

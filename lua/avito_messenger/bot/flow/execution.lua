@@ -1,6 +1,7 @@
 --- One flow under way: a coroutine and the journal it takes its steps from.
 local context = require "avito_messenger.bot.flow.context"
 local environment = require "avito_messenger.bot.flow.environment"
+local errors = require "avito_messenger.errors"
 local guards = require "avito_messenger.bot.flow.guards"
 local plain = require "avito_messenger.bot.flow.plain"
 local steps = require "avito_messenger.bot.flow.steps"
@@ -82,13 +83,8 @@ function Execution:fits(flow, state)
   return true
 end
 
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or "a " .. type(problem)
-end
-
 function Execution:failed(problem)
-  local outcome = self:stopped("error", text_of(problem))
+  local outcome = self:stopped("error", errors.text(problem))
   outcome.traceback = debug.traceback(self.co, outcome.message)
   return outcome
 end

@@ -1,6 +1,7 @@
 --- The fields of a rule that ask something of a turn, as conditions.
 local Condition = require "avito_messenger.bot.rulebook.condition"
 local enums = require "avito_messenger.enums"
+local errors = require "avito_messenger.errors"
 local facts = require "avito_messenger.bot.rulebook.facts"
 local fields = require "avito_messenger.bot.rulebook.fields"
 local heard = require "avito_messenger.bot.rulebook.heard"
@@ -90,8 +91,7 @@ function readers.flow_id(given, at)
 end
 
 local function traced(problem)
-  local ok, message = pcall(tostring, problem)
-  if not ok then message = "raised a " .. type(problem) end
+  local message = errors.text(problem, "raised a ")
   return { message = message, traceback = debug.traceback(message, 2) }
 end
 

@@ -1,4 +1,5 @@
 --- The file a rulebook is written in: running it, and finding the line of a rule.
+local errors = require "avito_messenger.errors"
 local layout = require "avito_messenger.bot.rulebook.layout"
 local syntax = require "avito_messenger.bot.rulebook.syntax"
 
@@ -47,9 +48,7 @@ end
 --- The line of the file that was running when something was raised, and the message without its place.
 local function raised(path)
   return function(problem)
-    local message = type(problem) == "string" and problem or "raised a " .. type(problem)
-    local ok, text = pcall(tostring, problem)
-    if ok then message = text end
+    local message = errors.text(problem, "raised a ")
     local level = 2
     local info = debug.getinfo(level, "Sl")
     while info and info.source ~= "@" .. path do

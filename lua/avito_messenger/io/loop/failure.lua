@@ -47,8 +47,7 @@ end
 
 local function text_of(err)
   if type(err) == "table" and type(err.traceback) == "string" then return err.traceback end
-  local ok, text = pcall(tostring, err)
-  return ok and text or "a " .. type(err)
+  return errors.text(err)
 end
 
 ---@param err any
