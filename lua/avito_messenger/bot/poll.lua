@@ -1,8 +1,8 @@
 --- Where messages come from without a webhook: the unread chats, asked for at intervals.
 local about = require "avito_messenger.bot.about"
 local errors = require "avito_messenger.errors"
+local inbox = require "avito_messenger.bot.inbox"
 local perform = require "avito_messenger.bot.perform"
-local record = require "avito_messenger.bot.engine.record"
 
 local poll = {}
 
@@ -26,15 +26,14 @@ local function last_message(chat)
   return type(chat.last_message) == "table" and chat.last_message or {}
 end
 
---- Is there nothing new in the chat: its newest message was taken, or is from before the backlog; or what was read of it
---- waits for its lane; or it could not be read, and its time has not come again?
-local function known(bot, chat)
+--- Is there nothing new in the chat: it was read with its newest message, or that is from before the backlog; or it could
+--- not be read, and its time has not come again? That a webhook told of the newest message says nothing of those before it.
+local function known(bot, chat, read)
   local last = last_message(chat)
-  if bot.lanes:waiting(chat.id) then return true end
   if type(last.created) == "number" and last.created < bot.since then return true end
   local unreadable = bot.unreadable[chat.id]
   if unreadable and bot.driver:now() < unreadable.again then return true end
-  return type(last.id) == "string" and record.marked(bot.lanes:chat(chat.id), last.id)
+  return type(last.id) == "string" and read[chat.id] == last.id
 end
 
 --- A chat that cannot be read is asked for more and more seldom, and never given up: a buyer has written there.
@@ -49,32 +48,43 @@ end
 
 --- Reads one unread chat. True: something in it is new.
 ---@return boolean?
----@return avito_messenger.Error?
+---@return avito_messenger.Error|avito.StoreError|nil
 local function look(bot, chat)
-  local ok, news = perform.news(bot, chat.id, about.chat_type(chat))
+  local ok, news = perform.news(bot, bot.lanes:chat(chat.id), about.chat_type(chat))
   if not ok then return nil, news end
   if not news then return false end
-  bot.lanes:post(chat.id, { type = "about", facts = about.facts(chat, bot.user_id) })
-  bot.lanes:post(chat.id, news)
-  return true
+  local rows = inbox.rows(chat.id, { type = "about", facts = about.facts(chat, bot.user_id) })
+  for _, row in ipairs(inbox.rows(chat.id, news)) do rows[#rows + 1] = row end
+  return bot.lanes:receive(rows)
 end
 
---- One look at the marketplace: what is new is posted to the lanes.
+--- One look at the marketplace: what is new is put in the inbox.
 ---@param bot avito.Bot
 ---@param chat_types string[]
 ---@param interval number seconds to the next look
 ---@return integer? chats with something new
----@return avito_messenger.Error?
+---@return avito_messenger.Error|avito.StoreError|nil
 function poll.round(bot, chat_types, interval)
   local chats, err = unread(bot.client, chat_types)
   if not chats then return nil, err end
-  local count = 0
+  local count, before = 0, bot.read
+  local read, unreadable = {}, {}
   for _, chat in ipairs(chats) do
-    if type(chat) == "table" and type(chat.id) == "string" and not known(bot, chat) then
+    if type(chat) == "table" and type(chat.id) == "string" then
+      read[chat.id], unreadable[chat.id] = before[chat.id], bot.unreadable[chat.id]
+    end
+  end
+  bot.read, bot.unreadable = read, unreadable -- of others there is nothing to remember
+  for _, chat in ipairs(chats) do
+    if type(chat) == "table" and type(chat.id) == "string" and not known(bot, chat, read) then
       local new, problem = look(bot, chat)
       if new then count = count + 1 end
       if problem and not OF_THE_CHAT[problem.kind] then return nil, problem end
-      if problem then not_read(bot, chat, interval, problem) else bot.unreadable[chat.id] = nil end
+      if problem then
+        not_read(bot, chat, interval, problem)
+      else
+        read[chat.id], unreadable[chat.id] = last_message(chat).id, nil
+      end
     end
   end
   return count
