@@ -19,8 +19,8 @@ end
 
 -- From when on messages are answered, and which of them count though they were read: those since the first start. What came
 -- while the bot was not running is answered, too, unless it was away for long.
-local function remember(bot, name, backlog, now)
-  local store = bot.store
+local function remember(bot, name, settings)
+  local store, backlog, now = bot.store, settings.backlog, settings.began
   local since, err = store:cursor(name, "since")
   if err then return nil, err end
   local started = since and tonumber((store:cursor(name, "started")))
@@ -38,10 +38,10 @@ end
 
 --- Learns which account it is, and what is remembered of it.
 ---@param bot avito.Bot
----@param backlog number seconds
+---@param settings avito.bot.Settings
 ---@return boolean? ok
 ---@return avito_messenger.Error|avito.StoreError|nil err
-function account.identify(bot, backlog)
+function account.identify(bot, settings)
   if not bot.user_id then
     local id = bot.client.session:user_id()
     if not id then
@@ -53,7 +53,7 @@ function account.identify(bot, backlog)
   end
   bot.engine.user_id = bot.user_id
   if bot.since then return true end
-  local ok, err = remember(bot, account.name(bot.user_id), backlog, math.floor(bot.driver:time()))
+  local ok, err = remember(bot, account.name(bot.user_id), settings)
   if not ok then return nil, err end
   bot.lanes:told()
   return true

@@ -16,6 +16,7 @@ local record = require "avito_messenger.bot.engine.record"
 ---@field record avito.bot.Chat as it was committed last
 ---@field rows table[] of the inbox, that came with the claim
 ---@field since number by the monotonic clock: when the last step began
+---@field begun? boolean a step was committed
 ---@field tired boolean it has done so much that others have their turn
 local Lane = {}
 Lane.__index = Lane
@@ -52,9 +53,9 @@ local function step(self, chat, event, now, notes)
   return copy
 end
 
--- What was under way when the one who had the chat before was ended.
+-- What was under way when whoever had the chat before was ended.
 local function recover(self, chat, now, notes)
-  local row = outbox.head(chat)
+  local row = not self.begun and outbox.head(chat)
   if not row or row.state ~= "latched" then return chat end
   self.bot.engine:recover(chat, now)
   notes[#notes + 1] = { kind = "recovered", chat_id = self.chat_id, key = row.key, effect = row.kind }
@@ -125,7 +126,7 @@ local function transact(self, brought)
   local ok, err = bot.store:commit(self.claim, { record = chat, taken = taken, finals = finals(notes), wake = wake,
     release = not effect and not again, now = now })
   if not ok then return err end
-  self.record, self.rows = chat, {}
+  self.record, self.rows, self.begun = chat, {}, true
   for _, note in ipairs(notes) do bot:tell(note) end
   if broken then return "broken" end
   return (effect or again) and "go" or "rest", effect, look

@@ -14,6 +14,7 @@ Lanes.__name = "avito.bot.Lanes"
 
 local MAX_RUNNING = 100 -- lanes at a time
 local MAX_PAUSE = 300   -- seconds
+local ALL = 2 ^ 31 - 1
 local FRESH = 2         -- seconds for which it is believed that nobody has typed in a chat since it was read
 
 ---@param bot avito.Bot
@@ -153,9 +154,9 @@ local function may_begin(self, chat_id)
   return not is_running(self.running[chat_id]) and not (resting and self.bot.driver:now() < resting.ends)
 end
 
--- The clock was put back: what was to happen at a time is looked at anew.
-local function look_at_all(self, account)
-  local chats, err = self.bot.store:due(account, math.huge, 1000000000)
+--- The clock was put back: what was to happen at a time is looked at anew.
+function Lanes:look_at_all()
+  local chats, err = self.bot.store:due(self.bot:account(), math.huge, ALL)
   if not chats then return refused(self, "due", err) end
   for _, chat_id in ipairs(chats) do self.again[chat_id] = true end
 end
@@ -183,7 +184,7 @@ local function work(self)
   local bot = self.bot
   local account, now = bot:account(), bot.driver:time()
   if not account then return end
-  if now < self.last - 1 then look_at_all(self, account) end
+  if now < self.last - 1 then self:look_at_all() end
   self.last = now
   if self.failures > 0 and now < self.next then return end
   if not hand_in(self, account) or bot.parked or self.stopping then return end

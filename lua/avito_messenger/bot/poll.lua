@@ -1,12 +1,58 @@
 --- Where messages come from without a webhook: the unread chats, asked for at intervals.
 local about = require "avito_messenger.bot.about"
+local enums = require "avito_messenger.enums"
 local errors = require "avito_messenger.errors"
 local inbox = require "avito_messenger.bot.inbox"
+local options = require "avito_messenger.options"
 local perform = require "avito_messenger.bot.perform"
+
+local span = require "avito_messenger.bot.span"
+local words = require "avito_messenger.words"
 
 local poll = {}
 
 local MAX_BACKOFF = 300
+
+local OPTIONS = { interval = "number|string", backlog = "number|string|boolean", chat_types = "table", seconds = "number",
+  rounds = "number" }
+
+---@class avito.PollOptions
+---@field interval? number|string between two looks, 1 s or more; default 10
+---@field backlog? boolean|number|string unread messages from before the first start that are answered too: none (false, the
+--- default), all (true), or those of the last so long ("1h")
+---@field chat_types? string[] default { "u2i", "u2u" }
+---@field rounds? integer ends after so many looks, when everything is done that is to be done at once
+---@field seconds? number ends after so long
+
+local function check_chat_types(where, given, level)
+  if #given == 0 then error(where .. ": chat_types is empty", level + 1) end
+  for _, name in ipairs(given) do
+    local mistake = words.mistake(name, enums.values(enums.ChatType), "chat type")
+    if mistake then error(("%s: chat_types: %s"):format(where, mistake), level + 1) end
+  end
+end
+
+--- The options as they are used. Raises what is wrong with them.
+---@param where string what errors name
+---@param given avito.PollOptions
+---@param now number
+---@param level integer whom they blame
+---@return avito.bot.Settings
+function poll.settings(where, given, now, level)
+  options.check(where, given, OPTIONS, level + 1)
+  local function refuse(message) error(("%s: %s"):format(where, message), level + 2) end
+  local interval, problem = span.seconds(given.interval or 10)
+  if not interval then refuse("interval: " .. problem) end
+  if interval < 1 then refuse "interval must be at least 1 s" end
+  local backlog = given.backlog == true and now or 0
+  if given.backlog and given.backlog ~= true then
+    backlog, problem = span.seconds(given.backlog)
+    if not backlog then refuse("backlog: " .. problem) end
+  end
+  if given.chat_types then check_chat_types(where, given.chat_types, level + 1) end
+  return { poll = { interval = interval, chat_types = given.chat_types or { "u2i", "u2u" } }, backlog = backlog,
+    began = math.floor(now), rounds = given.rounds or math.huge, seconds = given.seconds or math.huge }
+end
 
 -- Errors of one chat that say nothing of the others.
 local OF_THE_CHAT = { invalid = true, forbidden = true, not_found = true, decode = true, server = true }
