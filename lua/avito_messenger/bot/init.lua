@@ -163,7 +163,7 @@ local function round(self, looking)
   if ok then count, err = poll.round(self, settings.chat_types, settings.interval) end
   if err then
     ending.pass(err)
-    self:tell { kind = "error", message = "poll: " .. tostring(err), error = err }
+    self:tell { kind = "error", what = "poll", message = "poll: " .. tostring(err), error = err }
   else
     self:tell { kind = "poll", chats = count }
   end
