@@ -9,6 +9,8 @@ local account = require "avito_messenger.bot.account"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
 local Lanes = require "avito_messenger.bot.lanes"
+local log = require "avito_messenger.log"
+local metrics = require "avito_messenger.bot.metrics"
 local options = require "avito_messenger.options"
 local poll = require "avito_messenger.bot.poll"
 local program = require "avito_messenger.bot.program"
@@ -37,7 +39,7 @@ Bot.__index = Bot
 Bot.__name = "avito.Bot"
 
 local OPTIONS = { client = "table", rulebook = "string|table", store = "string|table", calls = "table", user_id = "number|string",
-  on_error = "function", on_escalate = "function", on_event = "function" }
+  log = "string|table", on_error = "function", on_escalate = "function", on_event = "function" }
 
 ---@class avito.BotOptions
 ---@field client avito_messenger.Client
@@ -45,8 +47,9 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@field store? string|avito.Store where it keeps what must not be lost: the path of a file, or a store; default: memory
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
+---@field log? "logfmt"|"json"|avito_messenger.LogOptions|avito_messenger.Log a line for everything that happens; default: none
 ---@field on_error? fun(problem: { message: string, rule: string?, flow: string?, chat_id: string?, traceback: string? })
---- default: stderr
+--- default: stderr, unless there is a log
 ---@field on_escalate? fun(call: { chat_id: string, note: string?, rule: string?, text: string?, why: string }) a person is
 --- wanted. An error in it is reported, and it is called again later
 ---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
@@ -61,6 +64,16 @@ local function load(source, calls)
   for name, call in pairs(calls or {}) do all[name] = call end
   book.calls = all
   return book
+end
+
+-- What the client does is counted and logged as well; the program's own on_event hears it as before.
+local function hear(self, client)
+  local before = client.on_event
+  function client.on_event(event)
+    self.metrics:event(event)
+    if self.log then self.log:event(event) end
+    if before then before(event) end
+  end
 end
 
 local STORE = { "attach", "receive", "due", "claim", "rows", "commit", "release", "peek", "cursor", "set_cursor", "maintain",
@@ -98,13 +111,15 @@ function Bot.new(given)
   end
   local book, err = load(given.rulebook, given.calls)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
+  local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store)
   local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
-    owns_store = own, calls = given.calls, user_id = given.user_id, on_error = given.on_error, on_escalate = given.on_escalate,
+    owns_store = own, log = logger, metrics = metrics.new(), calls = given.calls, user_id = given.user_id, on_error = given.on_error, on_escalate = given.on_escalate,
     on_event = given.on_event, images = {}, unreadable = {}, read = {}, stopped = false }, Bot)
   store:attach(self.driver)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
+  hear(self, given.client)
   return self
 end
 
@@ -127,7 +142,9 @@ local ERRORS = { error = true, store = true, parked = true }
 --- Tells the hooks what happened.
 ---@param note table
 function Bot:tell(note)
-  if ERRORS[note.kind] then call_hook(self.on_error or print_error, note) end
+  self.metrics:note(note)
+  if self.log then self.log:note(note) end
+  if ERRORS[note.kind] and (self.on_error or not self.log) then call_hook(self.on_error or print_error, note) end
   if self.on_event then call_hook(self.on_event, note) end
 end
 
@@ -181,7 +198,9 @@ end
 ---@return avito.bot.Listener? server port, url, close()
 ---@return string? message
 function Bot:listen(given)
-  return require("avito_messenger.bot.listen").new(self, given)
+  local server, message = require("avito_messenger.bot.listen").new(self, given)
+  if server and self.log then self.log:hide(given.path_secret) end
+  return server, message
 end
 
 --- Has Avito send webhooks to an address, and sees to it from time to time that it still does. Inside loop.run only.

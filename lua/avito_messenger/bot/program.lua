@@ -31,7 +31,8 @@ end
 ---@return avito_messenger.Task
 function program.subscribe(bot, url, given, level)
   local subscription = require "avito_messenger.bot.subscription"
-  local one = subscription.new(bot, url, given)
+  local one = subscription.new(bot, url, given, level + 1)
+  if bot.log then bot.log:hide_url(url) end
   local loop = need_loop("bot:subscribe", level + 1)
   return loop.background(one.run, one, function() return bot.stopped end)
 end

@@ -41,7 +41,7 @@ local function look_at_chats(bot, settings)
   if ok and settings.poll then count, err = poll.round(bot, settings.poll.chat_types, settings.poll.interval) end
   if err then
     ending.pass(err)
-    bot:tell { kind = "error", message = "poll: " .. tostring(err), error = err }
+    bot:tell { kind = "error", what = "poll", message = "poll: " .. tostring(err), error = err }
     if err.kind then account.heed(bot, err) end
   elseif count then
     bot:tell { kind = "poll", chats = count }

@@ -247,6 +247,7 @@ end
 
 local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
+    result = err.kind == "unknown" and "unknown" or "rejected",
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
   drop_head(chat)
   undo(chat, row)
