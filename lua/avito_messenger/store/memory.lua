@@ -199,7 +199,7 @@ local function lock(self, row)
   if held and not held.owner.ended and curl.now() < held.ends then return false end
   local mine = { owner = self, ends = curl.now() + LOCK_LEASE }
   row.lock = mine
-  function mine:unlock() -- luacheck: no self
+  function mine.unlock()
     if row.lock == mine then row.lock = nil end
   end
   return mine
