@@ -49,11 +49,15 @@ end
 
 local KINDS = { avito = webhook.event, event = json.decode }
 
+local TYPES = { message = true, about = true, pause = true, resume = true, wake = true }
+
+-- A row that nobody understands must not stand in the way of those behind it.
 local function read(one)
   local reader = KINDS[one.kind]
-  if not reader then return nil, ("a row of unknown kind '%s'"):format(tostring(one.kind)) end
+  if not reader then return nil, ("unknown kind '%s'"):format(tostring(one.kind)) end
   local event, why = reader(one.body)
   if type(event) ~= "table" then return nil, why or "it is no event" end
+  if not TYPES[event.type] then return nil, ("unknown event '%s'"):format(tostring(event.type)) end
   return event
 end
 

@@ -114,8 +114,9 @@ function Bot.new(given)
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store)
   local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
-    owns_store = own, log = logger, metrics = metrics.new(), calls = given.calls, user_id = given.user_id, on_error = given.on_error, on_escalate = given.on_escalate,
-    on_event = given.on_event, images = {}, unreadable = {}, read = {}, stopped = false }, Bot)
+    owns_store = own, log = logger, metrics = metrics.new(), calls = given.calls, user_id = given.user_id,
+    on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, read = {},
+    stopped = false }, Bot)
   store:attach(self.driver)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)

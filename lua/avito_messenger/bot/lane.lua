@@ -190,6 +190,7 @@ function Lane:run()
     brought = { events = {} }
     if effect then brought = look and look_first(self, effect) or carry_out(self, effect) end
     self.bot:heed(brought.events[1])
+    self.lanes:hand_in()
     local rows, err = self.bot.store:rows(self.claim)
     if rows then self.rows = rows else self.bot:store_failed("rows", err) end
   end

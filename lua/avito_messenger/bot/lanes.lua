@@ -106,10 +106,10 @@ local function begin(self, chat_id)
   local function lane()
     local ok, done = xpcall(run, debug.traceback, self, chat_id)
     self.running[chat_id] = nil
+    if not ok then ending.pass(done) end
     if ok and done then self.resting[chat_id] = nil else rest_a_while(self, chat_id) end
     self:told()
     if not ok then
-      ending.pass(done)
       self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(done) }
     end
   end
@@ -128,11 +128,13 @@ local function refused(self, what, err)
   self.next, self.dirty = self.bot.driver:time() + math.min(2 ^ (self.failures - 1), 30), false
 end
 
-local function hand_in(self, account)
+--- Puts what was posted in the inbox. False: it is tried again later.
+---@return boolean
+function Lanes:hand_in()
   local rows = self.posted
   if #rows == 0 then return true end
   self.posted = {}
-  local ok, flags, err = pcall(self.bot.store.receive, self.bot.store, account, rows)
+  local ok, flags, err = pcall(self.bot.store.receive, self.bot.store, self.bot:account(), rows)
   if ok and flags then return true end
   for _, row in ipairs(self.posted) do rows[#rows + 1] = row end -- that came meanwhile
   self.posted = rows
@@ -187,7 +189,7 @@ local function work(self)
   if now < self.last - 1 then self:look_at_all() end
   self.last = now
   if self.failures > 0 and now < self.next then return end
-  if not hand_in(self, account) or bot.parked or self.stopping then return end
+  if not self:hand_in() or bot.parked or self.stopping then return end
   if not self.dirty and now < self:next_time() and next(self.again) == nil then return end
   self.dirty = false
   local chosen, more = choose(self, account, now)

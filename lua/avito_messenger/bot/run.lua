@@ -149,6 +149,7 @@ function run.loop(bot, settings, at_end)
   local ends = driver:now() + settings.seconds
   local longest = settings.poll and settings.poll.interval or KEEP
   if bot.store.shared then longest = math.min(longest, WATCH) end
+  lanes:told()
   if bot.parked then bot.parked.again = driver:now() end -- somebody may have mended it
   while not bot.stopped and not looking.problem and driver:now() < ends do
     if driver:now() >= next_look(bot, looking) then look(bot, looking) end
