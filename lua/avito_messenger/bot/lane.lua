@@ -87,7 +87,7 @@ end
 local function choose(self, chat, now)
   local bot = self.bot
   local effect = bot.engine:pending(chat, now)[1]
-  if not effect or self.tired or self.lanes.stopping or (bot.parked and not OWN[effect.kind]) then return nil end
+  if not effect or self.lanes.stopping or (bot.parked and not OWN[effect.kind]) then return nil end
   if outbox.spoken(effect) and self.lanes:is_stale(self.chat_id) then return effect, true end
   if not UNLATCHED[effect.kind] then assert(bot.engine:latch(chat, effect.key, now)) end
   return effect
@@ -120,15 +120,16 @@ local function transact(self, brought)
     end
   end
   local effect, look
-  if not broken then effect, look = choose(self, chat, now) end
-  local wake = effect and now or engine:wake_at(chat)
-  local again = wake and wake <= now and not (broken or bot.parked or self.lanes.stopping)
+  local tired = self.tired and engine:pending(chat, now)[1] ~= nil
+  if not (broken or tired) then effect, look = choose(self, chat, now) end
+  local wake = (effect or tired) and now or engine:wake_at(chat)
+  local again = wake and wake <= now and not (broken or tired or bot.parked or self.lanes.stopping)
   local ok, err = bot.store:commit(self.claim, { record = chat, taken = taken, finals = finals(notes), wake = wake,
     release = not effect and not again, now = now })
   if not ok then return err end
   self.record, self.rows, self.begun = chat, {}, true
   for _, note in ipairs(notes) do bot:tell(note) end
-  if broken then return "broken" end
+  if broken or tired then return "broken" end
   return (effect or again) and "go" or "rest", effect, look
 end
 
