@@ -127,7 +127,7 @@ local function transact(self, brought)
   local ok, err = bot.store:commit(self.claim, { record = chat, taken = taken, finals = finals(notes), wake = wake,
     release = not effect and not again, now = now })
   if not ok then return err end
-  self.record, self.rows, self.begun = chat, {}, true
+  self.record, self.rows, self.begun, bot.trouble = chat, {}, true, nil
   for _, note in ipairs(notes) do bot:tell(note) end
   if broken or tired then return "broken" end
   return (effect or again) and "go" or "rest", effect, look
