@@ -145,11 +145,19 @@ local function wait(self, seconds, stopped)
   end
 end
 
+-- What raises, as a closed driver does, is an error as another: nothing but the end ends the looking.
+local function look(self)
+  local returned, ok, err = pcall(self.check, self)
+  if returned then return ok, err end
+  ending.pass(ok)
+  return nil, without_url(self, ok)
+end
+
 --- Looks again and again until it is told to stop; what fails is told to the bot. Raises where the task is cancelled.
 ---@param stopped fun(): boolean
 function Subscription:run(stopped)
   while not stopped() do
-    local ok, err = self:check()
+    local ok, err = look(self)
     if not ok then self.bot:tell { kind = "error", what = "subscription", message = "subscription: " .. err, error = err } end
     wait(self, pause(self, err), stopped)
   end
