@@ -46,7 +46,8 @@ describe("a line of a log", function()
   it("is read back as it was, whatever is in it", function()
     local random = require("avito_messenger.sandbox.random").new(7)
     local pieces = { "=", '"', "\\", " ", "\n", "\r", "\t", "\0", "\27[31m", "\127", "\194\133", "\226\128\168", "\226\129\167",
-      "торг", "a", "\\u0041", "{", "}", ",", ":", '","level":"', '" level=', "\255", "\208", "\237\160\128", "\240\159\152\128", "'" }
+      "торг", "a", "\\u0041",
+      "{", "}", ",", ":", '","level":"', '" level=', "\255", "\208", "\237\160\128", "\240\159\152\128", "'" }
     for _ = 1, 2000 do
       local row = {}
       for i = 1, random:pick(4) do

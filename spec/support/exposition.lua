@@ -92,7 +92,8 @@ local function check_family(family, seen)
   for _, sample in ipairs(family.samples) do
     if seen[sample.line] then error("a series twice: " .. sample.line) end
     seen[sample.line] = true
-    if family.type == "counter" and (sample.value < 0 or sample.value ~= sample.value) then error("a counter below 0: " .. sample.line) end
+    local value = sample.value
+    if family.type == "counter" and (value < 0 or value ~= value) then error("a counter below 0: " .. sample.line) end
   end
   if (family.type == "counter") ~= (family.name:find "_total$" ~= nil) then error("a counter ends in _total: " .. family.name) end
   if family.type == "histogram" then check_histogram(family) end
