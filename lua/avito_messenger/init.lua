@@ -30,6 +30,14 @@ function avito.file_token_store(path)
   return require("avito_messenger.token_store").file(path)
 end
 
+--- A store of a bot that is forgotten with the process: for developing, and where nothing need be remembered.
+---@param given? { keep?: number|string } how long taken messages are known again: seconds or a span; default "7d"
+---@return avito.Store
+function avito.memory_store(given)
+  options.check("avito.memory_store", given or {}, { keep = "number|string" }, 2)
+  return require("avito_messenger.store.memory").new(given)
+end
+
 --- A simulated Avito to develop and test against. See avito_messenger.sandbox.
 ---@param given? table
 function avito.sandbox(given)

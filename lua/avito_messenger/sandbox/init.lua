@@ -5,12 +5,12 @@
 --- and `sandbox:serve` (real HTTP on loopback).
 local codec = require "avito_messenger.sandbox.codec"
 local control = require "avito_messenger.sandbox.control"
+local core = require "avito_messenger.core"
 local dispatch = require "avito_messenger.sandbox.dispatch"
 local faults = require "avito_messenger.sandbox.faults"
 local oauth = require "avito_messenger.sandbox.oauth"
 local options = require "avito_messenger.sandbox.options"
 local Random = require "avito_messenger.sandbox.random"
-local sha256 = require "avito_messenger.sandbox.sha256"
 local webhooks = require "avito_messenger.sandbox.webhooks"
 local words = require "avito_messenger.words"
 local world = require "avito_messenger.sandbox.world"
@@ -94,11 +94,11 @@ function Sandbox:origin_of(request)
 end
 
 function Sandbox:sign(...)
-  return sha256.hmac("sandbox " .. self.options.seed, table.concat({ ... }, " ")):sub(1, 32)
+  return core.hmac_sha256("sandbox " .. self.options.seed, table.concat({ ... }, " ")):sub(1, 32)
 end
 
 function Sandbox:sign_webhook(body)
-  return sha256.hmac(self.options.webhooks.key, body)
+  return core.hmac_sha256(self.options.webhooks.key, body)
 end
 
 function Sandbox:log_request(entry)
