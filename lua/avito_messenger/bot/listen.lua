@@ -44,8 +44,8 @@ local PLAIN = "text/plain; charset=utf-8"
 
 local WORDS = { message = "ok", known = "ok", probe = "ok", ignored = "ok", not_found = "not found",
   method = "method not allowed", too_large = "too large", bad_request = "bad request", signature = "unauthorized",
-  unavailable = "try again", failed = "internal error" }
-local STATUS = { message = 200, known = 200, unavailable = 503, not_found = 404, method = 405, failed = 500 }
+  foreign = "ok", unavailable = "try again", failed = "internal error" }
+local STATUS = { message = 200, known = 200, foreign = 200, unavailable = 503, not_found = 404, method = 405, failed = 500 }
 
 local function respond(self, request, status, text, headers)
   headers = headers or {}
@@ -74,7 +74,7 @@ end
 
 local function metrics(self, request)
   if not may_read(self, request) then return end
-  respond(self, request, 200, self.bot.metrics:text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
+  respond(self, request, 200, self.bot:metrics_text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
 end
 
 -- ---- webhooks
@@ -87,7 +87,12 @@ end
 
 local function hook(self, request)
   local answer = self.hook:answer(request)
-  local account = answer.rows and (answer.account or self.bot:account())
+  local own = self.bot:account()
+  local account = answer.rows and (answer.account or own)
+  if account and own and account ~= own then
+    count(self, "foreign", ("for account %s, and the bot is that of %s"):format(account, own))
+    return tell_outcome(self, request, "foreign")
+  end
   if account then
     if answer.note then count(self, "unsigned", answer.note) end
     return self.intake:add(request, account, answer.rows)
@@ -220,7 +225,7 @@ end
 
 --- Listens in the background of the running loop, until `close` or the loop's end. Raises for misuse; returns nil and why when
 --- it cannot listen.
----@param bot table store, lanes (told), driver, metrics (text); account(), health(), tell(note)
+---@param bot table store, lanes (told), driver; account(), health(), metrics_text(), tell(note)
 ---@param given avito.ListenOptions
 ---@return avito.bot.Server?
 ---@return string? message
