@@ -39,7 +39,7 @@ static int run(lua_State *L)
 
 static int allow(lua_State *L)
 {
-  sqlite3_int64 limit = lua_isnoneornil(L, 1) ? 0 : sqlite3_memory_used() + (sqlite3_int64)luaL_checknumber(L, 1);
+  sqlite3_int64 limit = lua_isnoneornil(L, 1) ? 0 : sqlite3_memory_used() + 1 + (sqlite3_int64)luaL_checknumber(L, 1);
   sqlite3_hard_heap_limit64(limit);
   return 0;
 }

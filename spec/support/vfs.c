@@ -7,7 +7,8 @@
  *     from_then_on   all after it fail, too
  *     reads          reads are operations, too. Without: opening, writing, syncing, truncating and deleting files, and
  *                    growing the shared memory.
- *     A write that fails has written half of what it should.
+ *     A write that fails has written half of what it should. Until off(), a sync that works is not done: it would only
+ *     take time.
  *   vfs.count()      -> how many operations there were since
  *   vfs.failed()     -> how many of them failed, and what the last of those was: "write", "sync", …
  *   vfs.readonly(yes)   files are opened as those one may only read
@@ -28,6 +29,7 @@ static struct {
   lua_Integer count;
   lua_Integer failures;
   const char *last;
+  bool counting;
   bool full;
   bool from_then_on;
   bool reads;
@@ -44,7 +46,7 @@ static sqlite3_file *real_of(sqlite3_file *file)
   return (sqlite3_file *)((struct file *)file + 1);
 }
 
-/* Counts an operation: whether it is to fail. */
+/* Counts an operation: tells whether it is to fail. */
 static bool fails(const char *what)
 {
   shim.count++;
@@ -92,7 +94,7 @@ static int on_sync(sqlite3_file *file, int flags)
 {
   if (fails("sync"))
     return SQLITE_IOERR_FSYNC;
-  return real_of(file)->pMethods->xSync(real_of(file), flags);
+  return shim.counting ? SQLITE_OK : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
 static int on_file_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -219,7 +221,7 @@ static void start(void)
 {
   shim.at = shim.count = shim.failures = 0;
   shim.last = NULL;
-  shim.full = shim.from_then_on = shim.reads = false;
+  shim.counting = shim.full = shim.from_then_on = shim.reads = false;
 }
 
 static bool flag(lua_State *L, const char *name)
@@ -240,6 +242,7 @@ static int fail(lua_State *L)
   lua_Integer at = luaL_optinteger(L, 2, 0);
   bool full = luaL_checkoption(L, 3, "io", codes) == 1;
   start();
+  shim.counting = true;
   shim.at = at;
   shim.full = full;
   shim.from_then_on = flag(L, "from_then_on");

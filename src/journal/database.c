@@ -46,7 +46,7 @@ static int on_busy(void *context, int times)
 
 static bool execute(struct avito_database *database, const char *sql, struct avito_problem *problem)
 {
-  errno = 0; /* SQLite tells the last one, whenever that was */
+  errno = 0;
   int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
   if (result != SQLITE_OK)
     avito_problem_of(problem, database->handle, result);

@@ -148,7 +148,7 @@ int avito_statement_run(lua_State *L, struct avito_database *database, int state
     *problem = database->broken;
     return -1;
   }
-  errno = 0; /* SQLite tells the last one, whenever that was */
+  errno = 0;
   int result = prepare(database, statement);
   if (result != SQLITE_OK)
     return fail(L, database, statement, result, problem);
