@@ -48,7 +48,10 @@ describe("no secret shows", function()
   local function echo(status, pattern, shape, times)
     local perform, last = place.driver.perform, shape + times - 1
     function place.driver.perform(driver, request)
-      local quote = table.concat(request.headers or {}, "; ") .. "; " .. (request.body or "") .. "; " .. request.url
+      local quote = (request.body or "") .. "; " .. request.url
+      if not pattern:find "webhook" then -- the client itself shows nothing of what holds its token
+        quote = quote .. "; " .. table.concat(request.headers or {}, "; ")
+      end
       collect(quote)
       if shape <= last and request.url:find(pattern) then
         local answer = SHAPES[(shape - 1) % #SHAPES + 1]
