@@ -66,7 +66,8 @@ function account.heed(bot, problem)
   if not PARKS[problem.kind] or bot.parked then return end
   bot.parked = { kind = problem.kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
     again = bot.driver:now() + FIRST_LOOK }
-  bot:tell { kind = "parked", code = problem.kind, why = problem.message }
+  bot:tell { kind = "parked", code = problem.kind,
+    message = ("the account is refused, and asked for again later: %s"):format(tostring(problem.message or problem.kind)) }
 end
 
 --- Asks whether a parked account is served again, when it is time.

@@ -187,6 +187,15 @@ function Bot:health()
   return true
 end
 
+--- What /metrics shows: the text format of Prometheus.
+---@return string
+function Bot:metrics_text()
+  local name, now = self:account(), self.driver:time()
+  local stats = name and self.store:stats(name, now)
+  return self.metrics:text(now, { stats = stats, account = name, parked = self.parked and self.parked.kind,
+    lanes = self.lanes:at_work() })
+end
+
 --- Answers the unread chats until bot:stop(). Messages are marked as read when a rule or dialogue has answered them; what
 --- nobody has an answer for stays unread, for the seller to see. Raises when its task is cancelled or the client closed.
 ---@param given? avito.PollOptions

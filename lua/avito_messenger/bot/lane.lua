@@ -93,43 +93,57 @@ local function choose(self, chat, now)
   return effect
 end
 
+-- Steps events one after another. nil: the engine raised, and what it told is forgotten.
+local function step_all(self, chat, events, now, notes)
+  local count = #notes
+  for _, event in ipairs(events) do
+    chat = step(self, chat, event, now, notes)
+    if not chat then
+      for i = #notes, count + 1, -1 do notes[i] = nil end
+      return nil
+    end
+  end
+  return chat
+end
+
+--- What the next commit is to hold. What was brought is kept even where the engine cannot take what waits: those rows stay.
+---@return table? change nil: the engine could not take what was brought
+local function prepare(self, brought, now)
+  local notes = {}
+  local chat = recover(self, record.copy(self.record), now, notes)
+  if brought.latch then self.bot.engine:latch(chat, brought.latch, now) end
+  chat = step_all(self, chat, brought.events, now, notes)
+  if not chat then return nil end
+  local events, taken = take(self, self.rows)
+  if #events == 0 and #brought.events == 0 then events = { { type = "wake" } } end
+  local after = step_all(self, chat, events, now, notes)
+  if taken and after then notes[#notes + 1] = { kind = "taken", chat_id = self.chat_id, count = #self.rows } end
+  return { record = after or chat, taken = after and taken, now = now, notes = notes, broken = not after }
+end
+
 --- Steps what was brought and what waits in the inbox, chooses what is to be done, and commits it all.
 ---@param brought { events: table[], latch: string? } what became of an effect; latch: of one that was not tried
 ---@return "go"|"rest"|"broken"|avito.StoreError
 ---@return table? effect
 ---@return boolean? look before it
 local function transact(self, brought)
-  local bot, engine = self.bot, self.bot.engine
-  local now, notes = bot.driver:time(), {}
+  local bot, now = self.bot, self.bot.driver:time()
   self.since = bot.driver:now()
-  local chat = recover(self, record.copy(self.record), now, notes)
-  if brought.latch then engine:latch(chat, brought.latch, now) end
-  for _, event in ipairs(brought.events) do
-    chat = step(self, chat, event, now, notes)
-    if not chat then return "broken" end
-  end
-  local events, taken = take(self, self.rows)
-  if #events == 0 and #brought.events == 0 then events = { { type = "wake" } } end
-  local before, count, broken = chat, #notes, false
-  for _, event in ipairs(events) do
-    chat = step(self, chat, event, now, notes)
-    if not chat then -- what was brought is kept all the same, and the rows wait
-      for i = #notes, count + 1, -1 do notes[i] = nil end
-      chat, taken, broken = before, nil, true
-      break
-    end
-  end
+  local change = prepare(self, brought, now)
+  if not change then return "broken" end
+  local chat = change.record
+  local tired = self.tired and bot.engine:pending(chat, now)[1] ~= nil
+  local held = change.broken or tired
   local effect, look
-  local tired = self.tired and engine:pending(chat, now)[1] ~= nil
-  if not (broken or tired) then effect, look = choose(self, chat, now) end
-  local wake = (effect or tired) and now or engine:wake_at(chat)
-  local again = wake and wake <= now and not (broken or tired or bot.parked or self.lanes.stopping)
-  local ok, err = bot.store:commit(self.claim, { record = chat, taken = taken, finals = finals(notes), wake = wake,
+  if not held then effect, look = choose(self, chat, now) end
+  local wake = (effect or tired) and now or bot.engine:wake_at(chat)
+  local again = wake and wake <= now and not (held or bot.parked or self.lanes.stopping)
+  local ok, err = bot.store:commit(self.claim, { record = chat, taken = change.taken, finals = finals(change.notes), wake = wake,
     release = not effect and not again, now = now })
   if not ok then return err end
   self.record, self.rows, self.begun, bot.trouble = chat, {}, true, nil
-  for _, note in ipairs(notes) do bot:tell(note) end
-  if broken or tired then return "broken" end
+  for _, note in ipairs(change.notes) do bot:tell(note) end
+  if held then return "broken" end
   return (effect or again) and "go" or "rest", effect, look
 end
 

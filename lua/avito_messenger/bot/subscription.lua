@@ -42,8 +42,7 @@ local function problem_of(url)
   if type(url) ~= "string" then return ("must be a string, got %s"):format(type(url)) end
   if #url > LONGEST_URL then return ("is longer than %d bytes"):format(LONGEST_URL) end
   if url:find "[^\33-\126]" then return "has a space, a control character or a byte past ASCII: percent-encode it" end
-  local scheme, authority = url:match "^(%a+)://([^/?#]+)"
-  scheme = (scheme or ""):lower()
+  local scheme, authority = url:match "^(%l+)://([^/?#]+)"
   if scheme ~= "https" and scheme ~= "http" then return "must begin with https:// and a host" end
   if authority:find("@", 1, true) then return "has a user name before the host" end
   local host = authority:match "^(%[[%x:.]+%])$" or authority:match "^(%[[%x:.]+%]):%d+$"
@@ -88,7 +87,7 @@ local function without_url(self, err)
   if not errors.is(err) then return errors.new("server", "subscribe_webhook", self.secrets:hide(errors.text(err))) end
   local message = err.message
   local said = type(err.fields) == "table" and err.fields.url
-  if type(said) == "string" then message = ("%s: %s"):format(message, said) end
+  if type(said) == "string" and not message:find(said, 1, true) then message = ("%s: %s"):format(message, said) end
   local shown = errors.new(err.kind, err.endpoint, self.secrets:hide(message))
   shown.dispatched, shown.status, shown.retry_after, shown.hint = err.dispatched, err.status, err.retry_after, err.hint
   return shown
@@ -145,11 +144,19 @@ local function wait(self, seconds, stopped)
   end
 end
 
+-- What raises, as a closed driver does, is an error as another: nothing but the end ends the looking.
+local function look(self)
+  local returned, ok, err = pcall(self.check, self)
+  if returned then return ok, err end
+  ending.pass(ok)
+  return nil, without_url(self, ok)
+end
+
 --- Looks again and again until it is told to stop; what fails is told to the bot. Raises where the task is cancelled.
 ---@param stopped fun(): boolean
 function Subscription:run(stopped)
   while not stopped() do
-    local ok, err = self:check()
+    local ok, err = look(self)
     if not ok then self.bot:tell { kind = "error", what = "subscription", message = "subscription: " .. err, error = err } end
     wait(self, pause(self, err), stopped)
   end

@@ -4,8 +4,10 @@
 --- A field is "name", or "name=where.it.is". Those of `texts` hold what was said or heard.
 local kinds = {}
 
+local USUAL = { message = true, known = true, probe = true }
+
 local function webhook_level(note)
-  return (note.outcome == "message" or note.outcome == "probe") and "debug" or "warn"
+  return USUAL[note.outcome] and "debug" or "warn"
 end
 
 local function request_level(event)

@@ -55,7 +55,7 @@ end
 ---@param given? avito.sandbox.Options
 ---@return avito.Sandbox
 local function new(given)
-  local self = setmetatable({ options = at_caller(options.read, given), offset = 0 }, Sandbox)
+  local self = setmetatable({ options = at_caller(options.read, given), offset = 0, servers = {} }, Sandbox)
   self.real_now = self.options.now
   at_caller(start, self)
   return self
@@ -124,6 +124,7 @@ end
 function Sandbox:add_message(chat, spec, now)
   local message = self.market:add_message(chat, spec, math.floor(now))
   webhooks.announce(self, chat, message, now)
+  for server in pairs(self.servers) do server.event:set() end -- there may be something to deliver
   return message
 end
 
