@@ -21,7 +21,7 @@ describe("the listener of a bot", function()
     driver = loop.new()
     local store = memory.new()
     store:attach(driver)
-    return { driver = driver, store = store, told = 0, metrics = { text = function() return "up 1\n" end },
+    return { driver = driver, store = store, told = 0, metrics_text = function() return "up 1\n" end,
       lanes = { told = function() bot.told = bot.told + 1 end },
       account = function() return ACCOUNT end,
       health = function() return true end,
@@ -175,13 +175,20 @@ describe("the listener of a bot", function()
     assert.equal(2, told "known")
   end)
 
-  it("keeps the messages of accounts apart", function()
+  it("leaves the messages of other accounts alone", function()
     serving({}, function()
       assert.equal(200, status_of(message "m1"))
       assert.equal(200, status_of(message("m1", { user_id = 7 })))
       assert.equal(200, status_of(message("m2", { user_id = json.null() })))
     end)
     assert.equal(2, stored())
+    assert.equal(0, bot.store:stats("7", 0).inbox)
+    assert.equal(1, told "foreign")
+  end)
+
+  it("keeps messages for their account where its own is not known yet", function()
+    bot.account = function() return nil end
+    serving({}, function() assert.equal(200, status_of(message("m1", { user_id = 7 }))) end)
     assert.equal(1, bot.store:stats("7", 0).inbox)
   end)
 
@@ -349,7 +356,7 @@ describe("the listener of a bot", function()
     end)
 
     it("of a page that breaks, and serves on", function()
-      bot.metrics.text = function() error "broken" end
+      bot.metrics_text = function() error "broken" end
       serving({ metrics = true }, function()
         local response = send { path = "/metrics" }
         assert.same({ 500, "internal error\n" }, { response.status, response.body })

@@ -140,6 +140,7 @@ local function record_of(self, chat_id, list)
     local place = row[1]
     if place then outbox[#outbox + 1] = { row[2], place, row[3] } else texts[#texts + 1] = { row[2], row[3] } end
   end
+  table.sort(outbox, function(one, other) return one[2] < other[2] end)
   local record, kept = parts.read(chat_id, texts, outbox)
   if record then return record, kept end
   return nil, problem.make("damaged", ("the record of chat %s cannot be read: %s"):format(chat_id, kept), self.path)

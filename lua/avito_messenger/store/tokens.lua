@@ -39,7 +39,7 @@ local function lock(store, name, look)
   local mark
   local locked, err = store.group:write(function()
     look()
-    mark = ("%d/%d"):format(store.owner, store.locks)
+    mark = ("%d.%d"):format(store.owner, store.locks)
     local now = store.journal:uptime()
     return store.group:run("token_lock", name, mark, now + LEASE, now) > 0
   end)
