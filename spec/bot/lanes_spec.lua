@@ -27,7 +27,7 @@ describe("the lanes of a bot in the loop", function()
     client = avito.client { io = loop, base_url = server.url, pace = false, client_id = "dummy-client-id",
       client_secret = "dummy-client-secret", timeout = given.timeout, retries = 0 }
     local options = { client = client, rulebook = given.rulebook or RULES, calls = given.calls, on_escalate = given.on_escalate,
-      on_event = function(note)
+      store = given.store, user_id = given.user_id, on_event = function(note)
         notes[#notes + 1] = note
         if given.on_event then given.on_event(note) end
       end,
@@ -135,7 +135,7 @@ describe("the lanes of a bot in the loop", function()
       says "ау"
       wait_for(function() return #box:log { operation = "get_chats" } >= 4 end)
       assert.equal(2, #box:log { operation = "get_messages" })
-      assert.equal(2, #bot.lanes.events[chat])
+      assert.equal(2, bot.store:stats(bot:account(), os.time()).inbox) -- it, and what the list told of the chat
       go = true
       wait_for(function() return #box:sends() == 1 end)
       bot:stop()
@@ -216,11 +216,8 @@ describe("the lanes of a bot in the loop", function()
         end)
         assert.is_false(ok)
         assert.matches("broken", tostring(problem))
-        local lanes = bot.lanes
-        serving(function()
-          bot.lanes, lanes.bot = lanes, bot -- the bot of before goes on, at the address of now
+        serving({ store = bot.store }, function()
           notes = {}
-          bot.since, bot.started = 0, 0
           local task = polling { interval = 1 }
           wait_for(function() return #box:sends() == 1 and #notes > 0 and not bot.lanes:busy() end)
           wait_for(function() return marks() > (fault == "mark_chat_as_read" and 1 or 0) end)
@@ -233,7 +230,7 @@ describe("the lanes of a bot in the loop", function()
     end)
 
     it("of a lane that had not begun, which begins the next time", function()
-      pcall(serving, function()
+      pcall(serving, { user_id = shop.user_id }, function()
         bot:pause("u2i-quiet", "1h")
         error "broken"
       end)
@@ -241,6 +238,7 @@ describe("the lanes of a bot in the loop", function()
       assert.is_nil(bot.lanes:chat "u2i-quiet".silent)
       local lanes = bot.lanes
       loop.run(function()
+        lanes:told()
         lanes:work()
         loop.sleep(0)
       end)
@@ -284,15 +282,16 @@ describe("the lanes of a bot in the loop", function()
         local value, why = c:call("wait")
         told[1] = value or why
       end } }
+    local chat
     serving({ rulebook = rules }, function()
-      says "бронь"
+      chat = says "бронь"
       loop.background(bot.poll, bot, { backlog = true })
       wait_for(function() return calls == 1 end)
     end)
     assert.same({}, told)
     local lanes = bot.lanes
     loop.run(function()
-      lanes:post(next(lanes.chats), { type = "wake" })
+      lanes:post(chat, { type = "wake" })
       lanes:work()
       wait_for(function() return told[1] end)
     end)
@@ -334,16 +333,16 @@ describe("a lane", function()
     place:at(1, function() place.bot.lanes:post(chat, { type = "nonsense" }) end)
     place.bot:poll { interval = 5, seconds = 30 }
     assert.equal(1, #place.errors)
-    assert.matches("^event nonsense: .*unknown event 'nonsense'", place.errors[1])
+    assert.matches("^nonsense/.* of the inbox cannot be read: unknown event 'nonsense'", place.errors[1])
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
   it("that never comes to rest lets others have their turn", function()
-    local place = shop.open()
+    local place = shop.open { user_id = shop.user_id }
     function place.bot.engine.pending(_, chat) return { { kind = "about", chat_id = chat.id } } end
     function place.client.get_chat() return {} end
     place.bot.lanes:post("u2i-restless", { type = "wake" })
-    place.bot.lanes:work()
+    for _ = 1, 2 do place.bot.lanes:work() end
     assert.is_false(place.bot.lanes:busy())
     assert.equal(1, place.bot.lanes:rest())
   end)
@@ -373,7 +372,7 @@ describe("a lane", function()
     place.bot:poll { interval = 5, seconds = 120 }
     assert.equal(6, #place.errors) -- 1, 2, 4, 8, 16 and 32 seconds apart
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
-    assert.same({}, place.bot.lanes.failures)
+    assert.same({}, place.bot.lanes.resting)
   end)
 
   it("is not begun again by a hook that it calls", function()
@@ -406,8 +405,8 @@ describe("a lane", function()
     assert.same({}, place.errors)
   end)
 
-  it("does not look before it speaks where nobody polls: what is written comes by itself then", function()
-    local place = shop.open()
+  it("does not look before it speaks where the bot does not run: what is written is told by the program then", function()
+    local place = shop.open { user_id = shop.user_id }
     local said = place.box:say { buyer = shop.buyer, item = shop.phone, text = "Торг есть?" }
     place.bot.lanes:post(said.chat_id, { type = "message", message = { id = said.message_id, author_id = shop.buyer,
       created = said.created, type = "text", content = { text = "Торг есть?" } } })
@@ -477,15 +476,16 @@ describe("a lane", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
-  it("keeps of a chat that is done its record alone", function()
+  it("keeps nothing of a chat that is done, but its record in the store", function()
     local place = shop.open()
     for buyer = 1, 30 do place:says { buyer = 100 + buyer, text = "Торг есть?" } end
     place.bot:poll { interval = 5, seconds = 60 }
     local lanes, counts = place.bot.lanes, {}
-    for _, name in ipairs { "chats", "events", "wakes", "running", "looked" } do
+    for _, name in ipairs { "posted", "running", "resting", "again" } do
       counts[name] = 0
       for _ in pairs(lanes[name]) do counts[name] = counts[name] + 1 end
     end
-    assert.same({ chats = 30, events = 0, wakes = 0, running = 0, looked = 30 }, counts)
+    assert.same({ posted = 0, running = 0, resting = 0, again = 0 }, counts)
+    assert.equal(30, place.bot.store:stats(place.bot:account(), 0).chats)
   end)
 end)

@@ -318,7 +318,7 @@ describe("what a bot does:", function()
 
   describe("looking a chat up", function()
     local rules = { burst = "1s", { "торг", hears = "торг*", item = { price = ">= 5000" }, say = "Торг по «{item.title}»." } }
-    -- Facts are an hour old when the next message comes through a webhook, say: no list of chats has brought them.
+    -- Facts are an hour old when the next message comes through a webhook, and no list of chats brings them.
     local function open_late()
       open { rulebook = rules, client = { retries = 0 } }
       local chat = place:says "Добрый день"
@@ -332,7 +332,7 @@ describe("what a bot does:", function()
 
     it("is done where nothing else told of it", function()
       local chat = open_late()
-      place.bot:poll { interval = 3600, seconds = 60 }
+      place.bot:poll { interval = 3600, seconds = 60, chat_types = { "a2u" } }
       assert.equal(1, #place:requests "get_chat")
       assert.equal("bot: Торг по «iPhone 12».", place:conversation(chat)[3])
     end)
@@ -340,7 +340,7 @@ describe("what a bot does:", function()
     it("is tried again", function()
       local chat = open_late()
       place.box:fault { operation = "get_chat", kind = "status", status = 500 }
-      place.bot:poll { interval = 3600, seconds = 60 }
+      place.bot:poll { interval = 3600, seconds = 60, chat_types = { "a2u" } }
       assert.equal(2, #place:requests "get_chat")
       assert.equal("bot: Торг по «iPhone 12».", place:conversation(chat)[3])
     end)
@@ -348,7 +348,7 @@ describe("what a bot does:", function()
     it("which raises is an answer like another", function()
       open_late()
       function place.client.get_chat() error "a mistake" end
-      place.bot:poll { interval = 3600, seconds = 60 }
+      place.bot:poll { interval = 3600, seconds = 60, chat_types = { "a2u" } }
       assert.is_false(place.bot.lanes:busy())
     end)
   end)

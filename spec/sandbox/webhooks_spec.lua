@@ -87,7 +87,7 @@ describe("sandbox webhooks", function()
       value = json.decode(list[i].body).payload.value
       assert.equal(value.user_id, value.author_id)
     end
-    assert.equal(require("avito_messenger.sandbox.sha256").hmac("k", list[1].body),
+    assert.equal(require("avito_messenger.core").hmac_sha256("k", list[1].body),
       list[1].headers["x-avito-messenger-signature"])
   end)
 

@@ -70,7 +70,7 @@ function shop.open(given)
       if given.on_event then given.on_event(note) end
     end,
     on_error = function(note) place.errors[#place.errors + 1] = note.message end }
-  for _, name in ipairs { "rulebook", "calls", "on_escalate", "on_error", "user_id" } do
+  for _, name in ipairs { "rulebook", "calls", "on_escalate", "on_error", "user_id", "store", "log" } do
     if given[name] ~= nil then options[name] = given[name] end
   end
   place.bot = avito.bot(options)

@@ -5,6 +5,7 @@
 #include "image.h"
 #include "json_decode.h"
 #include "operation.h"
+#include "secret.h"
 #include "session.h"
 
 AVITO_EXPORT int luaopen_avito_messenger_core(lua_State *L);
@@ -18,6 +19,7 @@ int luaopen_avito_messenger_core(lua_State *L)
   avito_json_register(L);
   avito_image_register(L);
   avito_file_register(L);
+  avito_secret_register(L);
   avito_session_register(L);
   avito_operation_register(L);
   avito_call_register(L);

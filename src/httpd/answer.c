@@ -45,7 +45,7 @@ static ssize_t read_drip(void *context, uint64_t position, char *buffer, size_t 
     return 0;
   }
   portion->next = now + portion->interval_ms;
-  peer->deadline = portion->next + peer->listener->timeout_ms; /* slow on purpose: each byte counts anew */
+  avito_peer_drip(peer, portion->next + peer->listener->timeout_ms); /* slow on purpose: each byte counts anew */
   buffer[0] = portion->body[position];
   return 1;
 }

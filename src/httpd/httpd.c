@@ -41,7 +41,7 @@ static lua_Number number_option(lua_State *L, const char *name, lua_Number fallb
 
 static void check_option_names(lua_State *L)
 {
-  static const char *const names[] = {"host", "port", "max_body", "max_head", "timeout", "max_connections"};
+  static const char *const names[] = {"host", "port", "max_body", "max_head", "timeout", "idle", "max_connections"};
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     lua_pop(L, 1); /* name */
@@ -54,8 +54,9 @@ static void check_option_names(lua_State *L)
   }
 }
 
-/* Lua: httpd.listen { host, port, max_body, max_head, timeout, max_connections } -> server | nil,
- * message */
+/* Lua: httpd.listen { host, port, max_body, max_head, timeout, idle, max_connections } -> server | nil, message
+ * timeout: seconds in which a request has to come in, from its first byte (of a new connection: from its beginning), and in
+ * which an answer has to be read; idle: seconds for which a connection may rest between two requests (default: timeout) */
 static int listen_(lua_State *L)
 {
   if (lua_isnoneornil(L, 1)) {
@@ -70,6 +71,7 @@ static int listen_(lua_State *L)
   options.max_body = (size_t)number_option(L, "max_body", 1024 * 1024, 0, 1024 * 1024 * 1024);
   options.max_head = (size_t)number_option(L, "max_head", 16 * 1024, 256, 1024 * 1024);
   options.timeout_ms = (unsigned)(number_option(L, "timeout", 30, 0.01, 86400) * 1000);
+  options.idle_ms = (unsigned)(number_option(L, "idle", options.timeout_ms / 1000.0, 0.01, 86400) * 1000);
   options.max_connections = (unsigned)number_option(L, "max_connections", 256, 1, 65536);
   lua_getfield(L, 1, "host"); /* options, host */
   if (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING)
@@ -139,6 +141,29 @@ static int server_wait(lua_State *L)
   return 0;
 }
 
+/* Lua: takes no further connections; those there are go on */
+static int server_drain(lua_State *L)
+{
+  avito_listener_drain(check_open(L));
+  return 0;
+}
+
+/* Lua: requests that came whole, and whose answers are not through */
+static int server_pending(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)check_open(L)->pending);
+  return 1;
+}
+
+/* Lua: requests that were refused here, and requests and answers that were cut off at their deadline, since the start */
+static int server_counts(lua_State *L)
+{
+  const struct avito_listener *listener = check_open(L);
+  lua_pushnumber(L, (lua_Number)listener->refused_count);
+  lua_pushnumber(L, (lua_Number)listener->cut_count);
+  return 2;
+}
+
 static int server_close(lua_State *L)
 {
   avito_listener_stop(check_server(L));
@@ -169,6 +194,9 @@ static void server_metatable(lua_State *L)
   add_method(L, "fd", server_fd);
   add_method(L, "timeout", server_timeout);
   add_method(L, "wait", server_wait);
+  add_method(L, "drain", server_drain);
+  add_method(L, "pending", server_pending);
+  add_method(L, "counts", server_counts);
   add_method(L, "close", server_close);
   avito_request_metatable(L); /* metatable, methods, request metatable */
   lua_pushcclosure(L, server_accept, 1);

@@ -26,14 +26,31 @@
 
 struct avito_exchange;
 
+/* Where a connection stands. Those of a place are in a ring, in the order they came to it. */
+enum avito_place {
+  AVITO_BUSY,     /* a request comes in, or an answer goes out; cut off at its deadline */
+  AVITO_RESTING,  /* between two requests; likewise */
+  AVITO_WAITING,  /* its request is whole, and waits to be taken */
+  AVITO_HELD,     /* the program has the request, and may take its time */
+  AVITO_DRIPPING, /* sends an answer byte by byte */
+  AVITO_CUT,      /* its socket is shut down */
+  AVITO_PLACES
+};
+
+struct avito_link {
+  struct avito_link *previous, *next;
+};
+
 /* One connection. Made and freed by libmicrohttpd's connection callbacks. */
 struct avito_peer {
-  struct avito_peer *previous, *next; /* ring of the listener */
+  struct avito_link link; /* first: a peer is found by its link */
   struct avito_listener *listener;
   struct MHD_Connection *connection;
   struct avito_exchange *exchange; /* the request under way, with one reference; or NULL */
-  int64_t deadline;                /* when the connection is cut off unless its request (or answer) is through */
-  int64_t wake;                    /* when a dripping answer goes on */
+  enum avito_place place;
+  int64_t began;    /* the first moment in which the request may have begun */
+  int64_t deadline; /* of the places that have one */
+  int64_t wake;     /* when a dripping answer goes on */
   int socket;
   bool suspended;
   char address[INET6_ADDRSTRLEN];
@@ -68,16 +85,22 @@ struct avito_listener_options {
   const char *host; /* a numeric address */
   unsigned port;    /* 0: any free one */
   size_t max_body, max_head;
-  unsigned timeout_ms, max_connections;
+  unsigned timeout_ms; /* for a whole request, and for its answer */
+  unsigned idle_ms;    /* for a connection between two requests */
+  unsigned max_connections;
 };
 
 struct avito_listener {
-  struct MHD_Daemon *daemon; /* NULL: closed */
-  struct avito_peer peers;   /* head of the ring; not a connection */
+  struct MHD_Daemon *daemon;             /* NULL: closed */
+  struct avito_link rings[AVITO_PLACES]; /* heads; no connections */
   size_t max_body, max_head;
-  unsigned timeout_ms;
+  unsigned timeout_ms, idle_ms;
   unsigned port;
   int epoll;
+  unsigned pending;            /* requests that came whole, and whose answers are not through */
+  uint64_t refused_count;      /* requests answered here, without the program */
+  uint64_t cut_count;          /* requests and answers that were not through in time */
+  bool drained; /* takes no further connections */
   bool resumed; /* connections go on at the next run; no descriptor announces it */
   pid_t owner;  /* the process that may touch the daemon */
 };
@@ -100,16 +123,25 @@ int64_t avito_listener_timeout(struct avito_listener *listener);
 /* The next whole request that nobody took yet (borrowed), or NULL. */
 struct avito_exchange *avito_listener_ready(struct avito_listener *listener);
 
+/* Takes no further connections; those there are stay. May be called again. */
+void avito_listener_drain(struct avito_listener *listener);
+
 /* Cuts all connections and stops. May be called again. */
 void avito_listener_stop(struct avito_listener *listener);
 
 void avito_exchange_release(struct avito_exchange *exchange);
+
+/* Notes that the program has the request. */
+void avito_exchange_take(struct avito_exchange *exchange);
 
 /* Lets the connection go on after its exchange was answered or dropped. */
 void avito_exchange_finish(struct avito_exchange *exchange);
 
 /* True while an answer may still arrive: the connection is there and not reset. */
 bool avito_exchange_alive(const struct avito_exchange *exchange);
+
+/* The connection drips; it is cut off when a byte was not taken by the deadline. */
+void avito_peer_drip(struct avito_peer *peer, int64_t deadline);
 
 /* answer.c: what is sent. Each returns NULL when out of memory; the body is copied. */
 

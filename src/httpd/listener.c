@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "httpd.h"
+
+/* Left for the files and connections of the rest of the program. */
+#define SPARE_DESCRIPTORS 64
 
 int64_t avito_httpd_now(void)
 {
@@ -32,9 +36,55 @@ void avito_exchange_release(struct avito_exchange *exchange)
   free(exchange);
 }
 
-static void arm(struct avito_peer *peer)
+/* Places */
+
+static void unlink_peer(struct avito_peer *peer)
 {
+  peer->link.previous->next = peer->link.next;
+  peer->link.next->previous = peer->link.previous;
+}
+
+static void link_peer(struct avito_peer *peer, enum avito_place place)
+{
+  struct avito_link *head = &peer->listener->rings[place];
+  peer->place = place;
+  peer->link.previous = head->previous;
+  peer->link.next = head;
+  head->previous->next = &peer->link;
+  head->previous = &peer->link;
+}
+
+static void move(struct avito_peer *peer, enum avito_place place)
+{
+  unlink_peer(peer);
+  link_peer(peer, place);
+}
+
+/* All of a place have the same time, so that its ring is in the order of the deadlines. */
+static void move_busy(struct avito_peer *peer)
+{
+  move(peer, AVITO_BUSY);
   peer->deadline = avito_httpd_now() + peer->listener->timeout_ms;
+}
+
+static void move_resting(struct avito_peer *peer)
+{
+  move(peer, AVITO_RESTING);
+  peer->deadline = avito_httpd_now() + peer->listener->idle_ms;
+}
+
+/* The first peer of a place, or NULL. */
+static struct avito_peer *first_of(struct avito_listener *listener, enum avito_place place)
+{
+  struct avito_link *first = listener->rings[place].next;
+  return first == &listener->rings[place] ? NULL : (struct avito_peer *)(void *)first;
+}
+
+/* The one after it in its place, or NULL. */
+static struct avito_peer *next_of(const struct avito_peer *peer)
+{
+  struct avito_link *next = peer->link.next;
+  return next == &peer->listener->rings[peer->place] ? NULL : (struct avito_peer *)(void *)next;
 }
 
 static void resume(struct avito_peer *peer)
@@ -52,8 +102,20 @@ void avito_exchange_finish(struct avito_exchange *exchange)
   exchange->phase = AVITO_ANSWERED;
   if (exchange->peer == NULL || exchange->peer->listener->owner != getpid())
     return;
-  arm(exchange->peer);
+  move_busy(exchange->peer);
   resume(exchange->peer);
+}
+
+void avito_exchange_take(struct avito_exchange *exchange)
+{
+  exchange->phase = AVITO_TAKEN;
+  move(exchange->peer, AVITO_HELD);
+}
+
+void avito_peer_drip(struct avito_peer *peer, int64_t deadline)
+{
+  move(peer, AVITO_DRIPPING);
+  peer->deadline = deadline;
 }
 
 bool avito_exchange_alive(const struct avito_exchange *exchange)
@@ -89,15 +151,23 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
   }
   exchange->peer = peer;
   peer->exchange = exchange;
+  if (peer->place == AVITO_RESTING) {
+    peer->began = avito_httpd_now();
+    move_busy(peer);
+  }
   return exchange;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
+static enum MHD_Result refuse(struct avito_exchange *exchange, struct MHD_Connection *connection, unsigned status,
+                              const char *text)
 {
+  exchange->peer->listener->refused_count++;
   struct MHD_Response *answer = avito_answer_whole(text, strlen(text));
   if (answer == NULL)
     return MHD_NO;
   enum MHD_Result result = MHD_add_response_header(answer, "Content-Type", "text/plain");
+  if (result == MHD_YES)
+    result = MHD_add_response_header(answer, "Connection", "close");
   if (result == MHD_YES)
     result = MHD_queue_response(connection, status, answer);
   MHD_destroy_response(answer);
@@ -134,17 +204,17 @@ static enum MHD_Result take_head(struct avito_exchange *exchange, struct MHD_Con
 {
   const struct avito_listener *listener = exchange->peer->listener;
   if (!method_known(method))
-    return refuse(connection, MHD_HTTP_NOT_IMPLEMENTED, "this method is not known here\n");
+    return refuse(exchange, connection, MHD_HTTP_NOT_IMPLEMENTED, "this method is not known here\n");
   memcpy(exchange->method, method, strlen(method) + 1);
 
   struct head_size size = {0, strlen(exchange->target)};
   MHD_get_connection_values_n(connection, MHD_HEADER_KIND, measure_header, &size);
   if (size.count > AVITO_HTTPD_HEADERS_MAX || size.bytes > listener->max_head)
-    return refuse(connection, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large\n");
+    return refuse(exchange, connection, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large\n");
 
   const char *announced = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
   if (announced != NULL && strtoull(announced, NULL, 10) > listener->max_body)
-    return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+    return refuse(exchange, connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
   return MHD_YES;
 }
 
@@ -192,7 +262,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   if (*size > 0)
     return take_body(exchange, data, size);
   if (exchange->too_large)
-    return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
+    return refuse(exchange, connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
   if (exchange->phase == AVITO_ANSWERED) {
     enum MHD_Result result = MHD_queue_response(connection, exchange->status, exchange->answer);
     MHD_destroy_response(exchange->answer);
@@ -201,7 +271,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   }
   if (exchange->phase == AVITO_ARRIVING) {
     exchange->phase = AVITO_READY;
+    exchange->peer->listener->pending++;
     exchange->peer->suspended = true;
+    move(exchange->peer, AVITO_WAITING);
     MHD_suspend_connection(connection);
   }
   return MHD_YES;
@@ -218,9 +290,11 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   if (exchange == NULL)
     return;
   if (peer != NULL) {
+    if (exchange->phase != AVITO_ARRIVING)
+      peer->listener->pending--;
     peer->exchange = NULL;
     peer->wake = 0;
-    arm(peer);
+    move_resting(peer);
   }
   exchange->peer = NULL;
   avito_exchange_release(exchange);
@@ -237,8 +311,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     if (peer == NULL)
       return;
     *socket_context = NULL;
-    peer->previous->next = peer->next;
-    peer->next->previous = peer->previous;
+    unlink_peer(peer);
     free(peer);
     return;
   }
@@ -257,11 +330,9 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
   peer->listener = listener;
   peer->connection = connection;
   peer->socket = socket;
-  peer->previous = listener->peers.previous;
-  peer->next = &listener->peers;
-  peer->previous->next = peer;
-  listener->peers.previous = peer;
-  arm(peer);
+  peer->began = avito_httpd_now();
+  link_peer(peer, AVITO_BUSY);
+  move_busy(peer);
 }
 
 /* The listener */
@@ -320,6 +391,17 @@ static int listening_socket(const struct avito_listener_options *options, unsign
   return fd;
 }
 
+/* As many connections as are asked for, but not all descriptors of the process: its other work needs some, and without one
+ * left libmicrohttpd could not even accept a connection to turn it away. */
+static unsigned connection_limit(const struct avito_listener_options *options)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return options->max_connections;
+  rlim_t most = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : limit.rlim_cur / 2;
+  return options->max_connections < most ? options->max_connections : (unsigned)most;
+}
+
 bool avito_listener_start(struct avito_listener *listener, const struct avito_listener_options *options, char *problem,
                           size_t size)
 {
@@ -327,20 +409,22 @@ bool avito_listener_start(struct avito_listener *listener, const struct avito_li
   int fd = listening_socket(options, &port, problem, size);
   if (fd < 0)
     return false;
-  listener->peers.previous = listener->peers.next = &listener->peers;
+  for (size_t i = 0; i < AVITO_PLACES; i++)
+    listener->rings[i].previous = listener->rings[i].next = &listener->rings[i];
   listener->max_body = options->max_body;
   listener->max_head = options->max_head;
   listener->timeout_ms = options->timeout_ms;
+  listener->idle_ms = options->idle_ms;
   listener->port = port;
   listener->owner = getpid();
   /* The pool of a connection holds the head of the request, the head of the answer and a piece of
    * body. */
   size_t pool = options->max_head + 16 * 1024;
-  unsigned idle = options->timeout_ms / 1000 + 1;
+  unsigned longest = options->idle_ms > options->timeout_ms ? options->idle_ms : options->timeout_ms;
   listener->daemon = MHD_start_daemon(
       MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, fd,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
-      MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, connection_limit(options),
+      MHD_OPTION_CONNECTION_TIMEOUT, longest / 1000 + 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
       MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
       MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (listener->daemon == NULL) {
@@ -351,23 +435,44 @@ bool avito_listener_start(struct avito_listener *listener, const struct avito_li
   return true;
 }
 
+/* Shut down, not closed: the descriptor stays libmicrohttpd's, which now reads the end of the stream. */
+static void cut(struct avito_peer *peer)
+{
+  shutdown(peer->socket, SHUT_RDWR);
+  move(peer, AVITO_CUT);
+}
+
+static void cut_late(struct avito_listener *listener, enum avito_place place, int64_t now)
+{
+  struct avito_peer *peer;
+  while ((peer = first_of(listener, place)) != NULL && peer->deadline <= now) {
+    if (place == AVITO_BUSY)
+      listener->cut_count++;
+    cut(peer);
+  }
+}
+
 void avito_listener_run(struct avito_listener *listener)
 {
   int64_t now = avito_httpd_now();
-  struct avito_peer *peer = listener->peers.next;
-  for (; peer != &listener->peers; peer = peer->next) {
-    if (peer->wake != 0 && now >= peer->wake)
+  cut_late(listener, AVITO_BUSY, now);
+  cut_late(listener, AVITO_RESTING, now);
+  struct avito_peer *next;
+  for (struct avito_peer *peer = first_of(listener, AVITO_DRIPPING); peer != NULL; peer = next) {
+    next = next_of(peer);
+    if (peer->suspended && peer->wake <= now)
       resume(peer);
-    /* A suspended connection is waiting for the program, which may take its time. */
-    /* Shut down, not closed: the descriptor stays libmicrohttpd's, which now reads the end of the
-     * stream. */
-    if (peer->deadline != 0 && now >= peer->deadline && !peer->suspended) {
-      peer->deadline = 0;
-      shutdown(peer->socket, SHUT_RDWR);
-    }
+    else if (!peer->suspended && peer->deadline <= now)
+      cut(peer);
   }
   listener->resumed = false;
   MHD_run(listener->daemon);
+}
+
+static int64_t sooner(int64_t nearest, int64_t at, int64_t now)
+{
+  int64_t left = at > now ? at - now : 0;
+  return nearest < 0 || left < nearest ? left : nearest;
 }
 
 int64_t avito_listener_timeout(struct avito_listener *listener)
@@ -379,25 +484,47 @@ int64_t avito_listener_timeout(struct avito_listener *listener)
   if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES)
     nearest = (int64_t)wait;
   int64_t now = avito_httpd_now();
-  const struct avito_peer *peer = listener->peers.next;
-  for (; peer != &listener->peers; peer = peer->next) {
-    int64_t at = peer->wake != 0 ? peer->wake : peer->suspended ? 0 : peer->deadline;
-    if (at == 0)
-      continue;
-    int64_t left = at > now ? at - now : 0;
-    if (nearest < 0 || left < nearest)
-      nearest = left;
-  }
+  const struct avito_peer *busy = first_of(listener, AVITO_BUSY);
+  const struct avito_peer *resting = first_of(listener, AVITO_RESTING);
+  if (busy != NULL)
+    nearest = sooner(nearest, busy->deadline, now);
+  if (resting != NULL)
+    nearest = sooner(nearest, resting->deadline, now);
+  const struct avito_peer *peer = first_of(listener, AVITO_DRIPPING);
+  for (; peer != NULL; peer = next_of(peer))
+    nearest = sooner(nearest, peer->suspended ? peer->wake : peer->deadline, now);
   return nearest;
 }
 
 struct avito_exchange *avito_listener_ready(struct avito_listener *listener)
 {
-  struct avito_peer *peer = listener->peers.next;
-  for (; peer != &listener->peers; peer = peer->next)
-    if (peer->exchange != NULL && peer->exchange->phase == AVITO_READY)
-      return peer->exchange;
-  return NULL;
+  const struct avito_peer *peer = first_of(listener, AVITO_WAITING);
+  return peer == NULL ? NULL : peer->exchange;
+}
+
+void avito_listener_drain(struct avito_listener *listener)
+{
+  if (listener->drained)
+    return;
+  listener->drained = true;
+  MHD_socket fd = MHD_quiesce_daemon(listener->daemon);
+  if (fd != MHD_INVALID_SOCKET)
+    close(fd);
+}
+
+/* Those that go on must not be answered any more. */
+static void forget(struct avito_peer *peer, bool ours)
+{
+  struct avito_exchange *exchange = peer->exchange;
+  if (!ours) {
+    /* A forked child shares the connections: shutting them down would cut the parent's. */
+    if (exchange != NULL)
+      exchange->peer = NULL;
+    return;
+  }
+  if (exchange != NULL)
+    exchange->dropped = true;
+  resume(peer); /* libmicrohttpd aborts the process when it is stopped with suspended connections */
 }
 
 void avito_listener_stop(struct avito_listener *listener)
@@ -406,19 +533,10 @@ void avito_listener_stop(struct avito_listener *listener)
   listener->daemon = NULL;
   if (daemon == NULL)
     return;
-  struct avito_peer *peer = listener->peers.next;
-  /* A forked child shares the connections: shutting them down would cut the parent's. */
-  if (listener->owner != getpid()) {
-    for (; peer != &listener->peers; peer = peer->next)
-      if (peer->exchange != NULL)
-        peer->exchange->peer = NULL;
-    return;
-  }
-  /* libmicrohttpd aborts the process when it is stopped with suspended connections. */
-  for (; peer != &listener->peers; peer = peer->next) {
-    if (peer->exchange != NULL)
-      peer->exchange->dropped = true;
-    resume(peer);
-  }
-  MHD_stop_daemon(daemon);
+  bool ours = listener->owner == getpid();
+  for (size_t place = 0; place < AVITO_PLACES; place++)
+    for (struct avito_peer *peer = first_of(listener, place); peer != NULL; peer = next_of(peer))
+      forget(peer, ours);
+  if (ours)
+    MHD_stop_daemon(daemon);
 }

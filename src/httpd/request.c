@@ -80,13 +80,13 @@ void avito_request_push(lua_State *L, struct avito_exchange *exchange, int metat
   lua_pushvalue(L, metatable);
   lua_setmetatable(L, -2);
   exchange->references++;
-  exchange->phase = AVITO_TAKEN;
   box->exchange = exchange;
+  avito_exchange_take(exchange);
 
   struct head head;
   head.count = 0;
   MHD_get_connection_values_n(exchange->peer->connection, MHD_HEADER_KIND, note_header, &head);
-  lua_createtable(L, 0, 5); /* request, fields */
+  lua_createtable(L, 0, 6); /* request, fields */
   push_headers(L, &head);
   lua_setfield(L, -2, "headers");
   lua_pushstring(L, exchange->method);
@@ -97,6 +97,8 @@ void avito_request_push(lua_State *L, struct avito_exchange *exchange, int metat
   lua_setfield(L, -2, "body");
   lua_pushstring(L, exchange->peer->address);
   lua_setfield(L, -2, "peer");
+  lua_pushnumber(L, (lua_Number)(avito_httpd_now() - exchange->peer->began) / 1000);
+  lua_setfield(L, -2, "age");
   avito_setowned(L, -2); /* request */
 }
 

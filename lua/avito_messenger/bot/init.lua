@@ -1,45 +1,55 @@
 --- The bot: a rulebook that answers the chats of an account.
 ---
----     local bot = avito.bot { client = client, rulebook = "shop_rules.lua" }
----     bot:poll { interval = 10 }
+---     local bot = avito.bot { client = client, rulebook = "shop_rules.lua", store = "shop.db" }
+---     bot:run { poll = { interval = 10 }, listen = { port = 8080, path_secret = "…" } }
 ---
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
 local about = require "avito_messenger.bot.about"
+local account = require "avito_messenger.bot.account"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
-local enums = require "avito_messenger.enums"
 local Lanes = require "avito_messenger.bot.lanes"
+local log = require "avito_messenger.log"
+local metrics = require "avito_messenger.bot.metrics"
 local options = require "avito_messenger.options"
 local poll = require "avito_messenger.bot.poll"
+local program = require "avito_messenger.bot.program"
 local record = require "avito_messenger.bot.engine.record"
 local rulebook = require "avito_messenger.bot.rulebook"
+local run = require "avito_messenger.bot.run"
 local span = require "avito_messenger.bot.span"
-local words = require "avito_messenger.words"
 
 ---@class avito.Bot
 ---@field client avito_messenger.Client
 ---@field driver avito.Driver the client's
 ---@field engine avito.bot.Engine
 ---@field lanes avito.bot.Lanes
+---@field store avito.Store
 ---@field images table<string, string> ids of uploaded images, by their paths
+---@field read table<string, string> unread chats that were read, by the newest message they had then
 ---@field unreadable table<string, { failures: integer, again: number }> chats that could not be read, and when they are again
 ---@field user_id integer|string? the account, once it is known
 ---@field since number? messages from before are not answered
----@field started number? when it began to poll
+---@field started number? when it began, the first time
+---@field parked? { kind: "payment_required"|"auth", message: string?, since: number, again: number } the marketplace
+--- refuses the account; `since` by the wall clock, `again` by the monotonic one: when it is asked again
+---@field trouble? string the code of the store's last error, until it works again
 local Bot = {}
 Bot.__index = Bot
 Bot.__name = "avito.Bot"
 
-local OPTIONS = { client = "table", rulebook = "string|table", calls = "table", user_id = "number|string",
-  on_error = "function", on_escalate = "function", on_event = "function" }
+local OPTIONS = { client = "table", rulebook = "string|table", store = "string|table", calls = "table", user_id = "number|string",
+  log = "string|table", on_error = "function", on_escalate = "function", on_event = "function" }
 
 ---@class avito.BotOptions
 ---@field client avito_messenger.Client
 ---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
+---@field store? string|avito.Store where it keeps what must not be lost: the path of a file, or a store; default: memory
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
+---@field log? "logfmt"|"json"|avito_messenger.LogOptions|avito_messenger.Log a line for everything that happens; default: none
 ---@field on_error? fun(problem: { message: string, rule: string?, flow: string?, chat_id: string?, traceback: string? })
---- default: stderr
+--- default: stderr, unless there is a log
 ---@field on_escalate? fun(call: { chat_id: string, note: string?, rule: string?, text: string?, why: string }) a person is
 --- wanted. An error in it is reported, and it is called again later
 ---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
@@ -54,6 +64,36 @@ local function load(source, calls)
   for name, call in pairs(calls or {}) do all[name] = call end
   book.calls = all
   return book
+end
+
+-- What the client does is counted and logged as well; the program's own on_event hears it as before.
+local function hear(self, client)
+  local before = client.on_event
+  function client.on_event(event)
+    self.metrics:event(event)
+    if self.log then self.log:event(event) end
+    if before then before(event) end
+  end
+end
+
+local STORE = { "attach", "receive", "due", "claim", "rows", "commit", "release", "peek", "cursor", "set_cursor", "maintain",
+  "changed", "close" }
+
+-- The store, and whether it is the bot's own.
+local function open_store(given)
+  local avito = require "avito_messenger"
+  if given == nil then return avito.memory_store(), true end
+  if type(given) == "string" then
+    local store, err = avito.store(given)
+    if not store then error("avito.bot: store: " .. tostring(err), 3) end
+    return store, true
+  end
+  for _, name in ipairs(STORE) do
+    if type(given[name]) ~= "function" then
+      error(("avito.bot: store must be a path or a store: it has no function %s"):format(name), 3)
+    end
+  end
+  return given, false
 end
 
 --- Makes a bot. Raises what is wrong with the options or the rulebook, every mistake of it on a line.
@@ -71,11 +111,16 @@ function Bot.new(given)
   end
   local book, err = load(given.rulebook, given.calls)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
-  local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook,
-    calls = given.calls, user_id = given.user_id, on_error = given.on_error, on_escalate = given.on_escalate,
-    on_event = given.on_event, images = {}, unreadable = {}, stopped = false }, Bot)
+  local logger = log.read(given.log, "avito.bot: log", 2)
+  local store, own = open_store(given.store)
+  local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
+    owns_store = own, log = logger, metrics = metrics.new(), calls = given.calls, user_id = given.user_id,
+    on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, read = {},
+    stopped = false }, Bot)
+  store:attach(self.driver)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
+  hear(self, given.client)
   return self
 end
 
@@ -92,136 +137,110 @@ local function call_hook(hook, note)
   end
 end
 
+-- What somebody has to know, or do something about.
+local ERRORS = { error = true, store = true, parked = true }
+
 --- Tells the hooks what happened.
 ---@param note table
 function Bot:tell(note)
-  if note.kind == "error" then call_hook(self.on_error or print_error, note) end
+  self.metrics:note(note)
+  if self.log then self.log:note(note) end
+  if ERRORS[note.kind] and (self.on_error or not self.log) then call_hook(self.on_error or print_error, note) end
   if self.on_event then call_hook(self.on_event, note) end
 end
 
---- Learns which account it is. nil, err when it cannot be asked.
-local function identify(self)
-  if not self.user_id then
-    local id = self.client.session:user_id()
-    if not id then
-      local account, err = self.client:get_self()
-      if not account then return nil, err end
-      id = account.id
-    end
-    self.user_id = id
+--- Tells that the store could not do something.
+---@param what string
+---@param err avito.StoreError
+function Bot:store_failed(what, err)
+  self.trouble = err.code
+  self:tell { kind = "store", what = what, code = err.code, message = ("%s: %s"):format(what, tostring(err)) }
+end
+
+--- Looks at the outcome of an effect for what concerns the account as a whole.
+---@param event? table
+function Bot:heed(event)
+  if not event then return end
+  local problem = event.error
+  if type(problem) == "table" then account.heed(self, problem)
+  elseif event.kind then account.heed(self, { kind = event.kind, message = problem }) end
+end
+
+--- The account's id as text; nil while it is not known.
+---@return string?
+function Bot:account()
+  return self.user_id and account.name(self.user_id) or nil
+end
+
+--- Can it do its work? nil and a word: it cannot.
+---@return boolean?
+---@return "starting"|"parked"|"store"|"stalled"|nil why
+function Bot:health()
+  if self.parked then return nil, "parked" end
+  if self.trouble then return nil, "store" end
+  if not self.since then return nil, "starting" end
+  local looking = self.looking
+  local interval = looking and looking.settings.poll and looking.settings.poll.interval
+  if interval and looking.expected and self.driver:time() - looking.expected > math.max(3 * interval, 30) then
+    return nil, "stalled"
   end
-  self.engine.user_id = self.user_id
   return true
 end
 
-local POLL = { interval = "number|string", backlog = "number|string|boolean", chat_types = "table", seconds = "number",
-  rounds = "number" }
-
----@class avito.PollOptions
----@field interval? number|string between two looks, 1 s or more; default 10
----@field backlog? boolean|number|string unread messages from before the start that are answered too: none (false, the
---- default), all (true), or those of the last so long ("1h")
----@field chat_types? string[] default { "u2i", "u2u" }
----@field rounds? integer ends after so many looks, when everything is done that is to be done at once
----@field seconds? number ends after so long
-
-local function check_chat_types(given)
-  if #given == 0 then error("bot:poll: chat_types is empty", 4) end
-  for _, name in ipairs(given) do
-    local mistake = words.mistake(name, enums.values(enums.ChatType), "chat type")
-    if mistake then error("bot:poll: chat_types: " .. mistake, 4) end
-  end
-end
-
---- The options as they are used: numbers, and `since`, from when on messages are answered.
-local function read_poll_options(given, now)
-  options.check("bot:poll", given, POLL, 3)
-  local interval, problem = span.seconds(given.interval or 10)
-  if not interval then error("bot:poll: interval: " .. problem, 3) end
-  if interval < 1 then error("bot:poll: interval must be at least 1 s", 3) end
-  local backlog = 0
-  if given.backlog == true then
-    backlog = now
-  elseif given.backlog then
-    backlog, problem = span.seconds(given.backlog)
-    if not backlog then error("bot:poll: backlog: " .. problem, 3) end
-  end
-  if given.chat_types then check_chat_types(given.chat_types) end
-  return { interval = interval, since = math.floor(now - backlog), chat_types = given.chat_types or { "u2i", "u2u" },
-    rounds = given.rounds or math.huge, seconds = given.seconds or math.huge }
-end
-
---- One round, and when the next is.
-local function round(self, looking)
-  local settings, expected, now = looking.settings, looking.expected, self.driver:time()
-  if expected and now - expected > math.max(3 * settings.interval, 30) then
-    self:tell { kind = "stall", seconds = now - expected,
-      message = ("nobody looked at the chats for %.0f s longer than meant"):format(now - expected) }
-  end
-  local count
-  local ok, err = identify(self)
-  if ok then count, err = poll.round(self, settings.chat_types, settings.interval) end
-  if err then
-    ending.pass(err)
-    self:tell { kind = "error", message = "poll: " .. tostring(err), error = err }
-  else
-    self:tell { kind = "poll", chats = count }
-  end
-  looking.failures = err and looking.failures + 1 or 0
-  looking.rounds = looking.rounds + 1
-  local pause = poll.pause(settings.interval, looking.failures, err)
-  looking.next, looking.expected = self.driver:now() + pause, self.driver:time() + pause
-end
-
---- Begins a round: beside the lanes, where the driver has tasks.
-local function look(self, looking)
-  local function task()
-    local ok, problem = xpcall(round, debug.traceback, self, looking)
-    looking.busy = false
-    if not ok then looking.problem = problem end
-    self.lanes:told()
-  end
-  looking.busy = true
-  if self.driver.spawn then looking.task = self.driver:spawn(task) else task() end
-end
-
--- Waits for what is under way. A round is not waited for: nothing is lost by not looking.
-local function finish(self, looking)
-  if looking.task and looking.task:cancel() then
-    looking.task:wait()
-  elseif looking.problem then
-    error(looking.problem, 0)
-  end
-  while self.lanes:busy() do self.lanes:wait(1) end
+--- What /metrics shows: the text format of Prometheus.
+---@return string
+function Bot:metrics_text()
+  local name, now = self:account(), self.driver:time()
+  local stats = name and self.store:stats(name, now)
+  return self.metrics:text(now, { stats = stats, account = name, parked = self.parked and self.parked.kind,
+    lanes = self.lanes:at_work() })
 end
 
 --- Answers the unread chats until bot:stop(). Messages are marked as read when a rule or dialogue has answered them; what
 --- nobody has an answer for stays unread, for the seller to see. Raises when its task is cancelled or the client closed.
 ---@param given? avito.PollOptions
 function Bot:poll(given)
-  local driver, lanes = self.driver, self.lanes
-  local settings = read_poll_options(given or {}, driver:time())
-  if not self.since then self.since, self.started = settings.since, math.floor(driver:time()) end
-  self.stopped = false
-  local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
-  local ends = driver:now() + settings.seconds
-  while not self.stopped and not looking.problem and driver:now() < ends do
-    if not looking.busy and looking.rounds < settings.rounds and driver:now() >= looking.next then look(self, looking) end
-    lanes:work()
-    local looked = looking.rounds >= settings.rounds
-    if looked and not lanes:busy() and lanes:rest() > 0 then break end
-    if not self.stopped and not looking.problem then
-      local next_round = (looking.busy or looked) and math.huge or looking.next
-      lanes:wait(math.min(math.min(next_round, ends) - driver:now(), lanes:rest(), settings.interval))
-    end
-  end
-  finish(self, looking)
+  run.loop(self, poll.settings("bot:poll", given or {}, self.driver:time(), 2))
 end
 
---- Ends poll, after what is being done.
-function Bot:stop()
+--- Takes webhooks. Inside loop.run only, and while bot:run or bot:poll works.
+---@param given avito.ListenOptions
+---@return avito.bot.Listener? server port, url, close()
+---@return string? message
+function Bot:listen(given)
+  local server, message = require("avito_messenger.bot.listen").new(self, given)
+  if server and self.log then self.log:hide(given.path_secret) end
+  return server, message
+end
+
+--- Has Avito send webhooks to an address, and sees to it from time to time that it still does. Inside loop.run only.
+---@param url string the whole address, with the path's secret
+---@param given? { every?: number|string } default "10m"
+---@return avito_messenger.Task
+function Bot:subscribe(url, given)
+  return program.subscribe(self, url, given, 2)
+end
+
+--- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
+--- read again. Runs the loop itself where it does not run.
+---@param given? avito.RunOptions
+---@return boolean? ok
+---@return string? message why it could not begin
+function Bot:run(given)
+  return program.run(self, given or {}, 2)
+end
+
+--- Ends poll and run, after what is being done.
+---@param seconds? number how long that may take; what is not done then is left for the next start
+function Bot:stop(seconds)
   self.stopped = true
+  if seconds then self.drain_ends = self.driver:now() + seconds end
   self.lanes:told()
+end
+
+--- Gives back the store that it opened by a path.
+function Bot:close()
+  if self.owns_store then self.store:close() end
 end
 
 --- Reads the rulebook again. A good one answers from the next message on; with a bad one the old stays.
@@ -236,6 +255,8 @@ function Bot:reload()
   self.engine:reload(book)
   self.images = {} -- their files may have changed, too
   self:tell { kind = "reloaded" }
+  if self.parked then self.parked.again = self.driver:now() end
+  self.lanes:told()
   return true
 end
 

@@ -1,153 +1,100 @@
 --- The lanes of the chats: each chat's events and effects one after another, chats beside each other where the driver has
---- tasks. A record is changed on a copy, which takes its place when the step has succeeded.
+--- tasks. Which chat is due, and whose it is, the store tells.
 local ending = require "avito_messenger.bot.ending"
-local outbox = require "avito_messenger.bot.engine.outbox"
-local perform = require "avito_messenger.bot.perform"
-local record = require "avito_messenger.bot.engine.record"
+local inbox = require "avito_messenger.bot.inbox"
+local Lane = require "avito_messenger.bot.lane"
 
 ---@class avito.bot.Lanes
+---@field bot avito.Bot
+---@field running table<string, table|true> the tasks of chats that are worked on
+---@field stopping? boolean nothing new is begun
 local Lanes = {}
 Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
 
-local MAX_WORK = 10000 -- steps of a lane before others get their turn
-local MAX_PAUSE = 300  -- seconds
-local FRESH = 2        -- seconds for which it is believed that nobody has typed in a chat since it was read
+local MAX_RUNNING = 100 -- lanes at a time
+local MAX_PAUSE = 300   -- seconds
+local ALL = 2 ^ 31 - 1
+local FRESH = 2         -- seconds for which it is believed that nobody has typed in a chat since it was read
 
 ---@param bot avito.Bot
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
-  return setmetatable({ bot = bot, chats = {}, events = {}, wakes = {}, running = {}, looked = {}, failures = {},
-    last = 0 }, Lanes)
+  return setmetatable({ bot = bot, posted = {}, running = {}, count = 0, resting = {}, again = {}, looked = {}, looked_before = {},
+    turned = 0, next = -math.huge, last = 0, failures = 0 }, Lanes)
 end
 
---- The record of a chat, as it was after its last step.
+--- The record of a chat as it was committed last.
 ---@param chat_id string
 ---@return avito.bot.Chat
 function Lanes:chat(chat_id)
-  return self.chats[chat_id] or { id = chat_id }
+  local account = self.bot:account()
+  local record, err
+  if account then record, err = self.bot.store:peek(account, chat_id) end
+  if err then self.bot:store_failed("peek", err) end
+  return record or { id = chat_id }
 end
 
---- Adds an event to the lane of a chat; `work` takes it from there.
+--- Adds an event to the inbox of a chat, with the next work.
 ---@param chat_id string
 ---@param event table
 function Lanes:post(chat_id, event)
-  local events = self.events[chat_id]
-  if not events then
-    events = {}
-    self.events[chat_id] = events
-  end
-  events[#events + 1] = event
+  for _, row in ipairs(inbox.rows(chat_id, event)) do self.posted[#self.posted + 1] = row end
   self:told()
 end
 
---- Has the chat events that its lane has not come to?
----@param chat_id string
----@return boolean
-function Lanes:waiting(chat_id)
-  return self.events[chat_id] ~= nil
+--- Puts rows in the inbox at once. True: one of them was new.
+---@param rows avito.store.Row[]
+---@return boolean?
+---@return avito.StoreError?
+function Lanes:receive(rows)
+  local flags, err = self.bot.store:receive(self.bot:account(), rows)
+  if not flags then return nil, err end
+  local new = false
+  for i, row in ipairs(rows) do new = new or (flags[i] and not row.replace) end
+  self:told()
+  return new
 end
 
 --- Everything in the chat is known as of now.
 ---@param chat_id string
 function Lanes:looked_at(chat_id)
-  self.looked[chat_id] = self.bot.driver:time()
+  local now = self.bot.driver:time()
+  if now - self.turned > FRESH or now < self.turned then
+    self.looked_before, self.looked, self.turned = self.looked, {}, now
+  end
+  self.looked[chat_id] = now
 end
 
---- Ends `wait`.
+--- Has the chat to be read before the bot speaks? Neither polling for unread chats nor a webhook tells for certain that the
+--- seller has typed in one.
+---@param chat_id string
+---@return boolean
+function Lanes:is_stale(chat_id)
+  local now, looked = self.bot.driver:time(), self.looked[chat_id] or self.looked_before[chat_id]
+  return self.bot.since ~= nil and not (looked and now - looked < FRESH and now >= looked)
+end
+
+--- Something may be due: ends `wait`.
 function Lanes:told()
+  self.dirty = true
   if self.bot.driver.unpark then self.bot.driver:unpark(self) end
 end
 
---- One event. False: the engine raised, and the record is as before.
-local function step(self, chat_id, event)
+--- What failed once would most likely fail again at once: the chat rests, longer each time.
+local function rest_a_while(self, chat_id)
+  local failures = (self.resting[chat_id] and self.resting[chat_id].failures or 0) + 1
+  self.resting[chat_id] = { failures = failures, ends = self.bot.driver:now() + math.min(2 ^ (failures - 1), MAX_PAUSE) }
+end
+
+local function run(self, chat_id)
   local bot = self.bot
-  local chat = record.copy(self:chat(chat_id))
-  local ok, notes = xpcall(function() return bot.engine:step(chat, event, bot.driver:time()) end, debug.traceback)
-  if not ok then
-    ending.pass(notes)
-    bot:tell { kind = "error", chat_id = chat_id, message = ("event %s: %s"):format(event.type, tostring(notes)) }
+  local claim, err = bot.store:claim(bot:account(), chat_id)
+  if err then
+    bot:store_failed("claim", err)
     return false
   end
-  self.chats[chat_id] = chat
-  for _, note in ipairs(notes) do bot:tell(note) end
-  return true
-end
-
---- Makes the effect one that may have left. Refused, it is withdrawn: a person took over since it was queued.
-local function latch(self, chat_id, key)
-  local chat = record.copy(self:chat(chat_id))
-  local row = self.bot.engine:latch(chat, key, self.bot.driver:time())
-  self.chats[chat_id] = chat
-  return row ~= nil
-end
-
---- Has the chat to be read before the bot speaks? Polling for unread chats does not tell that the seller has typed in one.
-local function is_stale(self, chat_id)
-  local now, looked = self.bot.driver:time(), self.looked[chat_id]
-  return self.bot.since and not (looked and now - looked < FRESH and now >= looked)
-end
-
-local function look(self, chat_id, effect)
-  local ok, news = perform.news(self.bot, chat_id)
-  if ok then return not news or step(self, chat_id, news) end
-  return not latch(self, chat_id, effect.key) or step(self, chat_id, perform.failed(effect, news, false))
-end
-
---- Does what is to be done first. False: the engine raised over what came of it.
-local function act(self, chat_id, effect)
-  local bot = self.bot
-  if outbox.spoken(effect) and is_stale(self, chat_id) then return look(self, chat_id, effect) end
-  if effect.kind ~= "about" and effect.kind ~= "check" and not latch(self, chat_id, effect.key) then return true end
-  bot:tell { kind = "effect", chat_id = chat_id, effect = effect }
-  local event, more = perform.effect(bot, effect)
-  local ok = step(self, chat_id, event)
-  return (not more or step(self, chat_id, more)) and ok
-end
-
-local function take(self, chat_id, events)
-  local ok = true
-  self.events[chat_id] = nil
-  for _, event in ipairs(events) do ok = step(self, chat_id, event) and ok end
-  return ok
-end
-
---- What failed once would most likely fail again at once: the lane rests, longer each time.
-local function fall_back(self, chat_id)
-  local failures = (self.failures[chat_id] or 0) + 1
-  self.failures[chat_id] = failures
-  self.wakes[chat_id] = self.bot.driver:time() + math.min(2 ^ (failures - 1), MAX_PAUSE)
-end
-
--- Until the chat has neither events nor anything to do now.
-local function run(self, chat_id)
-  local driver, engine = self.bot.driver, self.bot.engine
-  for _ = 1, MAX_WORK do
-    local events = self.events[chat_id]
-    local effect = not events and engine:pending(self:chat(chat_id), driver:time())[1]
-    local ok
-    if events then
-      ok = take(self, chat_id, events)
-    elseif effect then
-      ok = act(self, chat_id, effect)
-    else
-      local wake = engine:wake_at(self:chat(chat_id))
-      if not wake or wake > driver:time() then
-        self.wakes[chat_id], self.failures[chat_id] = wake, nil
-        return
-      end
-      ok = step(self, chat_id, { type = "wake" })
-    end
-    if not ok then return fall_back(self, chat_id) end
-  end
-  self.wakes[chat_id] = driver:time() + 1
-end
-
---- A lane that broke off has left an effect of which nobody knows whether it was done.
-local function recover(self, chat_id)
-  local chat = record.copy(self:chat(chat_id))
-  self.bot.engine:recover(chat, self.bot.driver:time())
-  self.chats[chat_id] = chat
+  return not claim or Lane.new(self, claim):run()
 end
 
 local function is_running(task)
@@ -156,19 +103,15 @@ end
 
 local function begin(self, chat_id)
   if is_running(self.running[chat_id]) then return end
-  self.wakes[chat_id] = nil
   local function lane()
-    local ok, err = xpcall(function()
-      recover(self, chat_id)
-      run(self, chat_id)
-    end, debug.traceback)
+    local ok, done = xpcall(run, debug.traceback, self, chat_id)
     self.running[chat_id] = nil
-    if not ok then
-      fall_back(self, chat_id)
-      ending.pass(err)
-      self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(err) }
-    end
+    if not ok then ending.pass(done) end
+    if ok and done then self.resting[chat_id] = nil else rest_a_while(self, chat_id) end
     self:told()
+    if not ok then
+      self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(done) }
+    end
   end
   if self.bot.driver.spawn then
     self.running[chat_id] = self.bot.driver:spawn(lane)
@@ -178,39 +121,130 @@ local function begin(self, chat_id)
   end
 end
 
---- Works on all chats that have events or whose time has come.
-function Lanes:work()
-  local now, due = self.bot.driver:time(), {}
-  if now < self.last then -- the clock was put back: what was to happen at a time is looked at anew
-    for chat_id in pairs(self.wakes) do self:post(chat_id, { type = "wake" }) end
+-- The store refuses: it is asked again later and later.
+local function refused(self, what, err)
+  self.bot:store_failed(what, err)
+  self.failures = self.failures + 1
+  self.next, self.dirty = self.bot.driver:time() + math.min(2 ^ (self.failures - 1), 30), false
+end
+
+--- Puts what was posted in the inbox. False: it is tried again later.
+---@return boolean
+function Lanes:hand_in()
+  local rows = self.posted
+  if #rows == 0 then return true end
+  self.posted = {}
+  local ok, flags, err = pcall(self.bot.store.receive, self.bot.store, self.bot:account(), rows)
+  if ok and flags then return true end
+  for _, row in ipairs(self.posted) do rows[#rows + 1] = row end -- that came meanwhile
+  self.posted = rows
+  if not ok then error(flags, 0) end
+  refused(self, "receive", err)
+  return false
+end
+
+local function running(self)
+  local count = 0
+  for chat_id, task in pairs(self.running) do
+    if is_running(task) then count = count + 1 else self.running[chat_id] = nil end
   end
+  return count
+end
+
+local function may_begin(self, chat_id)
+  local resting = self.resting[chat_id]
+  return not is_running(self.running[chat_id]) and not (resting and self.bot.driver:now() < resting.ends)
+end
+
+--- The clock was put back: what was to happen at a time is looked at anew.
+function Lanes:look_at_all()
+  local chats, err = self.bot.store:due(self.bot:account(), math.huge, ALL)
+  if not chats then return refused(self, "due", err) end
+  for _, chat_id in ipairs(chats) do self.again[chat_id] = true end
+end
+
+-- Chats to begin with, as many as there is room for; and whether there may be more.
+local function choose(self, account, now)
+  local room = MAX_RUNNING - running(self)
+  if room <= 0 then return {}, false end -- the end of a lane is told
+  local chosen = {}
+  for chat_id in pairs(self.again) do
+    if #chosen < room and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
+  end
+  table.sort(chosen)
+  local limit = 2 * MAX_RUNNING
+  local due, following = self.bot.store:due(account, now, limit)
+  if not due then return chosen, false, refused(self, "due", following) end
+  self.failures, self.next = 0, following or math.huge
+  for _, chat_id in ipairs(due) do
+    if #chosen < room and not self.again[chat_id] and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
+  end
+  return chosen, #chosen == room
+end
+
+local function work(self)
+  local bot = self.bot
+  local account, now = bot:account(), bot.driver:time()
+  if not account then return end
+  if now < self.last - 1 then self:look_at_all() end
   self.last = now
-  for chat_id in pairs(self.events) do due[#due + 1] = chat_id end
-  for chat_id, wake in pairs(self.wakes) do
-    if wake <= now and not self.events[chat_id] then due[#due + 1] = chat_id end
+  if self.failures > 0 and now < self.next then return end
+  if not self:hand_in() or bot.parked or self.stopping then return end
+  if not self.dirty and now < self:next_time() and next(self.again) == nil then return end
+  self.dirty = false
+  local chosen, more = choose(self, account, now)
+  for _, chat_id in ipairs(chosen) do
+    self.again[chat_id] = nil
+    begin(self, chat_id)
   end
-  table.sort(due)
-  for _, chat_id in ipairs(due) do begin(self, chat_id) end
+  self.dirty = self.dirty or more
+  for chat_id, resting in pairs(self.resting) do -- another process has done what was left
+    if bot.driver:now() >= resting.ends and not self.running[chat_id] then self.resting[chat_id] = nil end
+  end
+end
+
+--- When a chat is due that is not now.
+function Lanes:next_time()
+  local least, driver = self.next, self.bot.driver
+  for _, resting in pairs(self.resting) do
+    least = math.min(least, driver:time() + math.max(0, resting.ends - driver:now()))
+  end
+  return least
+end
+
+--- Hands in what was posted, and begins to work on the chats that are due.
+function Lanes:work()
+  if self.working then
+    self.dirty = true
+    return
+  end
+  self.working = true
+  local ok, problem = pcall(work, self)
+  self.working = false
+  if not ok then error(problem, 0) end
 end
 
 --- Is any chat being worked on?
 ---@return boolean
 function Lanes:busy()
-  for _, task in pairs(self.running) do
-    if is_running(task) then return true end
-  end
-  return false
+  return running(self) > 0
 end
 
---- Seconds until a chat has to be looked at; math.huge: none has.
+--- How many are.
+---@return integer
+function Lanes:at_work()
+  return running(self)
+end
+
+--- Seconds until something is to be begun; math.huge: nothing is.
 ---@return number
 function Lanes:rest()
-  local least = math.huge
-  for _, wake in pairs(self.wakes) do least = math.min(least, wake) end
-  for chat_id in pairs(self.events) do
-    if not is_running(self.running[chat_id]) then return 0 end
-  end
-  return math.max(0, least - self.bot.driver:time())
+  local bot = self.bot
+  if bot.parked or not bot:account() then return math.huge end
+  local now = bot.driver:time()
+  if self.failures > 0 then return math.max(0, self.next - now) end
+  if self.dirty or #self.posted > 0 then return 0 end
+  return math.max(0, self:next_time() - now)
 end
 
 --- Waits so long, or until a lane has something new. Raises when the task is cancelled.
@@ -221,6 +255,17 @@ function Lanes:wait(seconds)
   local _, err
   if driver.park then _, err = driver:park(seconds, self) else _, err = driver:sleep(seconds) end
   if err then error(err, 0) end
+end
+
+--- Ends what is under way, as it is: what was latched is made certain at the next start.
+function Lanes:cancel()
+  self.stopping = true
+  local tasks = {}
+  for _, task in pairs(self.running) do
+    if task ~= true then tasks[#tasks + 1] = task end
+  end
+  for _, task in ipairs(tasks) do task:cancel() end
+  for _, task in ipairs(tasks) do task:wait() end
 end
 
 return Lanes

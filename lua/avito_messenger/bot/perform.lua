@@ -87,12 +87,12 @@ end
 --- Reads what is new in a chat. Older than the backlog goes back, or read before the bot began, is not: it only tells that
 --- these are not the first words of the chat.
 ---@param bot avito.Bot
----@param chat_id string
+---@param taken avito.bot.Chat what is known of the chat
 ---@param chat_type? string
 ---@return boolean? ok
 ---@return table|avito_messenger.Error|nil event the new messages, if any; or the error
-function perform.news(bot, chat_id, chat_type)
-  local taken, since, started = bot.lanes:chat(chat_id), bot.since or 0, bot.started or 0
+function perform.news(bot, taken, chat_type)
+  local chat_id, since, started = taken.id, bot.since or 0, bot.started or 0
   local earlier
   local messages, err = perform.read_chat(bot.client, chat_id, function(message, created)
     if record.marked(taken, message.id) then return message.type == "deleted" end -- what was taken back must be told again
@@ -108,17 +108,17 @@ end
 
 -- What the buyer wrote after the bot had looked would count as read, and no poll of unread chats would find it: so the chat
 -- is read once more, after it was marked.
-function does.read(bot, effect)
+function does.read(bot, effect, chat)
   local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
   if event.type == "failed" then return event end
-  local ok, news = perform.news(bot, effect.chat_id)
+  local ok, news = perform.news(bot, chat)
   if not ok then return perform.failed(effect, news, false) end
   return event, news
 end
 
 function does.about(bot, effect)
   local chat, err = bot.client:get_chat(effect.chat_id)
-  if not chat then return { type = "about", error = tostring(err) } end
+  if not chat then return { type = "about", error = tostring(err), kind = err.kind } end
   return { type = "about", facts = about.facts(chat, bot.user_id) }
 end
 
@@ -156,10 +156,11 @@ end
 --- Performs an effect. What goes wrong is in the event; only the end of the program, or of its task, is raised.
 ---@param bot avito.Bot
 ---@param effect table
+---@param chat avito.bot.Chat the record it is of
 ---@return table event
 ---@return table? more another event that it brought
-function perform.effect(bot, effect)
-  local ok, event, more = xpcall(function() return does[effect.kind](bot, effect) end, debug.traceback)
+function perform.effect(bot, effect, chat)
+  local ok, event, more = xpcall(function() return does[effect.kind](bot, effect, chat) end, debug.traceback)
   if ok then return event, more end
   ending.pass(event)
   if effect.kind == "escalate" then -- somebody must learn of it: it is tried again

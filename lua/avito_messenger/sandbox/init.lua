@@ -5,12 +5,12 @@
 --- and `sandbox:serve` (real HTTP on loopback).
 local codec = require "avito_messenger.sandbox.codec"
 local control = require "avito_messenger.sandbox.control"
+local core = require "avito_messenger.core"
 local dispatch = require "avito_messenger.sandbox.dispatch"
 local faults = require "avito_messenger.sandbox.faults"
 local oauth = require "avito_messenger.sandbox.oauth"
 local options = require "avito_messenger.sandbox.options"
 local Random = require "avito_messenger.sandbox.random"
-local sha256 = require "avito_messenger.sandbox.sha256"
 local webhooks = require "avito_messenger.sandbox.webhooks"
 local words = require "avito_messenger.words"
 local world = require "avito_messenger.sandbox.world"
@@ -55,7 +55,7 @@ end
 ---@param given? avito.sandbox.Options
 ---@return avito.Sandbox
 local function new(given)
-  local self = setmetatable({ options = at_caller(options.read, given), offset = 0 }, Sandbox)
+  local self = setmetatable({ options = at_caller(options.read, given), offset = 0, servers = {} }, Sandbox)
   self.real_now = self.options.now
   at_caller(start, self)
   return self
@@ -94,11 +94,11 @@ function Sandbox:origin_of(request)
 end
 
 function Sandbox:sign(...)
-  return sha256.hmac("sandbox " .. self.options.seed, table.concat({ ... }, " ")):sub(1, 32)
+  return core.hmac_sha256("sandbox " .. self.options.seed, table.concat({ ... }, " ")):sub(1, 32)
 end
 
 function Sandbox:sign_webhook(body)
-  return sha256.hmac(self.options.webhooks.key, body)
+  return core.hmac_sha256(self.options.webhooks.key, body)
 end
 
 function Sandbox:log_request(entry)
@@ -124,6 +124,7 @@ end
 function Sandbox:add_message(chat, spec, now)
   local message = self.market:add_message(chat, spec, math.floor(now))
   webhooks.announce(self, chat, message, now)
+  for server in pairs(self.servers) do server.event:set() end -- there may be something to deliver
   return message
 end
 

@@ -124,6 +124,7 @@ end
 function Server:shut()
   if self.is_shut then return end
   self.is_shut = true
+  self.sandbox.servers[self] = nil
   self.event:unwatch(self.listener:fd())
   self.listener:close()
 end
@@ -169,6 +170,7 @@ local function listen(sandbox, given, stop)
     host = host, port = port, url = ("http://%s:%d"):format(host:find(":", 1, true) and "[" .. host .. "]" or host, port),
   }, Server)
   sandbox:see(self.driver:time())
+  sandbox.servers[self] = true
   self.task = loop.background(self.run, self)
   return self
 end

@@ -200,7 +200,7 @@ function handle.history(engine, chat, event, now, notes)
     if (message.created or 0) >= since then fresh[#fresh + 1] = message end
   end
   arrivals(engine, chat, fresh, event, now, notes)
-  outbox.read_back(chat, event.key, engine.book.unclear, now, notes)
+  outbox.read_back(chat, event.key, engine.book, now, notes)
 end
 
 function handle.pause(engine, chat, event, now)

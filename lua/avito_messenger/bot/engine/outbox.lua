@@ -36,7 +36,6 @@ local Turn = require "avito_messenger.bot.engine.turn"
 
 local outbox = {}
 
-local SETTLE = 30   -- seconds after which a message that is not in the chat was not sent
 local SKEW = 120    -- seconds by which the server's clock may be off from ours
 local FIRST_RETRY, LAST_RETRY = 5, 600
 local MAX_TRIES = 30
@@ -248,6 +247,7 @@ end
 
 local function reject(chat, row, err, notes)
   notes[#notes + 1] = { kind = "error", rule = row.rule, key = row.key, effect = row.kind,
+    result = err.kind == "unknown" and "unknown" or "rejected",
     message = ("%s was not done: %s"):format(row.kind, err.message or err.kind or "no reason given"), error = err }
   drop_head(chat)
   undo(chat, row)
@@ -322,16 +322,17 @@ end
 --- The chat was read back to the time of the latch, and everything in it was looked at: is the unknown row still unknown?
 ---@param chat avito.bot.Chat
 ---@param key string
----@param policy "resend"|"hold"
+---@param policy { unclear: "resend"|"hold", settle: number } settle: seconds after which a message that is not in the chat
+--- was not sent
 ---@param now number
 ---@param notes table[]
 function outbox.read_back(chat, key, policy, now, notes)
   local row = head_of(chat, key)
   if not row or row.state ~= "unknown" then return end
-  local settled = row.latched_at + SETTLE
+  local settled = row.latched_at + policy.settle
   if now < settled then
     row.check_at = settled
-  elseif not row.withdrawn and (policy == "hold" or (row.resends or 0) >= MAX_RESENDS) then
+  elseif not row.withdrawn and (policy.unclear == "hold" or (row.resends or 0) >= MAX_RESENDS) then
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)
   else
     row.resends = (row.resends or 0) + 1

@@ -22,6 +22,7 @@ local rulebook = {}
 ---@field human { pause: number }
 ---@field flood { replies: integer, within: number, pause: number }|false
 ---@field unclear "resend"|"hold"
+---@field settle number seconds
 ---@field mark_read boolean
 ---@field runner avito_messenger.bot.FlowRunner
 ---@field flows table<string, avito_messenger.bot.Flow> the newest definition by name

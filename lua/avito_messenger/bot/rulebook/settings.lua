@@ -11,10 +11,10 @@ local settings = {}
 
 local FIELDS = {
   zone = "string", hours = "string|table", holidays = "table", burst = "string|number", human = "table", flood = "table|boolean",
-  unclear = "string", mark_read = "boolean", concepts = "table", vars = "table", calls = "table",
+  unclear = "string", settle = "string|number", mark_read = "boolean", concepts = "table", vars = "table", calls = "table",
 }
 
-local BURST, HUMAN_PAUSE = 3, 12 * 3600
+local BURST, HUMAN_PAUSE, SETTLE = 3, 12 * 3600, 30
 local FLOOD = { replies = 10, within = 600, pause = 3600 }
 
 local function seconds(field, value, at, default)
@@ -116,6 +116,7 @@ function settings.read(book, given, at)
   book.human = read_human(good.human, at)
   book.flood = read_flood(good.flood, at)
   book.unclear = read_unclear(good.unclear, at)
+  book.settle = seconds("settle", good.settle, at, SETTLE)
   book.mark_read = good.mark_read ~= false
   book.calls = named(good.calls, "calls", "function", at)
   read_names(book, good, at)

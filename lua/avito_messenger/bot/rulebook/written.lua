@@ -13,6 +13,7 @@
 ---@field flood? { replies?: integer, within?: avito.Span, pause?: avito.Span }|boolean default: after 10 replies within 10
 --- minutes the chat is left to a person for an hour; false: never
 ---@field unclear? "resend"|"hold" what becomes of a message of which nobody knows whether it was sent; default "resend"
+---@field settle? number|string after how long a message that is not in the chat was not sent; default "30s"
 ---@field mark_read? boolean are chats that were answered marked as read? default: yes
 ---@field concepts? table<string, string> patterns by name, for `~name`, beside the shipped ones; the same name replaces one
 ---@field vars? table<string, string|number> for texts: { ["адрес"] = "у метро" } is {адрес}

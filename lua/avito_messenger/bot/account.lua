@@ -1,0 +1,92 @@
+--- Whose chats a bot answers: the account is learnt, what it began with is remembered, and where the marketplace refuses it
+--- altogether (402, a revoked token) it is parked: nothing is asked but now and then whether it is served again.
+local json = require "avito_messenger.json"
+
+local account = {}
+
+local FIRST_LOOK, LAST_LOOK = 60, 3600 -- seconds between two looks whether a parked account is served again
+local AWAY = 86400 -- seconds: what is older than that at a start is left alone, like all that is older than the first start
+
+-- Errors that no call of the account escapes.
+local PARKS = { payment_required = true, auth = true }
+
+--- The account's id as the store knows it.
+---@param user_id integer|string
+---@return string
+function account.name(user_id)
+  return type(user_id) == "number" and json.digits(user_id) or tostring(user_id)
+end
+
+-- From when on messages are answered, and which of them count though they were read: those since the first start. What came
+-- while the bot was not running is answered, too, unless it was away for long.
+local function remember(bot, name, settings)
+  local store, backlog, now = bot.store, settings.backlog, settings.began
+  local since, err = store:cursor(name, "since")
+  if err then return nil, err end
+  local started = since and tonumber((store:cursor(name, "started")))
+  if not (since and started) then
+    since, started = now - backlog, now
+    local ok
+    ok, err = store:set_cursor(name, "since", json.digits(since))
+    if ok then ok, err = store:set_cursor(name, "started", json.digits(started)) end
+    if not ok then return nil, err end
+  end
+  bot.since = math.min(math.max(tonumber(since), now - AWAY), now - backlog)
+  bot.started = math.min(started, now)
+  return true
+end
+
+--- Learns which account it is, and what is remembered of it.
+---@param bot avito.Bot
+---@param settings avito.bot.Settings
+---@return boolean? ok
+---@return avito_messenger.Error|avito.StoreError|nil err
+function account.identify(bot, settings)
+  if not bot.user_id then
+    local id = bot.client.session:user_id()
+    if not id then
+      local found, err = bot.client:get_self()
+      if not found then return nil, err end
+      id = found.id
+    end
+    bot.user_id = id
+  end
+  bot.engine.user_id = bot.user_id
+  if bot.since then return true end
+  local ok, err = remember(bot, account.name(bot.user_id), settings)
+  if not ok then return nil, err end
+  bot.lanes:told()
+  return true
+end
+
+--- Parks the account where the error says that it is refused altogether.
+---@param bot avito.Bot
+---@param problem { kind: string, message: string? }
+function account.heed(bot, problem)
+  if not PARKS[problem.kind] or bot.parked then return end
+  bot.parked = { kind = problem.kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
+    again = bot.driver:now() + FIRST_LOOK }
+  bot:tell { kind = "parked", code = problem.kind,
+    message = ("the account is refused, and asked for again later: %s"):format(tostring(problem.message or problem.kind)) }
+end
+
+--- Asks whether a parked account is served again, when it is time.
+---@param bot avito.Bot
+---@param at_once? boolean
+function account.look(bot, at_once)
+  local parked = bot.parked
+  if not parked or (not at_once and bot.driver:now() < parked.again) then return end
+  local chats, err = bot.client:get_chats { limit = 1 }
+  if bot.parked ~= parked then return end
+  if chats or not PARKS[err.kind] and err.status then
+    bot.parked = nil
+    bot:tell { kind = "unparked" }
+    bot.lanes:told()
+    return
+  end
+  if PARKS[err.kind] then parked.kind, parked.message = err.kind, err.message end
+  parked.pause = math.min(parked.pause * 2, LAST_LOOK)
+  parked.again = bot.driver:now() + parked.pause
+end
+
+return account

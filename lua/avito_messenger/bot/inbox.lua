@@ -1,0 +1,115 @@
+--- What comes to a chat from outside of its lane, as rows of the store's inbox and back as events of the engine.
+---
+--- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
+local json = require "avito_messenger.json"
+local webhook = require "avito_messenger.webhook"
+
+local inbox = {}
+
+---@class avito.store.Row
+---@field chat_id string
+---@field key string what it is known by in its account
+---@field kind "avito"|"event" "avito": `body` is a webhook as it came; "event": the JSON of an event of the engine
+---@field body string
+---@field replace? boolean the newest of its key counts
+
+local serial, program = 0, ("%s-%s"):format(os.time(), tostring({}):match "%w+$")
+
+-- A command is never the same as another.
+local function unique(event)
+  serial = serial + 1
+  return ("%s/%s/%d"):format(event.type, program, serial)
+end
+
+--- The key of a message. That it was taken back is another piece of news than the message itself.
+---@param message { id: string, type: string }
+---@return string
+function inbox.key(message)
+  return message.type == "deleted" and message.id .. "/deleted" or message.id
+end
+
+local function row(chat_id, key, event, replace)
+  return { chat_id = chat_id, key = key, kind = "event", body = assert(json.encode(event)), replace = replace }
+end
+
+--- The rows of an event.
+---@param chat_id string
+---@param event table
+---@return avito.store.Row[]
+function inbox.rows(chat_id, event)
+  if event.type == "about" then return { row(chat_id, "about/" .. chat_id, event, true) } end
+  if event.type ~= "message" then return { row(chat_id, unique(event), event) } end
+  local rows = {}
+  for i, message in ipairs(event.messages or { event.message }) do
+    rows[i] = row(chat_id, inbox.key(message), { type = "message", message = message, chat_type = event.chat_type,
+      item_id = event.item_id, earlier = event.earlier })
+  end
+  return rows
+end
+
+local KINDS = { avito = webhook.event, event = json.decode }
+
+local TYPES = { message = true, about = true, pause = true, resume = true, wake = true }
+
+-- A row that nobody understands must not stand in the way of those behind it.
+local function read(one)
+  local reader = KINDS[one.kind]
+  if not reader then return nil, ("unknown kind '%s'"):format(tostring(one.kind)) end
+  local event, why = reader(one.body)
+  if type(event) ~= "table" then return nil, why or "it is no event" end
+  if not TYPES[event.type] then return nil, ("unknown event '%s'"):format(tostring(event.type)) end
+  return event
+end
+
+-- Messages in a row are one event: what came together is answered together, in the order in which it was written.
+local function join(event, into)
+  local message = event.message
+  message.item_id = message.item_id or event.item_id
+  into.messages[#into.messages + 1] = message
+  into.chat_type = into.chat_type or event.chat_type
+  into.earlier = into.earlier or event.earlier
+end
+
+local function written(message) return type(message.created) == "number" and message.created or 0 end
+
+-- A stable sort: messages of the same second stay as they came.
+local function in_order(messages)
+  for i = 2, #messages do
+    local message, place = messages[i], i
+    while place > 1 and written(messages[place - 1]) > written(message) do
+      messages[place] = messages[place - 1]
+      place = place - 1
+    end
+    messages[place] = message
+  end
+end
+
+--- The events of rows, in order.
+---@param rows { kind: string, body: string, key: string }[]
+---@param since number messages from before are old: only noted
+---@return table[] events
+---@return string[] problems of rows that cannot be read
+function inbox.events(rows, since)
+  local events, problems = {}, {}
+  for _, one in ipairs(rows) do
+    local event, why = read(one)
+    if not event then
+      problems[#problems + 1] = ("%s of the inbox cannot be read: %s"):format(one.key, why)
+    elseif event.type ~= "message" then
+      events[#events + 1] = event
+    else
+      local last, old = events[#events], one.kind == "avito" and written(event.message) < since or nil
+      if not (last and last.type == "message" and last.old == old) then
+        last = { type = "message", messages = {}, old = old }
+        events[#events + 1] = last
+      end
+      join(event, last)
+    end
+  end
+  for _, event in ipairs(events) do
+    if event.messages then in_order(event.messages) end
+  end
+  return events, problems
+end
+
+return inbox

@@ -1,0 +1,167 @@
+--- The program of a bot: looks at the chats now and then, keeps the lanes and the store going, and ends in order.
+local account = require "avito_messenger.bot.account"
+local ending = require "avito_messenger.bot.ending"
+local json = require "avito_messenger.json"
+local poll = require "avito_messenger.bot.poll"
+
+local run = {}
+
+local KEEP = 5      -- seconds between two rounds of the store's own work, at most
+local WATCH = 0.2   -- seconds between two looks whether another process has written
+local CLOCK = 60    -- seconds between two notes of the time
+
+---@class avito.bot.Settings
+---@field poll? { interval: number, chat_types: string[] }
+---@field began integer Unix time
+---@field backlog number seconds
+---@field rounds number
+---@field seconds number
+
+---@class avito.bot.Looking the rounds: when the next is, and whether one is under way
+---@field settings avito.bot.Settings
+---@field rounds integer
+---@field failures integer
+---@field next number by the monotonic clock
+---@field expected? number by the wall clock
+---@field busy? boolean
+---@field task? table
+---@field problem? any what a round raised
+
+local function note_stall(bot, looking, interval)
+  local expected, now = looking.expected, bot.driver:time()
+  if expected and now - expected > math.max(3 * interval, 30) then
+    bot:tell { kind = "stall", seconds = now - expected,
+      message = ("nobody looked at the chats for %.0f s longer than meant"):format(now - expected) }
+  end
+end
+
+local function look_at_chats(bot, settings)
+  local count
+  local ok, err = account.identify(bot, settings)
+  if ok and settings.poll then count, err = poll.round(bot, settings.poll.chat_types, settings.poll.interval) end
+  if err then
+    ending.pass(err)
+    bot:tell { kind = "error", what = "poll", message = "poll: " .. tostring(err), error = err }
+    if err.kind then account.heed(bot, err) end
+  elseif count then
+    bot:tell { kind = "poll", chats = count }
+  end
+  return err
+end
+
+--- One round, and when the next is.
+local function round(bot, looking)
+  local settings, driver = looking.settings, bot.driver
+  if bot.parked then
+    account.look(bot)
+    if bot.parked then return end
+  end
+  local interval = settings.poll and settings.poll.interval or 10
+  note_stall(bot, looking, interval)
+  local err = look_at_chats(bot, settings)
+  looking.failures = err and looking.failures + 1 or 0
+  looking.rounds = looking.rounds + 1
+  local pause = poll.pause(interval, looking.failures, err)
+  looking.next, looking.expected = driver:now() + pause, driver:time() + pause
+  if not settings.poll and not err then looking.next, looking.expected = math.huge, nil end
+  bot.looking = looking
+end
+
+--- Begins a round: beside the lanes, where the driver has tasks.
+local function look(bot, looking)
+  local function task()
+    local ok, problem = xpcall(round, debug.traceback, bot, looking)
+    looking.busy = false
+    if not ok then looking.problem = problem end
+    bot.lanes:told()
+  end
+  looking.busy = true
+  if bot.driver.spawn then looking.task = bot.driver:spawn(task) else task() end
+end
+
+-- ---- the store
+
+local function keep_store(bot, keeping, now)
+  keeping.next = now + math.min(KEEP, (bot.store.lease or math.huge) / 3)
+  local done, err = bot.store:maintain(bot.driver:time())
+  if not done then return bot:store_failed("maintain", err) end
+  if done.swept > 0 then bot.lanes:told() end
+end
+
+-- A clock that was put back while nobody was there makes all that was to happen late.
+local function keep_time(bot, keeping, now)
+  local name, time = bot:account(), bot.driver:time()
+  if not name then return end
+  if not keeping.clock then
+    local before = tonumber((bot.store:cursor(name, "clock")))
+    if before and time < before then bot.lanes:look_at_all() end
+  end
+  keeping.clock = now + CLOCK
+  local ok, err = bot.store:set_cursor(name, "clock", json.digits(time))
+  if not ok then bot:store_failed("set_cursor", err) end
+end
+
+local function keep(bot, keeping)
+  local now, store = bot.driver:now(), bot.store
+  if now >= keeping.next then keep_store(bot, keeping, now) end
+  if store.shared and now >= keeping.watch then
+    keeping.watch = now + WATCH
+    if store:changed() then bot.lanes:told() end
+  end
+  if now >= (keeping.clock or 0) then keep_time(bot, keeping, now) end
+end
+
+-- ---- the end
+
+-- Waits for what is under way, as long as there is. A round is not waited for: nothing is lost by not looking.
+local function finish(bot, looking)
+  if looking.task and looking.task:cancel() then
+    looking.task:wait()
+  elseif looking.problem then
+    error(looking.problem, 0)
+  end
+  local lanes, now = bot.lanes, bot.driver:now()
+  while lanes:busy() and now < (bot.drain_ends or math.huge) do
+    lanes:wait(math.min(1, (bot.drain_ends or math.huge) - now))
+    now = bot.driver:now()
+  end
+  local left = lanes:at_work()
+  if left > 0 then lanes:cancel() end
+  return left
+end
+
+local function next_look(bot, looking)
+  if looking.busy then return math.huge end
+  if bot.parked then return bot.parked.again end
+  return looking.rounds >= looking.settings.rounds and math.huge or looking.next
+end
+
+--- Works until bot:stop(), or as long as the settings say.
+---@param bot avito.Bot
+---@param settings avito.bot.Settings
+---@param at_end? fun() called when it is to end, before what is under way is waited for
+---@return integer left how many chats were left in the middle of their work
+function run.loop(bot, settings, at_end)
+  local driver, lanes = bot.driver, bot.lanes
+  bot.stopped, bot.drain_ends, lanes.stopping = false, nil, nil
+  local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
+  local keeping = { next = driver:now() + KEEP, watch = driver:now() + WATCH }
+  local ends = driver:now() + settings.seconds
+  local longest = settings.poll and settings.poll.interval or KEEP
+  if bot.store.shared then longest = math.min(longest, WATCH) end
+  lanes:told()
+  if bot.parked then bot.parked.again = driver:now() end -- somebody may have mended it
+  while not bot.stopped and not looking.problem and driver:now() < ends do
+    if driver:now() >= next_look(bot, looking) then look(bot, looking) end
+    keep(bot, keeping)
+    lanes:work()
+    if looking.rounds >= settings.rounds and not lanes:busy() and lanes:rest() > 0 then break end
+    if not bot.stopped and not looking.problem then
+      lanes:wait(math.min(math.min(next_look(bot, looking), ends) - driver:now(), lanes:rest(), longest))
+    end
+  end
+  if at_end then at_end() end
+  return finish(bot, looking)
+end
+
+return run

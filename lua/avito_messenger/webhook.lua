@@ -1,0 +1,235 @@
+--- Webhooks of Avito, as a function: a request goes in, a status and what is to be stored come out. No socket, no store: the
+--- listener of the bot stands around it, and any other server can.
+---
+---     local hook = webhook.new { path_secret = os.getenv "HOOK_SECRET" }
+---     local answer = hook:answer { method = "POST", path = "/…", headers = {…}, body = "…" }
+---     if answer.rows then store them durably, then answer.status else answer.status at once end
+local core = require "avito_messenger.core"
+local json = require "avito_messenger.json"
+local options = require "avito_messenger.options"
+
+local webhook = {}
+
+local MAX_BODY = 65536
+local MAX_ID = 256  -- bytes
+local MAX_NOTE = 64 -- bytes of a word of somebody else's
+local MIN_SECRET = 16
+local HEADER = "x-avito-messenger-signature"
+
+---@class avito.webhook.Signature
+---@field key string
+---@field algorithm? "hmac-sha256"|fun(body: string, key: string): string gives the hexadecimal digits that the header must
+--- hold, in any case; default "hmac-sha256"
+---@field header? string default "x-avito-messenger-signature"
+---@field report_only? boolean a wrong signature is noted, and the message taken all the same
+
+---@class avito.webhook.Options
+---@field path_secret string the last part of the path, 16 characters or more of A-Z a-z 0-9 - . _ ~
+---@field path? string what stands before it; default "/"
+---@field signature? avito.webhook.Signature
+---@field max_body? integer bytes, default 65536
+
+---@class avito.webhook.Request
+---@field method string
+---@field path string as it was sent, with or without a query
+---@field headers? table<string, string> by their names in lower case
+---@field body? string
+
+---@class avito.webhook.Row
+---@field chat_id string
+---@field key string
+---@field kind "avito"
+---@field body string the request's, as it came
+
+---@alias avito.webhook.Outcome "message"|"probe"|"ignored"|"not_found"|"method"|"too_large"|"bad_request"|"signature"
+
+---@class avito.webhook.Answer
+---@field status integer
+---@field outcome avito.webhook.Outcome "probe": a registration is tried; "ignored": an event nobody here knows
+---@field rows? avito.webhook.Row[] of a message: to be stored before it is answered
+---@field account? string which account the rows are for; nil: the request does not tell
+---@field note? string what was wrong, or ignored, without texts and secrets
+
+---@class avito.webhook.Hook
+---@field max_body integer
+local Hook = {}
+Hook.__index = Hook
+Hook.__name = "avito.webhook"
+
+-- Out of the hooks themselves, which a program may print.
+local secrets = setmetatable({}, { __mode = "k" })
+
+local OPTIONS = { path_secret = "string", path = "string", signature = "table", max_body = "number" }
+local SIGNATURE = { key = "string", algorithm = "string|function", header = "string", report_only = "boolean" }
+
+local STATUS = { message = 200, probe = 200, ignored = 200, not_found = 404, method = 405, too_large = 413,
+  bad_request = 400, signature = 401 }
+
+local function read_signature(given, where, level)
+  options.check(where .. ": signature", given, SIGNATURE, level + 1)
+  local function refuse(message) error(("%s: signature.%s"):format(where, message), level + 2) end
+  if not given.key or given.key == "" then refuse "key is missing" end
+  if type(given.algorithm) == "string" and given.algorithm ~= "hmac-sha256" then
+    refuse('algorithm must be "hmac-sha256" or a function')
+  end
+  local header = given.header or HEADER
+  if not header:find "^[%w%-_]+$" then refuse "header is no name of a header" end
+  return { key = given.key, algorithm = type(given.algorithm) == "function" and given.algorithm or nil,
+    header = header:lower(), report_only = given.report_only }
+end
+
+--- As webhook.new, for who passes options on: `where` is what errors name, `level` whom they blame.
+---@param given avito.webhook.Options
+---@param where string
+---@param level integer
+---@return avito.webhook.Hook
+function webhook.make(given, where, level)
+  options.check(where, given, OPTIONS, level + 1)
+  local function refuse(message) error(("%s: %s"):format(where, message), level + 2) end
+  local secret, path, max_body = given.path_secret, given.path or "/", given.max_body or MAX_BODY
+  if not secret then refuse "path_secret is missing" end
+  if #secret < MIN_SECRET or secret:find "[^%w%-._~]" then
+    refuse(("path_secret must be %d characters or more of A-Z a-z 0-9 - . _ ~"):format(MIN_SECRET))
+  end
+  if not path:find "^/[%w%-._~/]*$" then refuse "path must begin with / and hold nothing but A-Z a-z 0-9 - . _ ~ /" end
+  if not (max_body >= 1024 and max_body <= 2 ^ 24 and max_body % 1 == 0) then
+    refuse "max_body must be an integer from 1024 to 16777216"
+  end
+  local self = setmetatable({ max_body = max_body }, Hook)
+  secrets[self] = { path = path:gsub("/?$", "/", 1) .. secret,
+    signature = given.signature and read_signature(given.signature, where, level + 1) }
+  return self
+end
+
+--- Raises what is wrong with the options.
+---@param given avito.webhook.Options
+---@return avito.webhook.Hook
+function webhook.new(given)
+  return webhook.make(given, "avito.webhook", 1)
+end
+
+-- ---- what a body says
+
+-- Somebody else's word, for a note.
+local function word(text)
+  return (text:sub(1, MAX_NOTE):gsub("[^%w%-._ ]", "?"))
+end
+
+-- An integer; one that Lua has no number for is a string of digits.
+local function is_integer(value)
+  if type(value) == "string" then return #value <= 20 and value:find "^%-?%d+$" ~= nil end
+  return type(value) == "number" and value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63
+end
+
+-- What can be stored, logged and asked for by its id.
+local function id_problem(value)
+  if type(value) ~= "string" then return "must be a string" end
+  if value == "" or value == "." or value == ".." then return "is no id" end
+  if #value > MAX_ID then return ("is longer than %d bytes"):format(MAX_ID) end
+  if value:find "[%z\1-\31\127]" then return "holds control characters" end
+end
+
+local function value_problem(value)
+  for _, name in ipairs { "id", "chat_id" } do
+    local problem = id_problem(value[name])
+    if problem then return name .. " " .. problem end
+  end
+  if not is_integer(value.author_id) then return "author_id must be an integer" end
+  if value.user_id ~= nil and not is_integer(value.user_id) then return "user_id must be an integer" end
+  if type(value.created) ~= "number" or value.created < 0 or value.created > 2 ^ 53 then
+    return "created must be a Unix time"
+  end
+  if type(value.type) ~= "string" or value.type == "" then return "type must be a string" end
+  if value.content ~= nil and type(value.content) ~= "table" then return "content must be an object" end
+end
+
+--- The message of a body; or nil, "bad_request" or "ignored", and why.
+local function read(body)
+  local whole, problem = json.decode(body)
+  if problem then return nil, "bad_request", "no JSON: " .. problem end
+  if type(whole) ~= "table" or not body:find "^%s*{" then return nil, "bad_request", "no JSON object" end
+  local version, payload = whole.version, whole.payload
+  if version ~= nil and not (type(version) == "string" and (version .. "."):find "^v?3%.") then
+    return nil, "ignored", "version " .. word(tostring(version))
+  end
+  if type(payload) ~= "table" then return nil, "bad_request", "payload must be an object" end
+  if type(payload.type) ~= "string" then return nil, "bad_request", "payload.type must be a string" end
+  if payload.type ~= "message" then return nil, "ignored", "type " .. word(payload.type) end
+  if type(payload.value) ~= "table" then return nil, "bad_request", "payload.value must be an object" end
+  problem = value_problem(payload.value)
+  if problem then return nil, "bad_request", "payload.value." .. problem end
+  return payload.value
+end
+
+--- The body of a message as an event of the engine.
+---@param body string
+---@return table? event { type = "message", message = { id, author_id, created, type, content }, chat_type, item_id }
+---@return string? why it is none
+function webhook.event(body)
+  local value, _, why = read(body)
+  if not value then return nil, why end
+  return { type = "message", chat_type = type(value.chat_type) == "string" and value.chat_type or nil,
+    item_id = is_integer(value.item_id) and value.item_id or nil,
+    message = { id = value.id, author_id = value.author_id, created = value.created, type = value.type,
+      content = value.content } }
+end
+
+-- ---- requests
+
+local function expected_signature(signature, body)
+  if not signature.algorithm then return core.hmac_sha256(signature.key, body) end
+  local ok, digits = pcall(signature.algorithm, body, signature.key)
+  if not ok or type(digits) ~= "string" or digits == "" then return nil end
+  return digits:lower()
+end
+
+--- Why the signature is not the body's; nil when it is.
+local function signature_problem(signature, request)
+  local given = request.headers and request.headers[signature.header]
+  if not given then return "the signature is missing" end
+  local expected = expected_signature(signature, request.body)
+  if not expected then return "the algorithm gave no signature" end
+  if not core.equal(given:lower(), expected) then return "the signature is wrong" end
+end
+
+local function answer(outcome, note)
+  return { status = STATUS[outcome], outcome = outcome, note = note }
+end
+
+-- The text of an id; its digits where it is a number.
+local function text_of(id)
+  return type(id) == "number" and json.digits(id) or id
+end
+
+local function take(body)
+  local value, outcome, why = read(body)
+  if not value then return answer(outcome, why) end
+  local key = value.type == "deleted" and value.id .. "/deleted" or value.id
+  local taken = answer "message"
+  taken.rows = { { chat_id = value.chat_id, key = key, kind = "avito", body = body } }
+  taken.account = text_of(value.user_id)
+  return taken
+end
+
+--- What is to be answered to a request, and stored before.
+---@param request avito.webhook.Request
+---@return avito.webhook.Answer
+function Hook:answer(request)
+  local secret, body = secrets[self], request.body or ""
+  if not core.equal(request.path:match "^[^?]*", secret.path) then return answer "not_found" end
+  if request.method ~= "POST" then return answer "method" end
+  if #body > self.max_body then return answer "too_large" end
+  -- A registration is tried with {}, which need not be signed: nothing comes of it.
+  if body:find "^%s*$" or body:find "^%s*{%s*}%s*$" then return answer "probe" end
+  local problem = secret.signature and signature_problem(secret.signature, { headers = request.headers, body = body })
+  if problem and not secret.signature.report_only then return answer("signature", problem) end
+  local taken = take(body)
+  taken.note = taken.note or problem
+  return taken
+end
+
+function Hook:__tostring()
+  return ("avito.webhook (bodies up to %d bytes)"):format(self.max_body)
+end
+
+return webhook
