@@ -161,7 +161,9 @@ describe("a journal", function()
     j:lock_owner(7)
     write(j, message("inbox_insert", "c", "k"))
     local how, status, output = process.fork(function()
-      local function refused(fn, ...) return raised(fn, ...):find("the journal belongs to the parent process: open it anew", 1, true) end
+      local function refused(...)
+        return raised(...):find("the journal belongs to the parent process: open it anew after fork", 1, true)
+      end
       for _, name in ipairs { "begin", "commit", "rollback", "check", "changed" } do
         if not refused(j[name], j, 0) then return name end
       end
