@@ -157,6 +157,14 @@ describe("a store in a file", function()
     assert.equal("fence " .. claim.fence + 1, child:read_line())
   end)
 
+  it("leaves an id that somebody has locked to whoever that is", function()
+    local store = open()
+    local other = keep(assert(journal.open(path)))
+    assert.is_true(other:lock_owner(store.owner + 1))
+    assert.equal(store.owner + 2, open().owner)
+    assert.equal(2, #other:run "owner_list")
+  end)
+
   it("keeps the lease of a process that renews it", function()
     local child = spawn("2", "hold", "c1")
     assert.equal("fence 1", child:read_line())
@@ -269,6 +277,25 @@ describe("a store in a file", function()
       assert.equal("dummy-" .. i, tokens.load().access_token)
       assert.equal(i - 1, store:stats("7", 0).inbox)
     end
+  end)
+
+  it("keeps tokens that exist once, whatever becomes of the task", function()
+    local store = open()
+    store:attach(loop.new())
+    local tokens = store:tokens "shop"
+    loop.run(function()
+      local lock, saved = tokens.lock(), nil
+      local task
+      task = loop.spawn(function()
+        task:cancel()
+        saved = tokens.save { refresh_token = "dummy" }
+        lock:unlock()
+      end)
+      task:wait()
+      assert.is_true(saved)
+      assert.is_truthy(tokens.lock())
+    end)
+    assert.same({ refresh_token = "dummy" }, tokens.load())
   end)
 
   it("keeps the tokens of a client", function()

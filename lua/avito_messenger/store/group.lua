@@ -167,12 +167,13 @@ function Group:write(work)
   return outcome(piece)
 end
 
---- The same, without waiting for anybody.
+--- The same in a transaction of its own, which no cancellation breaks off: nothing else runs meanwhile.
 ---@param work fun(): any, avito.StoreError?
+---@param seconds? number for which another process may write; default: as long as the store waits
 ---@return any value
 ---@return avito.StoreError? err
-function Group:write_now(work)
-  return at_once(self, work, 0)
+function Group:write_now(work, seconds)
+  return at_once(self, work, seconds or self.patience)
 end
 
 --- Runs a statement for a piece of work. Raises when it fails.
