@@ -157,6 +157,15 @@ describe("a store in a file", function()
     assert.equal("fence " .. claim.fence + 1, child:read_line())
   end)
 
+  it("does not give itself up, however long it has said nothing", function()
+    local store = open { lease = 0 }
+    assert(store:receive("7", { row("c1", "m1") }))
+    local claim = store:claim("7", "c1")
+    assert.same({ "c1" }, (store:due("7", curl.time(), 10)))
+    assert.equal(0, store:maintain(curl.time()).swept)
+    assert.is_true(store:commit(claim, { record = { id = "c1" }, now = 5 }))
+  end)
+
   it("leaves an id that somebody has locked to whoever that is", function()
     local store = open()
     local other = keep(assert(journal.open(path)))

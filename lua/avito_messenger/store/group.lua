@@ -43,8 +43,7 @@ end
 local function finish(pieces, err, raised)
   for _, piece in ipairs(pieces) do
     piece.done = true
-    if err then piece.value, piece.err = nil, err end
-    piece.raised = raised
+    piece.err, piece.raised = err or piece.err, raised
   end
 end
 

@@ -105,13 +105,10 @@ function Sqlite:receive(account, rows)
     given[i] = { row.chat_id, row.key, row.kind, row.body, row.replace and "inbox_replace" or "inbox_insert" }
   end
   return self.group:write(function()
-    local flags, woken = {}, {}
+    local flags = {}
     for i, row in ipairs(given) do
       flags[i] = run(self, row[5], account, row[1], row[2], row[3], row[4], now) > 0
-      if flags[i] and not woken[row[1]] then
-        woken[row[1]] = true
-        run(self, "chat_wake", account, row[1], retention.soon(now))
-      end
+      if flags[i] then run(self, "chat_wake", account, row[1], retention.soon(now)) end
     end
     return flags
   end)
