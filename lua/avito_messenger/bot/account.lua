@@ -58,6 +58,7 @@ function account.identify(bot, settings)
   if bot.since then return true end
   local ok, err = remember(bot, account.name(bot.user_id), settings)
   if not ok then return nil, err end
+  bot.lanes.held = nil
   bot.lanes:told()
   return true
 end

@@ -147,7 +147,7 @@ end
 ---@return integer left how many chats were left in the middle of their work
 function run.loop(bot, settings, at_end)
   local driver, lanes = bot.driver, bot.lanes
-  bot.stopped, bot.drain_ends, lanes.stopping = false, nil, nil
+  bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
   local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
   local keeping = { next = driver:now() + KEEP, watch = driver:now() + WATCH }
   local ends = driver:now() + settings.seconds
@@ -164,6 +164,7 @@ function run.loop(bot, settings, at_end)
       lanes:wait(math.min(math.min(next_look(bot, looking), ends) - driver:now(), lanes:rest(), longest))
     end
   end
+  lanes.held = nil
   if at_end then at_end() end
   return finish(bot, looking)
 end
