@@ -79,7 +79,8 @@ local function exchange(sim, process, request, answer)
     local response = transport:perform(request)
     local seconds = transport.elapsed - sim.world.elapsed
     sim:note("%s %s: %s", process.name, name, response.status or response.error)
-    local chat_id = FINAL[response.status] and request.url:match "/chats/([^/]+)/messages"
+    local struck = sim.box.requests[#sim.box.requests].fault == "status"
+    local chat_id = struck and FINAL[response.status] and request.url:match "/chats/([^/]+)/messages"
     if chat_id then sim.given_up[chat_id] = true end
     local entry = sim.box:sends()[sent + 1]
     if entry then sim:sent(entry) end
@@ -240,7 +241,7 @@ function Sim:start(index)
   process.bot = avito.bot { client = process.client, rulebook = rulebook(self, process), store = wrap(self, process, process.store),
     on_error = function() end, on_event = function(note) told(self, process, note) end }
   self.processes[index] = process
-  clockwork.spawn(process, function() main(self, process) end)
+  process.main = clockwork.spawn(process, function() main(self, process) end)
 end
 
 --- Another life, after a while.
@@ -462,8 +463,12 @@ local function play(sim)
   go_on(sim, story.CHAOS)
   mend(sim)
   local ends = sim.world.elapsed + LONGEST
-  repeat go_on(sim, 15) until judge.at_rest(sim) or sim.world.elapsed > ends
+  local function until_at_rest()
+    while not judge.at_rest(sim) and sim.world.elapsed < ends do go_on(sim, 15) end
+  end
+  until_at_rest()
   go_on(sim, QUIET)
+  until_at_rest()
 end
 
 --- One run. The verdict is the sandbox's record of what was sent.
