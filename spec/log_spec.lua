@@ -98,7 +98,8 @@ describe("a log", function()
       logger:event(row[2])
       assert.equal(row[1], last().level)
     end
-    for outcome, level in pairs { message = "debug", probe = "debug", not_found = "warn", signature = "warn" } do
+    for outcome, level in pairs { message = "debug", known = "debug", probe = "debug", ignored = "debug",
+      unavailable = "warn", not_found = "warn", signature = "warn" } do
       logger:note { kind = "webhook", outcome = outcome, count = 1 }
       assert.equal(level, last().level)
     end

@@ -92,7 +92,8 @@ end
 function json.encode(value)
   local encode = cjson().encode
   replaced = false
-  local ok, text = pcall(function() return encode(exact(value, 1)) end)
+  local ok, text = pcall(exact, value, 1)
+  if ok then ok, text = pcall(encode, text) end
   if not ok then return nil, tostring(text) end
   if text:find("\\/", 1, true) then text = text:gsub("\\/", "/") end -- lua-cjson escapes slashes; it need not
   if not replaced then return text end

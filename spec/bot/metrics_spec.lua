@@ -169,6 +169,13 @@ describe("the metrics of a bot", function()
     assert.is_nil(value("outbox", { state = "queued" })) -- a store that fails has no numbers, rather than old ones
   end)
 
+  it("ask for what they are not told", function()
+    m = metrics.new(function() return 5 end, function() return { lanes = 2 } end)
+    assert.equal(2, exposition.value(m:text(), "avito_bot_lanes"))
+    assert.equal(5, exposition.value(m:text(), "avito_bot_clock_seconds"))
+    assert.equal(3, value("lanes", nil, { lanes = 3 }))
+  end)
+
   it("show why the account is parked, and that it is no more", function()
     local function parked(reason, why) return value("parked", { reason = reason }, { parked = why }) end
     assert.equal(1, parked("payment_required", "payment_required"))

@@ -245,6 +245,14 @@ describe("the subscription", function()
       assert.same({}, place.errors)
     end)
 
+    it("raises what ends its wait", function()
+      local late, now = errors.new("timeout", "task", "the time has passed"), 0
+      local driver = { now = function() now = now + 1 return now end, sleep = function() return nil, late end }
+      local client = { get_webhook_subscriptions = function() return { { url = URL, version = "3" } } end }
+      local one = subscription.new({ client = client, driver = driver, tell = function() end }, URL)
+      assert.equal(late, select(2, pcall(one.run, one, function() return now > 100 end)))
+    end)
+
     it("does nothing more when it is told to stop", function()
       open():run(function() return true end)
       assert.same({}, place:requests())

@@ -31,9 +31,9 @@ describe("httpd", function()
   local function ok(one) one:respond(200, {}, "ok") end
 
   -- Speaks raw bytes to the server; returns all it answers until the connection ends.
-  local function raw(script)
+  local function raw(script, listens)
     local child = process.spawn({ "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/%d; %s"):format(server:port(), script) },
-      { stdout = "pipe", stderr = "/dev/null" })
+      { stdin = listens and "pipe" or nil, stdout = "pipe", stderr = "/dev/null" })
     return child
   end
 
@@ -221,6 +221,72 @@ describe("httpd", function()
     end
   end)
 
+  it("closes a connection with its answer where it is told to", function()
+    start()
+    local text = drain(raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"),
+      function(one) one:respond(200, { Connection = "close" }, "bye") end)
+    assert.is_truthy(text:find "^HTTP/1.1 200 .*\r\nConnection: close\r\n.*\r\n\r\nbye$")
+  end)
+
+  it("closes the connection of a request it refuses itself, and counts it", function()
+    start { max_head = 300 }
+    for _, head in ipairs { "GET / HTTP/1.1\\r\\nHost: a\\r\\nX: " .. ("x"):rep(400), "BREW / HTTP/1.1\\r\\nHost: a" } do
+      local text = drain(raw("printf '" .. head .. "\\r\\n\\r\\n' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok)
+      assert.is_truthy(text:find "^HTTP/1.1 [45]%d%d .*\r\nConnection: close\r\n")
+      assert.is_nil(text:find("late", 1, true))
+    end
+    assert.same({ 2, 0 }, { server:counts() })
+  end)
+
+  it("says how old a request is, from the first moment it may have begun", function()
+    start { idle = 20 }
+    drain(raw("sleep 0.2; printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; head -n 1 <&3; sleep 0.6; " ..
+      "printf 'POST /2 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: 1\\r\\n\\r\\n' >&3; sleep 0.2; " ..
+      "printf x >&3; cat <&3"), ok)
+    assert.is_true(held[1].age >= 0.1)
+    assert.is_true(held[2].age >= 0.1 and held[2].age < 0.6)
+  end)
+
+  describe("drained", function()
+    it("serves those that are connected, and nobody else", function()
+      start()
+      local child = raw("printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; head -n 1 <&3; " ..
+        "printf 'GET /2 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
+      while #held == 0 do
+        server:wait(0.01)
+        turn()()
+      end
+      local port = server:port()
+      server:drain()
+      assert.equal("network", support.request({ url = url(), turn = turn(ok) }).error)
+      local other = assert(httpd.listen { port = port })
+      server:drain() -- and not what has the descriptor now
+      server, other = other, server
+      assert.equal(200, request(ok).status)
+      server:close()
+      server = other
+      table.remove(held)
+      ok(held[1])
+      assert.is_truthy(drain(child, ok):find("HTTP/1.1 200 OK.*HTTP/1.1 200 OK"))
+      assert.equal("/2", held[2].path)
+    end)
+
+    it("knows when everything is answered", function()
+      start()
+      assert.equal(0, server:pending())
+      local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
+      while #held == 0 do
+        server:wait(0.01)
+        turn()()
+      end
+      assert.equal(1, server:pending())
+      ok(held[1])
+      assert.equal(1, server:pending()) -- it is not sent yet
+      drain(child)
+      assert.equal(0, server:pending())
+    end)
+  end)
+
   describe("bounds", function()
     it("the body that is announced", function()
       start { max_body = 1000 }
@@ -240,6 +306,11 @@ describe("httpd", function()
       assert.equal(1000, #held[1].body)
       assert.is_truthy(drain(raw(head .. chunk:rep(3) .. last), ok):find("^HTTP/1.1 413"))
       assert.equal("", drain(raw(head .. chunk:rep(9) .. last), ok))
+      head = head:gsub("Connection: close", "X: 1")
+      last = "printf '0\\r\\n\\r\\n' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"
+      local text = drain(raw(head .. chunk:rep(3) .. last), ok)
+      assert.is_truthy(text:find "^HTTP/1.1 413")
+      assert.is_nil(text:find("late", 1, true))
       assert.equal(1, #held)
     end)
 
@@ -290,6 +361,91 @@ describe("httpd", function()
         if since and curl.now() - since > 0.15 then since = math.huge end
       end }
       assert.equal("late", response.body)
+    end)
+
+    it("the time a connection rests, apart from that of a request", function()
+      local one = "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; "
+      start { timeout = 0.1, idle = 20 }
+      local text = drain(raw(one .. "head -n 1 <&3; sleep 1.5; " ..
+        "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), ok)
+      assert.equal(2, select(2, text:gsub("HTTP/1.1 200", "")))
+      start { timeout = 20, idle = 0.1 }
+      assert.is_nil(drain(raw(one .. "timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok):find("late", 1, true))
+      assert.same({ 0, 0 }, { server:counts() })
+      start { timeout = 0.1 }
+      assert.is_nil(drain(raw(one .. "timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok):find("late", 1, true))
+    end)
+
+    it("the time of a further request on a connection", function()
+      start { timeout = 0.2, idle = 20 }
+      local text = drain(raw("printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nGET /2 HTTP/1.1\\r\\n' >&3; " ..
+        "for i in {1..100}; do printf 'X: 1\\r\\n' >&3 || exit; sleep 0.05; done; echo late"), ok)
+      assert.equal("", text)
+      assert.equal(1, #held)
+      assert.same({ 0, 1 }, { server:counts() })
+    end)
+
+    it("the time an answer may take to be read", function()
+      start { timeout = 0.2, idle = 20 }
+      local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20")
+      local work = turn(function(one) one:respond(200, {}, ("x"):rep(2e7)) end)
+      while server:pending() > 0 or #held == 0 do
+        server:wait(0.01)
+        work()
+      end
+      assert.same({ 0, 1 }, { server:counts() })
+      child:close()
+    end)
+
+    it("its sleep by the next deadline", function()
+      start { timeout = 9.5, idle = 3.5 }
+      local child = raw("printf 'GET' >&3; read line; printf ' / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20", true)
+      local work = turn(ok)
+      while server:timeout() == nil do
+        server:wait(0.01)
+        work()
+      end
+      assert.is_true(server:timeout() <= 9.5)
+      child:write "\n"
+      while #held == 0 or server:pending() > 0 or server:timeout() == 0 do
+        server:wait(0.01)
+        work()
+      end
+      assert.is_true(server:timeout() <= 3.5)
+      child:close()
+    end)
+
+    it("the time of a request beside an answer that drips", function()
+      start { timeout = 0.2 }
+      local slow = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; cat <&3")
+      while #held == 0 do
+        server:wait(0.01)
+        turn(function(one) one:drip(200, {}, "dripping", 3600) end)()
+      end
+      assert.equal("", drain(raw("printf 'GET' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok))
+      slow:close()
+    end)
+
+    it("the connections, by the descriptors the process may have", function()
+      local program = [[
+        local httpd = require "avito_messenger.httpd"
+        local server = assert(httpd.listen { max_connections = 1000, timeout = 0.5 })
+        print(server:port())
+        io.stdout:flush()
+        local cut = 0
+        while cut < 150 do
+          server:wait(1)
+          server:accept()
+          cut = select(2, server:counts())
+          assert(io.open("/dev/null")):close()
+        end
+        print "fine"]]
+      local child = support.spawn({ "-e", "require('spec_support.dribble').limit(200) " .. program }, { stdout = "pipe" })
+      local port = tonumber(child:read_line())
+      local clients = support.spawn { "-e", ("require('spec_support.dribble').run(%d, 300)"):format(port) }
+      assert.equal("fine", child:read_line(30))
+      clients:close()
+      child:close()
     end)
 
     it("the connections", function()
@@ -350,7 +506,7 @@ describe("httpd", function()
     end)
 
     it("options it does not know", function()
-      for _, options in ipairs { { prot = 1 }, { port = "1" }, { port = 70000 }, { host = 5 }, { timeout = 0 },
+      for _, options in ipairs { { prot = 1 }, { port = "1" }, { port = 70000 }, { host = 5 }, { timeout = 0 }, { idle = 0 },
         { max_body = -1 }, { max_head = 1 }, { max_connections = 0 }, { 5 } } do
         assert.has_error(function() httpd.listen(options) end)
       end
@@ -396,7 +552,7 @@ describe("httpd", function()
       repeat finished = curl:step(0.01)[1] until finished
       assert.equal("network", finished.response.error)
       curl:close()
-      for _, method in ipairs { "port", "fd", "timeout", "accept" } do
+      for _, method in ipairs { "port", "fd", "timeout", "accept", "drain", "pending", "counts" } do
         assert.has_error(function() server[method](server) end)
       end
       assert.equal("http server (closed)", tostring(server))
@@ -440,7 +596,9 @@ describe("httpd", function()
     local how, code, output = process.fork(function()
       local called, problem = pcall(server.accept, server)
       server:close()
+      server = nil
       collectgarbage()
+      assert.is_false(held[1]:respond(200))
       return tostring(called) .. " " .. tostring(problem)
     end)
     assert.equal("exit", how)

@@ -4,6 +4,7 @@
  *                              second; a connection that is cut off is opened again. Prints "up" when all stood, and "cut"
  *                              when as many were cut off. Ends after a minute, or by a signal.
  *   dribble.descriptors(n)     lets the process have n descriptors; false when it may not
+ *   dribble.limit(n)           lets it have no more than n
  */
 #define _DEFAULT_SOURCE
 
@@ -121,9 +122,18 @@ static int descriptors(lua_State *L)
   return 1;
 }
 
+static int limit_descriptors(lua_State *L)
+{
+  struct rlimit limit = {.rlim_cur = (rlim_t)luaL_checkinteger(L, 1), .rlim_max = (rlim_t)luaL_checkinteger(L, 1)};
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return luaL_error(L, "the number of descriptors cannot be limited");
+  return 0;
+}
+
 int luaopen_spec_support_dribble(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"run", run}, {"descriptors", descriptors}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"run", run}, {"descriptors", descriptors}, {"limit", limit_descriptors}, {NULL, NULL}};
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   return 1;

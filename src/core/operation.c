@@ -38,15 +38,43 @@ static void succeed(lua_State *L, int op, struct avito_operation *operation)
   operation->end = AVITO_DONE;
 }
 
+/* Does the value on top, or anything in it, hold a secret of the session? Answers nest at most AVITO_MAX_DEPTH deep.
+ * [-0, +0, m] */
+static bool holds_secret(lua_State *L, int session)
+{
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    return avito_session_has_secret(L, session, lua_gettop(L));
+  }
+  if (lua_type(L, -1) != LUA_TTABLE) {
+    return false;
+  }
+  luaL_checkstack(L, 6, NULL);
+  bool found = false;
+  lua_pushnil(L);                          /* table nil */
+  while (!found && lua_next(L, -2) != 0) { /* table name member */
+    found = holds_secret(L, session);
+    lua_pop(L, 1); /* table name */
+    found = holds_secret(L, session) || found;
+  }
+  if (found) {
+    lua_pop(L, 1); /* table */
+  }
+  return found;
+}
+
 void avito_op_hide_secrets(lua_State *L, int op, int err)
 {
-  static const char *const fields[] = {"message", "code", "body"};
+  static const char *const fields[] = {"message", "code", "body", "fields"};
   avito_op_get(L, op, AVITO_OP_SESSION); /* session */
   int session = lua_gettop(L);
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-    lua_getfield(L, err, fields[i]); /* session text */
-    if (lua_type(L, -1) == LUA_TSTRING && avito_session_has_secret(L, session, lua_gettop(L))) {
-      lua_pushliteral(L, "(not shown: it holds a secret)");
+    lua_getfield(L, err, fields[i]); /* session field */
+    if (holds_secret(L, session)) {
+      if (lua_type(L, -1) == LUA_TSTRING) {
+        lua_pushliteral(L, "(not shown: it holds a secret)");
+      } else {
+        lua_pushnil(L);
+      }
       lua_setfield(L, err, fields[i]);
     }
     lua_pop(L, 1); /* session */

@@ -164,7 +164,7 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
 int avito_op_send_own(lua_State *L, int op, int session, double now);
 int avito_op_send_self(lua_State *L, int op, int session, double now);
 
-/* Takes the session's present secrets out of the texts of the error at `err`: a server or a driver may repeat what was sent
+/* Takes the session's present secrets out of the texts and fields of the error at `err`: a server or a driver may repeat what was sent
  * to it. [-0, +0, m] */
 void avito_op_hide_secrets(lua_State *L, int op, int err);
 

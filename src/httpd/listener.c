@@ -294,8 +294,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
       peer->listener->pending--;
     peer->exchange = NULL;
     peer->wake = 0;
-    if (peer->place != AVITO_CUT)
-      move_resting(peer);
+    move_resting(peer);
   }
   exchange->peer = NULL;
   avito_exchange_release(exchange);

@@ -46,6 +46,7 @@ static int on_busy(void *context, int times)
 
 static bool execute(struct avito_database *database, const char *sql, struct avito_problem *problem)
 {
+  errno = 0;
   int result = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
   if (result != SQLITE_OK)
     avito_problem_of(problem, database->handle, result);
@@ -57,6 +58,7 @@ static bool read_number(struct avito_database *database, const char *sql, int64_
                         struct avito_problem *problem)
 {
   sqlite3_stmt *statement = NULL;
+  errno = 0;
   int result = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
   if (result == SQLITE_OK)
     result = sqlite3_step(statement);
@@ -184,6 +186,7 @@ bool avito_database_open(struct avito_database *database, const char *path, bool
     return false;
   database->pid = getpid();
   avito_database_be_patient(database, AVITO_JOURNAL_PATIENCE);
+  errno = 0;
   int result = sqlite3_open_v2(path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
   bool ok = result == SQLITE_OK;
   if (!ok)

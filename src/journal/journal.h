@@ -63,7 +63,8 @@ struct avito_owners {
 
 /* problem.c */
 
-/* Says what the last failed call on the handle met; `handle` may be NULL when it could not even be made. */
+/* Says what the call on the handle met that has just failed; errno was 0 before it. `handle` is NULL when it could not even
+ * be made. */
 void avito_problem_of(struct avito_problem *problem, sqlite3 *handle, int result);
 /* Says what a system call met; `what` is what was to be done. */
 void avito_problem_of_errno(struct avito_problem *problem, const char *what, int error);

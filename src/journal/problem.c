@@ -82,7 +82,7 @@ bool avito_problem_is_misuse(int result)
 
 void avito_problem_of(struct avito_problem *problem, sqlite3 *handle, int result)
 {
-  int error = handle != NULL ? sqlite3_system_errno(handle) : 0;
+  int error = errno; /* sqlite3_system_errno knows it only of some failures */
   int kind = result & 0xff;
   if (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN && kind != SQLITE_FULL)
     error = 0; /* it is of something else */

@@ -1,4 +1,6 @@
 /* statement.c - the statements by name, their parameters and what they give. */
+#include <errno.h>
+
 #include "journal.h"
 
 #define EXACT 9007199254740992.0 /* 2^53: a double is an exact integer up to here */
@@ -39,7 +41,7 @@ static void bind_number(lua_State *L, sqlite3_stmt *statement, int parameter, in
   else if (number == number)
     sqlite3_bind_double(statement, parameter, number);
   else
-    luaL_argerror(L, index - 1, "a number expected, got NaN"); /* the handle does not count as an argument */
+    luaL_argerror(L, index, "a number expected, got NaN");
 }
 
 /* Strings are bound as they lie: they are on the stack as long as the statement runs. */
@@ -62,7 +64,7 @@ static void bind(lua_State *L, sqlite3_stmt *statement, int parameter, int index
     sqlite3_bind_text64(statement, parameter, text, length, SQLITE_STATIC, SQLITE_UTF8);
     break;
   default:
-    luaL_argerror(L, index - 1, "nil, boolean, number or string expected");
+    luaL_argerror(L, index, "nil, boolean, number or string expected");
   }
 }
 
@@ -146,6 +148,7 @@ int avito_statement_run(lua_State *L, struct avito_database *database, int state
     *problem = database->broken;
     return -1;
   }
+  errno = 0;
   int result = prepare(database, statement);
   if (result != SQLITE_OK)
     return fail(L, database, statement, result, problem);

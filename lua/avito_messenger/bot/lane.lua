@@ -23,8 +23,7 @@ Lane.__index = Lane
 Lane.__name = "avito.bot.Lane"
 
 local MAX_STEPS = 1000 -- of a lane before others get their turn
--- Seconds from the beginning of a step to its effect. A process that was stopped meanwhile may have lost the chat to another.
-local MAX_LATE = 7
+local LEASE = 15       -- seconds, of a store that tells none
 local MAX_PAUSE = 30   -- seconds between two tries to commit what became of an effect
 
 -- Effects that change nothing need not be latched; those that ask the marketplace have to wait while it refuses the account.
@@ -169,8 +168,13 @@ local function look_first(self, effect)
   return { latch = effect.key, events = { perform.failed(effect, news, false) } }
 end
 
+-- A process that was stopped since the step began may have lost the chat to another.
+local function is_late(self)
+  return self.bot.driver:now() - self.since > (self.bot.store.lease or LEASE) / 2
+end
+
 local function carry_out(self, effect)
-  if self.bot.driver:now() - self.since > MAX_LATE then
+  if is_late(self) then
     return { events = { perform.failed(effect, { kind = "timeout", message = "this process was held up" }, false) } }
   end
   self.bot:tell { kind = "effect", chat_id = self.chat_id, effect = effect }

@@ -21,11 +21,12 @@ local function gauge(name, help, labels, known)
   return { name = "avito_bot_" .. name, type = "gauge", help = help, labels = labels, known = known }
 end
 
-local FAMILIES = {
+--- What is counted, in the order it is told.
+metrics.FAMILIES = {
   gauge("info", "Always 1; its labels say which version runs for which account.", { "version", "account" }),
   gauge("clock_seconds", "Unix time by the bot's clock."),
   counter("webhooks", "Requests to the webhook's address, by what came of them.", { "outcome" },
-    { { "message" }, { "probe" } }),
+    { { "message" }, { "known" }, { "unavailable" } }),
   counter("messages", "Messages and commands that were taken from the inbox."),
   counter("messages_dropped", "Messages that were not looked at: taken before, or of a buyer on the blacklist."),
   counter("turns", "Turns of buyers that are over; handled: had somebody an answer?", { "handled" },
@@ -37,7 +38,7 @@ local FAMILIES = {
   counter("human_takeovers", "Times a person typed in a chat."),
   counter("escalations", "Times a person was called."),
   counter("floods", "Times a chat got too many replies."),
-  counter("errors", "Errors of rules, dialogues, hooks and calls."),
+  counter("errors", "Errors: of rules, functions, calls of the API that were given up."),
   gauge("inbox_waiting", "Rows of the inbox that are not taken."),
   gauge("inbox_oldest_seconds", "How long the oldest of them has waited."),
   gauge("outbox", "Rows of the outbox, by their state.", { "state" }),
@@ -174,15 +175,15 @@ end
 ---@field lanes? integer lanes that run
 
 --- The text of all metrics, in the exposition format 0.0.4.
----@param now number Unix seconds
----@param extra? avito.bot.MetricsExtra
+---@param now? number Unix seconds; default: by the clock
+---@param extra? avito.bot.MetricsExtra default: what is told when it is asked for
 ---@return string
 function Metrics:text(now, extra)
   local registry = self.registry
-  extra = extra or {}
+  extra = extra or self.ask()
   registry:clear "avito_bot_info"
   registry:set("avito_bot_info", 1, avito._VERSION, extra.account or "")
-  registry:set("avito_bot_clock_seconds", now)
+  registry:set("avito_bot_clock_seconds", now or self.clock())
   set_stats(registry, extra.stats)
   registry:clear "avito_bot_lanes"
   if extra.lanes then registry:set("avito_bot_lanes", extra.lanes) end
@@ -193,9 +194,11 @@ function Metrics:text(now, extra)
 end
 
 ---@param clock? fun(): number Unix seconds; default os.time
+---@param ask? fun(): avito.bot.MetricsExtra asked for each text
 ---@return avito.bot.Metrics
-function metrics.new(clock)
-  return setmetatable({ registry = prometheus.new(FAMILIES), clock = clock or os.time }, Metrics)
+function metrics.new(clock, ask)
+  return setmetatable({ registry = prometheus.new(metrics.FAMILIES), clock = clock or os.time,
+    ask = ask or function() return {} end }, Metrics)
 end
 
 return metrics

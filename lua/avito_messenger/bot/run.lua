@@ -6,7 +6,7 @@ local poll = require "avito_messenger.bot.poll"
 
 local run = {}
 
-local KEEP = 5      -- seconds between two rounds of the store's own work
+local KEEP = 5      -- seconds between two rounds of the store's own work, at most
 local WATCH = 0.2   -- seconds between two looks whether another process has written
 local CLOCK = 60    -- seconds between two notes of the time
 
@@ -82,7 +82,7 @@ end
 -- ---- the store
 
 local function keep_store(bot, keeping, now)
-  keeping.next = now + KEEP
+  keeping.next = now + math.min(KEEP, (bot.store.lease or math.huge) / 3)
   local done, err = bot.store:maintain(bot.driver:time())
   if not done then return bot:store_failed("maintain", err) end
   bot.trouble = nil

@@ -4,10 +4,10 @@
 --- A field is "name", or "name=where.it.is". Those of `texts` hold what was said or heard.
 local kinds = {}
 
-local USUAL = { message = true, known = true, probe = true }
+local EXPECTED = { message = true, known = true, probe = true, ignored = true } -- outcomes of what the API posts
 
 local function webhook_level(note)
-  return USUAL[note.outcome] and "debug" or "warn"
+  return EXPECTED[note.outcome] and "debug" or "warn"
 end
 
 local function request_level(event)
@@ -36,10 +36,10 @@ local NOTES = {
   poll = { "debug", "the chats were looked at", "chats" },
   stall = { "warn", "nobody looked at the chats", "seconds" },
   -- the bot's
-  webhook = { webhook_level, "webhooks came", "outcome count" },
+  webhook = { webhook_level, "webhooks came", "outcome count note" },
   store = { "error", "the store failed", "code what message" },
   subscribed = { "info", "the webhook is subscribed", "again" },
-  parked = { "error", "the account is parked", "why code message" },
+  parked = { "error", "the account is parked", "code why" },
   unparked = { "info", "the account works again", "" },
   reloaded = { "info", "the rulebook was read again", "" },
   started = { "info", "started", "" },

@@ -1,0 +1,77 @@
+-- Bots that are killed at any moment, while answers are lost, and webhooks come twice and out of order: by the sandbox's own
+-- record, every question is answered once.
+--
+-- KILLS=500 kills so often; PROOF_SEED=… repeats the chances of a run that failed.
+local clock = require "avito_messenger.curl"
+local trial = require "proof.support.trial"
+
+local SEED = trial.seed()
+local SANITIZED = os.getenv "AVITO_SANITIZED" ~= nil
+local KILLS = tonumber(os.getenv "KILLS") or SANITIZED and 6 or 15
+local STOPS = math.ceil(KILLS / 50)
+
+local LEASE = 4 -- seconds: a stopped process is given up soon
+local PATIENCE = 120 -- seconds until everything is answered
+
+describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
+  local shop
+
+  before_each(function() shop = trial.start { seed = SEED } end)
+  after_each(function() shop:close() end)
+
+  local function judge()
+    shop:settle(PATIENCE)
+    shop:verdict()
+    local stats = shop:inspect()
+    assert.same({ inbox = 0, outbox = { queued = 0, latched = 0, unknown = 0 } }, { inbox = stats.inbox, outbox = stats.outbox })
+  end
+
+  -- Mostly in the midst of work; sometimes before it is up.
+  local function die(bot)
+    if shop.random:chance(0.15) then
+      shop:live(shop.random:within { 0, 0.15 })
+    else
+      bot:wait_for "started"
+      shop:live(shop.random:within { 0, 0.5 })
+    end
+    bot:kill()
+  end
+
+  local function tell(began)
+    print(("%d kills, %.0f a minute, %d questions; under way were %d messages, %d reads"):format(KILLS,
+      60 * KILLS / (clock.now() - began), #shop.asked, shop.counts["recovered send"] or 0, shop.counts["recovered read"] or 0))
+  end
+
+  it("answers every question once", function()
+    local began = clock.now()
+    for _ = 1, KILLS do die(shop:bot()) end
+    tell(began)
+    shop:bot()
+    judge()
+    -- Else nothing was proven.
+    if KILLS >= 50 then assert.is_true(shop.counts["recovered send"] > KILLS / 10, shop:report()) end
+  end)
+
+  it("does so with two processes on a store, of which one is killed or stopped", function()
+    local began = clock.now()
+    local settings = { { lease = LEASE, timeout = 1 }, { lease = LEASE, timeout = 1, listen = false } }
+    local bots = { shop:bot(settings[1]), shop:bot(settings[2]) }
+    for turn = 1, KILLS do
+      local one = turn % 2 + 1
+      die(bots[one])
+      bots[one] = shop:bot(settings[one])
+    end
+    tell(began)
+    for turn = 1, STOPS do
+      local bot = bots[turn % 2 + 1]
+      bot:wait_for "started"
+      shop:live(shop.random:within { 0, 0.5 })
+      bot.child:kill "STOP"
+      shop:live(LEASE + 1.5)
+      bot.child:kill "CONT"
+      shop:live(1)
+    end
+    judge()
+    print(shop:report())
+  end)
+end)

@@ -1,0 +1,282 @@
+--- A shop whose bots are killed: a sandbox as a process of its own, buyers that write at a steady rate, and bots that share a
+--- store. The sandbox's record is the judge.
+---
+---   local shop = trial.start { seed = 1 }
+---   local bot = shop:bot { }                  a process; see bot.lua for what it prints
+---   shop:live(2)                              for so long buyers write
+---   bot:kill()
+---   shop:settle(60)                           the buyers stop; until every question has an answer
+---   shop:verdict()                            raises what was lost or doubled
+---   shop:close()
+local avito = require "avito_messenger"
+local clock = require "avito_messenger.curl"
+local files = require "support.files"
+local httpd = require "avito_messenger.httpd"
+local json = require "avito_messenger.json"
+local Random = require "avito_messenger.sandbox.random"
+local sandbox = require "support.sandbox"
+
+local trial = {}
+
+local Trial = {}
+Trial.__index = Trial
+
+local Bot = {}
+Bot.__index = Bot
+
+local CHATS = 10         -- that buyers write in at a time
+local QUESTIONS = 60     -- until a buyer goes, and another comes
+local ITEM = 5000
+local SECRET = "dummy-path-secret"
+local TIMEOUT = 5        -- seconds of a call
+local START = 30         -- seconds that a process may take to start
+
+trial.rules = [[
+return require("avito_messenger").rulebook {
+  burst = "0.05s", flood = false, settle = "1s",
+  { "ответ", hears = "вопрос*", run = function(c)
+    for _, number in ipairs(c.numbers) do c:say(("%s %%d"):format(number)) end
+  end },
+}
+]]
+
+--- Answers that are lost after the message was sent, and some of everything else.
+trial.faults = {
+  { operation = "send_message", kind = "apply_and_close", probability = 0.1 },
+  { operation = "send_message", kind = "close", probability = 0.02 },
+  { operation = "mark_chat_as_read", kind = "apply_and_close", probability = 0.05 },
+  { operation = "get_messages", kind = "close", probability = 0.03 },
+  { operation = "get_chats", kind = "close", probability = 0.03 },
+}
+
+--- The seed of a run: PROOF_SEED repeats the chances of one that failed.
+---@return integer
+function trial.seed()
+  return tonumber(os.getenv "PROOF_SEED") or os.time() % 1000000
+end
+
+-- A port that nobody has, and that the system gives to nobody who only connects: while a bot is dead, the sandbox's own
+-- connections to its port would sooner or later be given that port, and be connected to themselves.
+local function free_port(random)
+  for _ = 1, 100 do
+    local port = 12000 + random:pick(16000)
+    local listener = httpd.listen { host = "127.0.0.1", port = port }
+    if listener then
+      listener:close()
+      return port
+    end
+  end
+  error "no free port was found"
+end
+
+local function world(given)
+  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 1, 2, 5 } }
+  for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
+  return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = 1000,
+    accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
+    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } }, buyers = json.list {}, chats = json.list {} }
+end
+
+---@param given { seed: integer, rate: number?, webhooks: table?, faults: table?, latency: table? } rate: questions a second
+function trial.start(given)
+  local random = Random.new(given.seed)
+  local self = setmetatable({ seed = given.seed, random = random, rate = given.rate or 15, directory = files.temporary(), bots = {},
+    asked = {}, counts = {}, errors = {}, port = free_port(random), next_question = clock.now() }, Trial)
+  assert(os.execute(("mkdir -m 700 '%s'"):format(self.directory)))
+  self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
+  self:rule "Ответ"
+  local path = self.directory .. "/world.lua"
+  files.write(path, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world(given)))))
+  self.market = sandbox.start { "--world", path, "--seed", tostring(given.seed), "--rate-limit", "off" }
+  return self
+end
+
+--- The rulebook, whose answers begin with the word.
+function Trial:rule(word)
+  files.write(self.rules, trial.rules:format(word))
+end
+
+-- ---- bots
+
+---@class proof.Bot
+---@field child userdata
+---@field shop table
+
+--- Starts one. `run`: what bot:run is given beside polling and the listener; `listen = false`: it takes no webhooks.
+---@param given? { run: table?, listen: boolean?, poll: boolean?, lease: number?, timeout: number? }
+---@return proof.Bot
+function Trial:bot(given)
+  given = given or {}
+  local run = { poll = given.poll ~= false and { interval = 1 } }
+  if given.listen ~= false then
+    run.listen = { port = self.port, path_secret = SECRET }
+    run.subscribe = ("http://127.0.0.1:%d/%s"):format(self.port, SECRET)
+  end
+  for name, value in pairs(given.run or {}) do run[name] = value end
+  local plan = { base_url = self.market.base_url, store = self.store, rules = self.rules, timeout = given.timeout or TIMEOUT,
+    lease = given.lease, run = run }
+  local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode(plan)) }, { stdout = "pipe", stderr = "pipe" })
+  local bot = setmetatable({ child = child, shop = self, told = {} }, Bot)
+  self.bots[#self.bots + 1] = bot
+  return bot
+end
+
+local function heard(bot, line)
+  local shop = bot.shop
+  bot.told[line:match "^%S*"] = true
+  shop.counts[line] = (shop.counts[line] or 0) + 1
+  if line:find "^error" then shop.errors[#shop.errors + 1] = line end
+  if not line:find "^%l+" or line:find "stack traceback" then shop.strange = shop.strange or line end
+end
+
+--- Reads what it printed until there is no more, or the time is over. False: it prints nothing any more.
+function Bot:hear(seconds)
+  local line, why = self.child:read_line(seconds)
+  while line do
+    heard(self, line)
+    line, why = self.child:read_line(0)
+  end
+  self.ended = why == "eof"
+  return not self.ended
+end
+
+--- Ends it as the system would: nothing is tidied up.
+function Bot:kill()
+  self.child:kill "KILL"
+  self:reap()
+end
+
+-- Everything it printed, and how it ended.
+function Bot:reap(seconds)
+  local how, code
+  local ends = clock.now() + (seconds or 10)
+  while self:hear(0.05) and clock.now() < ends do end
+  how, code = self.child:wait(math.max(0, ends - clock.now()))
+  self.child:close()
+  for i, one in ipairs(self.shop.bots) do
+    if one == self then table.remove(self.shop.bots, i) end
+  end
+  return how, code
+end
+
+--- Waits until it has told of something; buyers go on writing.
+function Bot:wait_for(what, seconds)
+  local ends = clock.now() + (seconds or START)
+  while not self.told[what] do
+    if self.ended or clock.now() > ends then error(("the bot never said '%s'\n%s"):format(what, self.shop:report()), 2) end
+    self.shop:live(0.02)
+  end
+end
+
+-- ---- buyers
+
+function Trial:ask(chat)
+  local number = #self.asked + 1
+  chat = chat or math.floor(number / (CHATS * QUESTIONS)) * CHATS + self.random:pick(CHATS)
+  local said, status = self.market:control("POST", "say", { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
+  assert(status == 200, "a buyer could not write")
+  self.asked[number] = said
+  return said
+end
+
+--- For so long buyers write, and what bots print is read.
+function Trial:live(seconds)
+  local ends = clock.now() + seconds
+  repeat
+    local now = clock.now()
+    if now >= self.next_question then
+      self:ask()
+      self.next_question = math.max(self.next_question, now - 1) + self.random:fraction() * 2 / self.rate
+    end
+    local left = math.min(ends, self.next_question) - clock.now()
+    local count = #self.bots
+    for _, bot in ipairs(self.bots) do bot:hear(math.max(0, math.min(left / count, 0.02))) end
+    if count == 0 then break end
+  until clock.now() >= ends
+end
+
+-- ---- the judge
+
+--- How often each question was answered, and answers in the wrong chat.
+function Trial:answers()
+  local answers, astray = {}, {}
+  for _, send in ipairs(self.market:control("GET", "sends").sends) do
+    local number = tonumber(tostring(send.text):match "(%d+)$")
+    local question = self.asked[number]
+    if not question or question.chat_id ~= send.chat_id then astray[#astray + 1] = send.text end
+    answers[number] = answers[number] or {}
+    table.insert(answers[number], send)
+  end
+  return answers, astray
+end
+
+local function missing(self, wanted)
+  local answers, list = self:answers(), {}
+  for number, question in ipairs(self.asked) do
+    if not answers[number] and (not wanted or wanted[question.message_id]) then list[#list + 1] = number end
+  end
+  return list
+end
+
+--- The buyers stop, and nothing goes wrong any more: waits until every question has its answer, or those that are wanted.
+---@param seconds number
+---@param wanted? table<string, true> ids of messages
+function Trial:settle(seconds, wanted)
+  self.market:control("DELETE", "faults")
+  self.next_question = math.huge
+  local ends = clock.now() + seconds
+  while #missing(self, wanted) > 0 and clock.now() < ends do self:live(0.2) end
+end
+
+--- What happened, for who reads of a failure.
+function Trial:report()
+  local lines = { ("PROOF_SEED=%d, %d questions"):format(self.seed, #self.asked) }
+  for line, count in pairs(self.counts) do
+    if not line:find "^error" then lines[#lines + 1] = ("%5d %s"):format(count, line) end
+  end
+  table.sort(lines)
+  for i = math.max(1, #self.errors - 10), #self.errors do lines[#lines + 1] = self.errors[i] end
+  return table.concat(lines, "\n")
+end
+
+--- Raises where a question was lost or answered twice.
+---@param wanted? table<string, true> ids of the messages that must be answered; default: all
+function Trial:verdict(wanted)
+  local answers, astray = self:answers()
+  local lost, doubled = missing(self, wanted), {}
+  for number, list in pairs(answers) do
+    if #list > 1 then doubled[#doubled + 1] = number end
+  end
+  table.sort(doubled)
+  local function check(what, list)
+    if #list > 0 then error(("%s: %s\n%s"):format(what, table.concat(list, ", "), self:report()), 3) end
+  end
+  check("questions were lost", lost)
+  check("questions were answered more than once", doubled)
+  check("answers to what nobody asked there", astray)
+  if self.strange then error(("a bot said: %s\n%s"):format(self.strange, self:report()), 2) end
+end
+
+--- Ends every bot in order, and looks at what they leave: the file is sound, and nothing waits in it.
+function Trial:inspect()
+  while self.bots[1] do
+    local bot = self.bots[1]
+    bot.child:kill "TERM"
+    local how, code = bot:reap(20)
+    if how ~= "exit" or code ~= 0 then error(("a bot ended with %s %s\n%s"):format(how, code, self:report()), 2) end
+  end
+  local store = assert(avito.store(self.store))
+  local ok, err = store:check()
+  local stats = store:stats(("%d"):format(sandbox.user_id), os.time())
+  store:close()
+  if not ok then error(err.message, 2) end
+  return stats
+end
+
+function Trial:close()
+  for _, bot in ipairs(self.bots) do bot.child:close() end
+  self.market:stop()
+  os.execute(("rm -r '%s'"):format(self.directory))
+end
+
+return trial
