@@ -8,6 +8,7 @@ local Lane = require "avito_messenger.bot.lane"
 ---@field bot avito.Bot
 ---@field running table<string, table|true> the tasks of chats that are worked on
 ---@field stopping? boolean nothing new is begun
+---@field held? boolean nothing is begun yet: the program begins, and does not know which messages count
 local Lanes = {}
 Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
@@ -200,7 +201,7 @@ local function work(self)
   if now < self.last - 1 then self:look_at_all() end
   self.last = now
   if self.failures > 0 and now < self.next then return end
-  if not self:hand_in() or bot.parked or self.stopping then return end
+  if not self:hand_in() or bot.parked or self.held or self.stopping then return end
   if not self.dirty and until_due(self) > 0 and next(self.again) == nil then return end
   self.dirty = false
   local chosen, more = choose(self, account, now)
@@ -242,7 +243,7 @@ end
 ---@return number
 function Lanes:rest()
   local bot = self.bot
-  if bot.parked or not bot:account() then return math.huge end
+  if bot.parked or self.held or not bot:account() then return math.huge end
   if self.failures > 0 then return math.max(0, self.next - bot.driver:time()) end
   if self.dirty or #self.posted > 0 then return 0 end
   return until_due(self)

@@ -99,15 +99,14 @@ function resume(task, a, b)
   if process.world.elapsed < process.awake then
     return process.world:at(process.awake, function() resume(task, a, b) end)
   end
-  if task.cancelled and not task.begun then
-    task.ended = true
-    return
+  local ok, problem = true, nil
+  if task.begun or not task.cancelled then
+    task.begun, process.current = true, task
+    ok, problem = coroutine.resume(task.co, a, b)
+    process.current = nil
+    if coroutine.status(task.co) ~= "dead" then return end
   end
-  task.begun, process.current = true, task
-  local ok, problem = coroutine.resume(task.co, a, b)
-  process.current = nil
-  if coroutine.status(task.co) ~= "dead" then return end
-  task.ended, task.failed, task.problem = true, not ok, problem
+  task.ended = true
   for _, waiter in ipairs(task.waiters) do wake(waiter, true) end
   if not ok and not task.quiet then process.broken(debug.traceback(task.co, tostring(problem))) end
 end

@@ -7,17 +7,6 @@ local PAUSE = 600  -- seconds the bot is silent after a person typed
 -- the request took its way (8).
 local UNDER_WAY = 27
 
-local FINAL = { [400] = true, [403] = true, [404] = true }
-
--- An answer that will not change by asking again was given: what it was about may be left undone, once it is reported.
-local function may_give_up(sim, chat_id)
-  if not sim.given_up[chat_id] then return false end
-  for _, one in ipairs(sim.drawn.faults) do
-    if FINAL[one.fault.status] then return true end
-  end
-  return false
-end
-
 -- What has to be said for a line: each exactly once.
 local function wanted(line)
   if line.word == "Бронь" then
@@ -43,7 +32,7 @@ end
 local function is_answered(sim, line, places)
   if not line.number then return true end
   local chat = sim.drawn.chats[line.chat]
-  if chat.kind == "person" or (chat.id and may_give_up(sim, chat.id)) then return true end
+  if chat.kind == "person" or sim.given_up[chat.id or false] then return true end
   if not line.asked then return false end
   for _, text in ipairs(wanted(line)) do
     if not places[text] then return false end

@@ -59,6 +59,9 @@ local function operation(request)
   end
 end
 
+-- After these nothing is tried again: what it was about may be left undone.
+local FINAL = { [400] = true, [403] = true, [404] = true }
+
 -- What the transport needs of a sandbox. Time and deliveries are the world's.
 local function still(box)
   return { real_now = START, see = function() end, next_due = function() end,
@@ -76,6 +79,9 @@ local function exchange(sim, process, request, answer)
     local response = transport:perform(request)
     local seconds = transport.elapsed - sim.world.elapsed
     sim:note("%s %s: %s", process.name, name, response.status or response.error)
+    local struck = sim.box.requests[#sim.box.requests].fault == "status"
+    local chat_id = struck and FINAL[response.status] and request.url:match "/chats/([^/]+)/messages"
+    if chat_id then sim.given_up[chat_id] = true end
     local entry = sim.box:sends()[sent + 1]
     if entry then sim:sent(entry) end
     sim:pump()
@@ -198,7 +204,6 @@ local TOLD = { effect = true, done = true, error = true, parked = true, unparked
 
 local function told(sim, process, note)
   sim.counts[note.kind] = (sim.counts[note.kind] or 0) + 1
-  if note.kind == "error" and note.result then sim.given_up[note.chat_id] = true end
   if not TOLD[note.kind] then return end
   sim:note("%s %s %s %s", process.name, note.kind, note.chat_id or "", note.effect and note.effect.kind or note.key or note.effect or
     note.message or note.outcome or note.rule or note.what or "")
@@ -236,7 +241,7 @@ function Sim:start(index)
   process.bot = avito.bot { client = process.client, rulebook = rulebook(self, process), store = wrap(self, process, process.store),
     on_error = function() end, on_event = function(note) told(self, process, note) end }
   self.processes[index] = process
-  clockwork.spawn(process, function() main(self, process) end)
+  process.main = clockwork.spawn(process, function() main(self, process) end)
 end
 
 --- Another life, after a while.
@@ -458,8 +463,12 @@ local function play(sim)
   go_on(sim, story.CHAOS)
   mend(sim)
   local ends = sim.world.elapsed + LONGEST
-  repeat go_on(sim, 15) until judge.at_rest(sim) or sim.world.elapsed > ends
+  local function until_at_rest()
+    while not judge.at_rest(sim) and sim.world.elapsed < ends do go_on(sim, 15) end
+  end
+  until_at_rest()
   go_on(sim, QUIET)
+  until_at_rest()
 end
 
 --- One run. The verdict is the sandbox's record of what was sent.
