@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh Debian 12; `make help` tells the rest.
 
-.PHONY: help demo test lint check bench fuzz build reference install clean
+.PHONY: help demo test proof lint check bench fuzz build reference install clean
 .DEFAULT_GOAL := help
 
 # Which Lua `make install` installs for.
@@ -10,6 +10,7 @@ help:
 	@echo 'make demo      a day of a shop: its bot against the sandbox, three buyers, and the seller'
 	@echo 'make test      luacheck, and the specs on Lua 5.4 and LuaJIT, plain and with ASan and UBSan'
 	@echo '               SPEC=spec/core/json_spec.lua  LUA=lua5.4  BUSTED="--filter=token"  narrow it'
+	@echo 'make proof     the proofs of spec/proof in full, which make test runs in short; PROOF=long for the longest'
 	@echo 'make lint      clang-format, clang-tidy, cppcheck, luacheck, shellcheck'
 	@echo 'make check     make test and make lint, summed up in one line'
 	@echo 'make bench     the figures: ratios against plain libcurl and lua-cjson'
@@ -30,6 +31,10 @@ demo:
 test:
 	@tools/setup test
 	@tools/test
+
+proof:
+	@tools/setup test
+	@tools/proof
 
 check:
 	@tools/setup test lint
@@ -65,4 +70,4 @@ clean:
 	rm -rf build
 
 # The tools read these from the environment.
-export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS BENCH
+export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS BENCH PROOF

@@ -66,6 +66,18 @@ describe("a call that goes wrong", function()
     end
   end)
 
+  it("has no fields that hold a secret, however deep, or in a name", function()
+    for fields, shown in pairs { ['{"url":"canary-token is wrong"}'] = false, ['{"a":{"b":[1,{"c":"canary-token"}]}}'] = false,
+      ['{"a":[[{"canary-token":1}]],"b":"x"}'] = false, ['{"url":"is wrong","of":{"a":[1,true]}}'] = true,
+      ['["canary-token"]'] = false, ['{}'] = true } do
+      local body = '{"error":{"message":"bad","fields":' .. fields .. "}}"
+      local client = make({ answer(400, body) }, { access_token = "canary-token" })
+      local _, err = client:get_chat("c")
+      assert.equal("bad", err.message)
+      assert.equal(shown, err.fields ~= nil, fields)
+    end
+  end)
+
   it("as a download with options that are refused is an error like another", function()
     for _, options in ipairs { { timeout = 0 }, { retries = 11 }, { user_id = 0 }, { headers = { A = "\n" } } } do
       local step, err = session():download("https://cdn.example/v", 0, options):next(0)

@@ -21,7 +21,8 @@ local function gauge(name, help, labels, known)
   return { name = "avito_bot_" .. name, type = "gauge", help = help, labels = labels, known = known }
 end
 
-local FAMILIES = {
+--- What is counted, in the order it is told.
+metrics.FAMILIES = {
   gauge("info", "Always 1; its labels say which version runs for which account.", { "version", "account" }),
   gauge("clock_seconds", "Unix time by the bot's clock."),
   counter("webhooks", "Requests to the webhook's address, by what came of them.", { "outcome" },
@@ -37,7 +38,7 @@ local FAMILIES = {
   counter("human_takeovers", "Times a person typed in a chat."),
   counter("escalations", "Times a person was called."),
   counter("floods", "Times a chat got too many replies."),
-  counter("errors", "Errors of rules, dialogues, hooks and calls."),
+  counter("errors", "Errors: of rules, functions, calls of the API that were given up."),
   gauge("inbox_waiting", "Rows of the inbox that are not taken."),
   gauge("inbox_oldest_seconds", "How long the oldest of them has waited."),
   gauge("outbox", "Rows of the outbox, by their state.", { "state" }),
@@ -196,7 +197,7 @@ end
 ---@param ask? fun(): avito.bot.MetricsExtra asked for each text
 ---@return avito.bot.Metrics
 function metrics.new(clock, ask)
-  return setmetatable({ registry = prometheus.new(FAMILIES), clock = clock or os.time,
+  return setmetatable({ registry = prometheus.new(metrics.FAMILIES), clock = clock or os.time,
     ask = ask or function() return {} end }, Metrics)
 end
 

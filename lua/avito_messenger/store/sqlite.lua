@@ -4,7 +4,7 @@
 --- whose lease has run out, is gone, and its chats are anybody's.
 local curl = require "avito_messenger.curl"
 local Group = require "avito_messenger.store.group"
-local guard = require "avito_messenger.store.guard"
+local interface = require "avito_messenger.store.interface"
 local journal = require "avito_messenger.journal"
 local parts = require "avito_messenger.store.parts"
 local problem = require "avito_messenger.store.problem"
@@ -283,7 +283,7 @@ function Sqlite:abandon()
   if self.ended then return end
   self.ended = true
   self.journal:close()
-  self.group:close(select(2, guard.closed(self)))
+  self.group:close(select(2, interface.closed(self)))
 end
 
 function Sqlite:close()
@@ -302,7 +302,7 @@ function Sqlite:__tostring()
   return ("%s %s (%s)"):format(Sqlite.__name, self.path, self.ended and "closed" or "open")
 end
 
-guard.put(Sqlite)
+interface.put(Sqlite)
 
 local sqlite = {}
 

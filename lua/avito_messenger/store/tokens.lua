@@ -1,6 +1,6 @@
 --- The tokens of a client as rows of a store's file. Who renews them holds a lease.
 local json = require "avito_messenger.json"
-local guard = require "avito_messenger.store.guard"
+local interface = require "avito_messenger.store.interface"
 
 local tokens = {}
 
@@ -56,7 +56,7 @@ function tokens.new(store, name, look)
   local function open(fn)
     return function(given)
       if not store.ended then return fn(given) end
-      return nil, tostring(select(2, guard.closed(store)))
+      return nil, tostring(select(2, interface.closed(store)))
     end
   end
   return {
