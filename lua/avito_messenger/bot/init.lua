@@ -218,7 +218,8 @@ end
 ---@param given? { every?: number|string } default "10m"
 ---@return avito_messenger.Task
 function Bot:subscribe(url, given)
-  return program.subscribe(self, url, given, 2)
+  local task = program.subscribe(self, url, given, 2)
+  return task
 end
 
 --- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
@@ -227,7 +228,8 @@ end
 ---@return boolean? ok
 ---@return string? message why it could not begin
 function Bot:run(given)
-  return program.run(self, given or {}, 2)
+  local ok, message = program.run(self, given or {}, 2)
+  return ok, message
 end
 
 --- Ends poll and run, after what is being done.

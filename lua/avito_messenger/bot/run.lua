@@ -85,6 +85,7 @@ local function keep_store(bot, keeping, now)
   keeping.next = now + math.min(KEEP, (bot.store.lease or math.huge) / 3)
   local done, err = bot.store:maintain(bot.driver:time())
   if not done then return bot:store_failed("maintain", err) end
+  bot.trouble = nil
   if done.swept > 0 then bot.lanes:told() end
 end
 
