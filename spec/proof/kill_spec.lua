@@ -1,14 +1,14 @@
 -- Bots that are killed at any moment, while answers are lost, and webhooks come twice and out of order: by the sandbox's own
 -- record, every question is answered once.
 --
--- KILLS=500 kills so often; PROOF_SEED=… repeats the chances of a run that failed.
+-- KILLS=500 kills so often, STOPS=10 stops so often; PROOF_SEED=… repeats the chances of a run that failed.
 local clock = require "avito_messenger.curl"
 local proof = require "support.proof"
 local trial = require "proof.support.trial"
 
 local SEED = trial.seed()
 local KILLS = proof.size("KILLS", { short = os.getenv "AVITO_SANITIZED" and 6 or 15, full = 500, long = 10000 })
-local STOPS = math.ceil(KILLS / 50)
+local STOPS = proof.size("STOPS", { short = 1, full = 10, long = 100 })
 
 local LEASE = 4 -- seconds: a stopped process is given up soon
 local PATIENCE = 120 -- seconds until everything is answered
