@@ -93,13 +93,16 @@ end
 local function keep_time(bot, keeping, now)
   local name, time = bot:account(), bot.driver:time()
   if not name then return end
-  if not keeping.clock then
-    local before = tonumber((bot.store:cursor(name, "clock")))
-    if before and time < before then bot.lanes:look_at_all() end
+  keeping.clock = now + KEEP -- soon again, should the store refuse
+  if not keeping.compared then
+    local before, err = bot.store:cursor(name, "clock")
+    if err then return bot:store_failed("cursor", err) end
+    if time < (tonumber(before) or time) then bot.lanes:look_at_all() end
+    keeping.compared = true
   end
-  keeping.clock = now + CLOCK
   local ok, err = bot.store:set_cursor(name, "clock", json.digits(time))
-  if not ok then bot:store_failed("set_cursor", err) end
+  if not ok then return bot:store_failed("set_cursor", err) end
+  keeping.clock = now + CLOCK
 end
 
 local function keep(bot, keeping)
