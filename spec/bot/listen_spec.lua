@@ -22,7 +22,7 @@ describe("the listener of a bot", function()
     driver = loop.new()
     local store = memory.new()
     store:attach(driver)
-    return { driver = driver, store = store, told = 0, metrics_text = function() return "up 1\n" end,
+    return { driver = driver, store = store, told = 0, metrics = { text = function() return "up 1\n" end },
       lanes = { told = function() bot.told = bot.told + 1 end },
       account = function() return ACCOUNT end,
       health = function() return true end,
@@ -363,7 +363,7 @@ describe("the listener of a bot", function()
     end)
 
     it("of a page that breaks, and serves on", function()
-      bot.metrics_text = function() error "broken" end
+      bot.metrics.text = function() error "broken" end
       serving({ metrics = true }, function()
         local response = send { path = "/metrics" }
         assert.same({ 500, "internal error\n" }, { response.status, response.body })

@@ -74,7 +74,7 @@ end
 
 local function metrics(self, request)
   if not may_read(self, request) then return end
-  respond(self, request, 200, self.bot:metrics_text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
+  respond(self, request, 200, self.bot.metrics:text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
 end
 
 -- ---- webhooks
@@ -228,7 +228,7 @@ end
 
 --- Listens in the background of the running loop, until `close` or the loop's end. Raises for misuse; returns nil and why when
 --- it cannot listen.
----@param bot table store, lanes (told), driver; account(), health(), metrics_text(), tell(note)
+---@param bot table store, lanes (told), driver, metrics (text); account(), health(), tell(note)
 ---@param given avito.ListenOptions
 ---@return avito.bot.Server?
 ---@return string? message
