@@ -144,7 +144,7 @@ describe("no secret shows", function()
   }
   for shape = 1, #SHAPES do PLACES[#PLACES + 1] = { "/token$", CLIENT_SECRET, shape } end -- a code is good for one request
 
-  for _, status in ipairs { 200, 400, 401, 402, 403, 404, 429, 500, "network" } do
+  for _, status in ipairs { 200, 400, 401, 402, 403, 500, "network" } do
     it(("where the answers are %s and quote what was sent"):format(status), function()
       for i, row in ipairs(PLACES) do
         open { format = i % 2 == 0 and "json" or "logfmt" }
@@ -159,6 +159,7 @@ describe("no secret shows", function()
         hidden("the log", log)
         no_texts("the log", log)
         assert.same({}, stderr)
+        if status == "network" and row[3] then break end -- there is no answer that would have a shape
       end
     end)
   end

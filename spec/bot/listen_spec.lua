@@ -1,4 +1,5 @@
 local Event = require "avito_messenger.io.loop.event"
+local httpd = require "avito_messenger.httpd"
 local json = require "avito_messenger.json"
 local listen = require "avito_messenger.bot.listen"
 local loop = require "avito_messenger.io.loop"
@@ -13,7 +14,7 @@ local ACCOUNT = "100000001"
 
 describe("the listener of a bot", function()
   local nothing = scheduler.counts()
-  local bot, server, driver, notes
+  local bot, server, driver, notes, reported
 
   -- What a listener needs of a bot.
   local function new_bot()
@@ -21,7 +22,7 @@ describe("the listener of a bot", function()
     driver = loop.new()
     local store = memory.new()
     store:attach(driver)
-    return { driver = driver, store = store, told = 0, metrics_text = function() return "up 1\n" end,
+    return { driver = driver, store = store, told = 0, metrics = { text = function() return "up 1\n" end },
       lanes = { told = function() bot.told = bot.told + 1 end },
       account = function() return ACCOUNT end,
       health = function() return true end,
@@ -39,10 +40,15 @@ describe("the listener of a bot", function()
     end)
   end
 
-  before_each(function() bot = new_bot() end)
+  before_each(function()
+    bot, reported = new_bot(), {}
+    loop.on_error(function(err) reported[#reported + 1] = tostring(err) end)
+  end)
   after_each(function()
     driver:close()
+    loop.on_error(nil)
     loop.close()
+    assert.same({}, reported)
     assert.same(nothing, scheduler.counts())
     for _, note in ipairs(notes) do assert.not_equal("error", note.kind, note.message) end
   end)
@@ -80,6 +86,8 @@ describe("the listener of a bot", function()
   end
 
   local function stored() return bot.store:stats(ACCOUNT, driver:time()).inbox end
+
+  local function pending() return server.doors[1].listener:pending() end
 
   -- Holds every receive back until `let_go`; `held` has their numbers of rows.
   local function hold()
@@ -152,7 +160,7 @@ describe("the listener of a bot", function()
       for i = 1, 20 do tasks[i] = loop.spawn(status_of, message("m" .. i)) end
       until_(function() return #held == 1 end)
       local first = held[1]
-      until_(function() return server.intake:count() == 20 end)
+      until_(function() return pending() == 20 end)
       let_go()
       if first < 20 then
         until_(function() return #held == 2 end)
@@ -284,13 +292,12 @@ describe("the listener of a bot", function()
         for i = 2, 5 do tasks[i] = loop.spawn(timed, message("m" .. i)) end
         for _, task in ipairs(tasks) do assert.equal(503, (assert(task:wait()))) end
         assert.equal(5, told "unavailable")
-        assert.equal(0, server.intake:count())
         let_go()
         until_(function() return stored() == 1 end) -- the first came there after all
         assert.same({ 1 }, held) -- and those that were told to come again were not handed over
         tasks = { loop.spawn(status_of, message "m1"), loop.spawn(status_of, message "m2") }
-        until_(function() return server.intake:count() == 2 end)
-        while server.intake:count() > 0 do
+        until_(function() return pending() == 2 end)
+        while pending() > 0 do
           until_(function() return #held > 1 end)
           table.remove(held)
           let_go()
@@ -356,7 +363,7 @@ describe("the listener of a bot", function()
     end)
 
     it("of a page that breaks, and serves on", function()
-      bot.metrics_text = function() error "broken" end
+      bot.metrics.text = function() error "broken" end
       serving({ metrics = true }, function()
         local response = send { path = "/metrics" }
         assert.same({ 500, "internal error\n" }, { response.status, response.body })
@@ -365,6 +372,33 @@ describe("the listener of a bot", function()
       local note = table.remove(notes, 1)
       assert.equal("error", note.kind)
       assert.is_truthy(note.message:find("listen: .*broken"))
+    end)
+
+    it("of a turn that breaks, and serves on", function()
+      local tell = bot.tell
+      bot.tell = function()
+        bot.tell = tell
+        error "broken"
+      end
+      serving({}, function()
+        assert.equal(200, status_of "{}")
+        until_(function() return #notes == 1 end)
+        assert.equal(200, status_of(message "m1"))
+      end)
+      local note = table.remove(notes, 1)
+      assert.equal("error", note.kind)
+      assert.is_truthy(note.message:find("listen: .*broken"))
+    end)
+
+    it("nothing of what ends the program, which ends it too", function()
+      bot.metrics.text = function() error("interrupted!", 0) end
+      serving({ metrics = true }, function()
+        assert.equal("network", send({ path = "/metrics" }).error)
+        assert.equal("network", post(message "m1").error)
+      end)
+      assert.same({}, notes)
+      assert.equal(1, #reported)
+      reported = {}
     end)
 
     it("its address, without the secret", function()
@@ -481,7 +515,7 @@ describe("the listener of a bot", function()
         local task = loop.spawn(post, message "m1")
         until_(function() return #held == 1 end)
         local closing = loop.spawn(server.close, server)
-        until_(function() return server.doors[1].listener:pending() == 1 end)
+        until_(function() return pending() == 1 end)
         loop.sleep(0.02)
         assert.is_false(closing.ended)
         local other = post(message "m2")
@@ -508,6 +542,28 @@ describe("the listener of a bot", function()
       end)
     end)
 
+    it("waits no longer than it must for a client that does not read", function()
+      bot.metrics.text = function() return ("x"):rep(2e7) end
+      serving({ metrics = true, deadline = 60 }, function()
+        local child = process.spawn({ "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/%d; " ..
+          "printf 'GET /metrics HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 60"):format(server.port) })
+        until_(function() return pending() == 1 end)
+        local closing = loop.spawn(server.close, server)
+        until_(function() return closing.ended end)
+        child:close()
+      end)
+    end)
+
+    it("by the end of the loop, which is no failure of the store", function()
+      local held = hold()
+      loop.run(function()
+        server = assert(listen.new(bot, { port = 0, path_secret = SECRET }))
+        loop.background(post, message "m1")
+        until_(function() return #held == 1 end)
+      end)
+      assert.same({}, notes)
+    end)
+
     it("by the end of the loop", function()
       loop.run(function() server = assert(listen.new(bot, { port = 0, path_secret = SECRET })) end)
       server:close()
@@ -526,8 +582,24 @@ describe("the listener of a bot", function()
       other, why = listen.new(bot, { port = 0, path_secret = SECRET, metrics = { port = server.port } })
       assert.is_nil(other)
       assert.is_truthy(why:find("EADDRINUSE", 1, true))
+      local free = assert(httpd.listen {})
+      local port = free:port()
+      free:close()
+      assert.is_nil((listen.new(bot, { port = port, path_secret = SECRET, metrics = { port = server.port } })))
+      assert(httpd.listen { port = port }):close() -- nothing of it is left
       assert.is_nil((listen.new(bot, { host = "1.2.3.4.5", port = 0, path_secret = SECRET })))
     end)
+  end)
+
+  it("says what it needs where it was built without its library", function()
+    local name = "avito_messenger.httpd"
+    local loaded, preload = package.loaded[name], package.preload[name]
+    package.loaded[name], package.preload[name] = nil, function() error("no httpd here", 0) end
+    local why
+    loop.run(function() why = select(2, listen.new(bot, { port = 0, path_secret = SECRET })) end)
+    package.loaded[name], package.preload[name] = loaded, preload
+    assert.is_truthy(why:find("libmicrohttpd-dev", 1, true))
+    assert.is_truthy(why:find("no httpd here", 1, true))
   end)
 
   describe("raises for", function()

@@ -31,9 +31,9 @@ describe("httpd", function()
   local function ok(one) one:respond(200, {}, "ok") end
 
   -- Speaks raw bytes to the server; returns all it answers until the connection ends.
-  local function raw(script)
+  local function raw(script, listens)
     local child = process.spawn({ "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/%d; %s"):format(server:port(), script) },
-      { stdout = "pipe", stderr = "/dev/null" })
+      { stdin = listens and "pipe" or nil, stdout = "pipe", stderr = "/dev/null" })
     return child
   end
 
@@ -258,10 +258,14 @@ describe("httpd", function()
       end
       local port = server:port()
       server:drain()
-      server:drain()
       assert.equal("network", support.request({ url = url(), turn = turn(ok) }).error)
       local other = assert(httpd.listen { port = port })
-      other:close()
+      server:drain() -- and not what has the descriptor now
+      server, other = other, server
+      assert.equal(200, request(ok).status)
+      server:close()
+      server = other
+      table.remove(held)
       ok(held[1])
       assert.is_truthy(drain(child, ok):find("HTTP/1.1 200 OK.*HTTP/1.1 200 OK"))
       assert.equal("/2", held[2].path)
@@ -302,6 +306,11 @@ describe("httpd", function()
       assert.equal(1000, #held[1].body)
       assert.is_truthy(drain(raw(head .. chunk:rep(3) .. last), ok):find("^HTTP/1.1 413"))
       assert.equal("", drain(raw(head .. chunk:rep(9) .. last), ok))
+      head = head:gsub("Connection: close", "X: 1")
+      last = "printf '0\\r\\n\\r\\n' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"
+      local text = drain(raw(head .. chunk:rep(3) .. last), ok)
+      assert.is_truthy(text:find "^HTTP/1.1 413")
+      assert.is_nil(text:find("late", 1, true))
       assert.equal(1, #held)
     end)
 
@@ -357,7 +366,7 @@ describe("httpd", function()
     it("the time a connection rests, apart from that of a request", function()
       local one = "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; "
       start { timeout = 0.1, idle = 20 }
-      local text = drain(raw(one .. "head -n 1 <&3; sleep 0.3; " ..
+      local text = drain(raw(one .. "head -n 1 <&3; sleep 1.5; " ..
         "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), ok)
       assert.equal(2, select(2, text:gsub("HTTP/1.1 200", "")))
       start { timeout = 20, idle = 0.1 }
@@ -374,6 +383,36 @@ describe("httpd", function()
       assert.equal("", text)
       assert.equal(1, #held)
       assert.same({ 0, 1 }, { server:counts() })
+    end)
+
+    it("the time an answer may take to be read", function()
+      start { timeout = 0.2, idle = 20 }
+      local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20")
+      local work = turn(function(one) one:respond(200, {}, ("x"):rep(2e7)) end)
+      while server:pending() > 0 or #held == 0 do
+        server:wait(0.01)
+        work()
+      end
+      assert.same({ 0, 1 }, { server:counts() })
+      child:close()
+    end)
+
+    it("its sleep by the next deadline", function()
+      start { timeout = 9.5, idle = 3.5 }
+      local child = raw("printf 'GET' >&3; read line; printf ' / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20", true)
+      local work = turn(ok)
+      while server:timeout() == nil do
+        server:wait(0.01)
+        work()
+      end
+      assert.is_true(server:timeout() <= 9.5)
+      child:write "\n"
+      while #held == 0 or server:pending() > 0 or server:timeout() == 0 do
+        server:wait(0.01)
+        work()
+      end
+      assert.is_true(server:timeout() <= 3.5)
+      child:close()
     end)
 
     it("the time of a request beside an answer that drips", function()
@@ -557,7 +596,9 @@ describe("httpd", function()
     local how, code, output = process.fork(function()
       local called, problem = pcall(server.accept, server)
       server:close()
+      server = nil
       collectgarbage()
+      assert.is_false(held[1]:respond(200))
       return tostring(called) .. " " .. tostring(problem)
     end)
     assert.equal("exit", how)

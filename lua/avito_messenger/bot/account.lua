@@ -23,7 +23,10 @@ local function remember(bot, name, settings)
   local store, backlog, now = bot.store, settings.backlog, settings.began
   local since, err = store:cursor(name, "since")
   if err then return nil, err end
-  local started = since and tonumber((store:cursor(name, "started")))
+  local started
+  started, err = store:cursor(name, "started")
+  if err then return nil, err end
+  since, started = tonumber(since), tonumber(started)
   if not (since and started) then
     since, started = now - backlog, now
     local ok
@@ -31,7 +34,7 @@ local function remember(bot, name, settings)
     if ok then ok, err = store:set_cursor(name, "started", json.digits(started)) end
     if not ok then return nil, err end
   end
-  bot.since = math.min(math.max(tonumber(since), now - AWAY), now - backlog)
+  bot.since = math.min(math.max(since, now - AWAY), now - backlog)
   bot.started = math.min(started, now)
   return true
 end
@@ -55,6 +58,7 @@ function account.identify(bot, settings)
   if bot.since then return true end
   local ok, err = remember(bot, account.name(bot.user_id), settings)
   if not ok then return nil, err end
+  bot.lanes.held = nil
   bot.lanes:told()
   return true
 end

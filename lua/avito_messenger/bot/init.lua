@@ -25,6 +25,8 @@ local span = require "avito_messenger.bot.span"
 ---@field engine avito.bot.Engine
 ---@field lanes avito.bot.Lanes
 ---@field store avito.Store
+---@field metrics avito.bot.Metrics metrics:text() is what /metrics shows
+---@field log? avito_messenger.Log
 ---@field images table<string, string> ids of uploaded images, by their paths
 ---@field read table<string, string> unread chats that were read, by the newest message they had then
 ---@field unreadable table<string, { failures: integer, again: number }> chats that could not be read, and when they are again
@@ -64,6 +66,13 @@ local function load(source, calls)
   for name, call in pairs(calls or {}) do all[name] = call end
   book.calls = all
   return book
+end
+
+-- What metrics tell that nobody counts.
+local function figures(self)
+  local name = self:account()
+  return { stats = name and self.store:stats(name, self.driver:time()), account = name, parked = self.parked and self.parked.kind,
+    lanes = self.lanes:at_work() }
 end
 
 -- What the client does is counted and logged as well; the program's own on_event hears it as before.
@@ -114,9 +123,10 @@ function Bot.new(given)
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store)
   local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
-    owns_store = own, log = logger, metrics = metrics.new(), calls = given.calls, user_id = given.user_id,
+    owns_store = own, log = logger, calls = given.calls, user_id = given.user_id,
     on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, read = {},
     stopped = false }, Bot)
+  self.metrics = metrics.new(function() return self.driver:time() end, function() return figures(self) end)
   store:attach(self.driver)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
@@ -187,15 +197,6 @@ function Bot:health()
   return true
 end
 
---- What /metrics shows: the text format of Prometheus.
----@return string
-function Bot:metrics_text()
-  local name, now = self:account(), self.driver:time()
-  local stats = name and self.store:stats(name, now)
-  return self.metrics:text(now, { stats = stats, account = name, parked = self.parked and self.parked.kind,
-    lanes = self.lanes:at_work() })
-end
-
 --- Answers the unread chats until bot:stop(). Messages are marked as read when a rule or dialogue has answered them; what
 --- nobody has an answer for stays unread, for the seller to see. Raises when its task is cancelled or the client closed.
 ---@param given? avito.PollOptions
@@ -209,7 +210,10 @@ end
 ---@return string? message
 function Bot:listen(given)
   local server, message = require("avito_messenger.bot.listen").new(self, given)
-  if server and self.log then self.log:hide(given.path_secret) end
+  if server and self.log then
+    self.log:hide(given.path_secret)
+    if given.signature then self.log:hide(given.signature.key) end
+  end
   return server, message
 end
 
@@ -218,7 +222,8 @@ end
 ---@param given? { every?: number|string } default "10m"
 ---@return avito_messenger.Task
 function Bot:subscribe(url, given)
-  return program.subscribe(self, url, given, 2)
+  local task = program.subscribe(self, url, given, 2)
+  return task
 end
 
 --- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
@@ -227,7 +232,8 @@ end
 ---@return boolean? ok
 ---@return string? message why it could not begin
 function Bot:run(given)
-  return program.run(self, given or {}, 2)
+  local ok, message = program.run(self, given or {}, 2)
+  return ok, message
 end
 
 --- Ends poll and run, after what is being done.

@@ -36,12 +36,6 @@ function Intake:add(request, account, rows)
   waiting[#waiting + 1] = entry
 end
 
---- How many are not answered yet.
----@return integer
-function Intake:count()
-  return self.open.count
-end
-
 local function settle(self, entry, outcome)
   if entry.settled then return false end
   entry.settled = true
@@ -66,22 +60,26 @@ local function store_failed(self, batch, err)
     message = tostring(err) }
 end
 
-local function receive(self, account, batch)
-  local bot, rows = self.bot, {}
+local function store(self, account, batch)
+  local rows = {}
   for _, entry in ipairs(batch) do
     for _, row in ipairs(entry.rows) do
       rows[#rows + 1] = row
       entry.last = #rows
     end
   end
-  local ok, flags, err = xpcall(bot.store.receive, debug.traceback, bot.store, account, rows)
+  return self.bot.store:receive(account, rows)
+end
+
+local function receive(self, account, batch)
+  local ok, flags, err = xpcall(store, debug.traceback, self, account, batch)
   self.flying[account] = nil
-  if not ok or not flags then
-    store_failed(self, batch, not ok and flags or err)
-    if not ok then ending.pass(flags) end
-  else
+  if not ok then ending.pass(flags) end
+  if ok and flags then
     settle_all(self, batch, function(entry) return flags[entry.last] and "message" or "known" end)
-    bot.lanes:told()
+    self.bot.lanes:told()
+  else
+    store_failed(self, batch, ok and err or flags)
   end
   self.stored()
 end
@@ -99,8 +97,8 @@ end
 function Intake:hand_over()
   for account, batch in pairs(self.waiting) do
     if not self.flying[account] then
-      self.waiting[account], self.flying[account] = nil, true
       loop.background(receive, self, account, batch)
+      self.waiting[account], self.flying[account] = nil, true
     end
   end
 end

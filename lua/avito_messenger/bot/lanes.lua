@@ -8,6 +8,7 @@ local Lane = require "avito_messenger.bot.lane"
 ---@field bot avito.Bot
 ---@field running table<string, table|true> the tasks of chats that are worked on
 ---@field stopping? boolean nothing new is begun
+---@field held? boolean nothing is begun yet: the program begins, and does not know which messages count
 local Lanes = {}
 Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
@@ -182,6 +183,17 @@ local function choose(self, account, now)
   return chosen, #chosen == room
 end
 
+-- Seconds until a chat is due. What rests does so by the monotonic clock: a sum of both would be too coarse to wait for.
+-- The end of a lane is told: there is nothing to wait for where one is at work.
+local function until_due(self)
+  local driver = self.bot.driver
+  local least, now = self.next - driver:time(), driver:now()
+  for chat_id, resting in pairs(self.resting) do
+    if not is_running(self.running[chat_id]) then least = math.min(least, resting.ends - now) end
+  end
+  return math.max(0, least)
+end
+
 local function work(self)
   local bot = self.bot
   local account, now = bot:account(), bot.driver:time()
@@ -189,8 +201,8 @@ local function work(self)
   if now < self.last - 1 then self:look_at_all() end
   self.last = now
   if self.failures > 0 and now < self.next then return end
-  if not self:hand_in() or bot.parked or self.stopping then return end
-  if not self.dirty and now < self:next_time() and next(self.again) == nil then return end
+  if not self:hand_in() or bot.parked or self.held or self.stopping then return end
+  if not self.dirty and until_due(self) > 0 and next(self.again) == nil then return end
   self.dirty = false
   local chosen, more = choose(self, account, now)
   for _, chat_id in ipairs(chosen) do
@@ -201,15 +213,6 @@ local function work(self)
   for chat_id, resting in pairs(self.resting) do -- another process has done what was left
     if bot.driver:now() >= resting.ends and not self.running[chat_id] then self.resting[chat_id] = nil end
   end
-end
-
---- When a chat is due that is not now.
-function Lanes:next_time()
-  local least, driver = self.next, self.bot.driver
-  for _, resting in pairs(self.resting) do
-    least = math.min(least, driver:time() + math.max(0, resting.ends - driver:now()))
-  end
-  return least
 end
 
 --- Hands in what was posted, and begins to work on the chats that are due.
@@ -240,11 +243,10 @@ end
 ---@return number
 function Lanes:rest()
   local bot = self.bot
-  if bot.parked or not bot:account() then return math.huge end
-  local now = bot.driver:time()
-  if self.failures > 0 then return math.max(0, self.next - now) end
+  if bot.parked or self.held or not bot:account() then return math.huge end
+  if self.failures > 0 then return math.max(0, self.next - bot.driver:time()) end
   if self.dirty or #self.posted > 0 then return 0 end
-  return math.max(0, self:next_time() - now)
+  return until_due(self)
 end
 
 --- Waits so long, or until a lane has something new. Raises when the task is cancelled.

@@ -74,15 +74,15 @@ end
 
 local function metrics(self, request)
   if not may_read(self, request) then return end
-  respond(self, request, 200, self.bot:metrics_text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
+  respond(self, request, 200, self.bot.metrics:text(), { ["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8" })
 end
 
 -- ---- webhooks
 
-local function count(self, outcome, note)
+local function count(self, outcome, note, more)
   local entry = self.counts[outcome] or { count = 0 }
   self.counts[outcome] = entry
-  entry.count, entry.note = entry.count + 1, note or entry.note
+  entry.count, entry.note = entry.count + (more or 1), note or entry.note
 end
 
 local function hook(self, request)
@@ -117,7 +117,11 @@ local Door = {}
 Door.__index = Door
 
 local function open_door(server, where, given, pages)
-  local httpd = require "avito_messenger.httpd"
+  local found, httpd = pcall(require, "avito_messenger.httpd")
+  if not found then
+    return nil, ("a listener needs libmicrohttpd: apt-get install libmicrohttpd-dev, then build again (%s)"):format(
+      tostring(httpd):match "^[^\n]*")
+  end
   local host = given.host == "localhost" and "127.0.0.1" or given.host or "127.0.0.1"
   local listener, problem = httpd.listen { host = host, port = given.port, max_body = where.max_body,
     max_head = MAX_HEAD, timeout = where.deadline, idle = IDLE, max_connections = where.max_connections }
@@ -127,21 +131,25 @@ local function open_door(server, where, given, pages)
     refused = 0, cut = 0, port = listener:port(), url = ("http://%s:%d"):format(shown, listener:port()) }, Door)
 end
 
+local function report(server, problem)
+  ending.pass(problem)
+  server.bot:tell { kind = "error", message = "listen: " .. tostring(problem) }
+end
+
 function Door:serve(request)
   local server = self.server
   local page = self.pages[request.path:match "^[^?]*"] or self.pages.other
   local ok, problem = xpcall(page, debug.traceback, server, request)
   if ok then return end
-  ending.pass(problem)
-  server.bot:tell { kind = "error", message = "listen: " .. tostring(problem) }
+  report(server, problem)
   pcall(tell_outcome, server, request, "failed") -- unless it was answered before that
 end
 
 -- What the listener itself refused or cut off since it was asked last.
 function Door:count_others()
   local refused, cut = self.listener:counts()
-  for _ = self.refused + 1, refused do count(self.server, "refused") end
-  for _ = self.cut + 1, cut do count(self.server, "cut") end
+  if refused > self.refused then count(self.server, "refused", nil, refused - self.refused) end
+  if cut > self.cut then count(self.server, "cut", nil, cut - self.cut) end
   self.refused, self.cut = refused, cut
 end
 
@@ -149,7 +157,7 @@ end
 function Door:is_done()
   local server = self.server
   if not server.closing then return false end
-  return server.bot.driver:now() >= server.closing or server.intake:count() == 0 and self.listener:pending() == 0
+  return server.bot.driver:now() >= server.closing or self.listener:pending() == 0
 end
 
 -- Seconds until there is work that no descriptor announces.
@@ -177,8 +185,7 @@ function Door:turns()
     self.event:wait(self:patience())
     local ok, problem = xpcall(self.turn, debug.traceback, self)
     if not ok then -- for want of memory, say: what comes next may be served
-      ending.pass(problem)
-      self.server.bot:tell { kind = "error", message = "listen: " .. tostring(problem) }
+      report(self.server, problem)
       loop.sleep(PAUSE)
     end
   end
@@ -225,7 +232,7 @@ end
 
 --- Listens in the background of the running loop, until `close` or the loop's end. Raises for misuse; returns nil and why when
 --- it cannot listen.
----@param bot table store, lanes (told), driver; account(), health(), metrics_text(), tell(note)
+---@param bot table store, lanes (told), driver, metrics (text); account(), health(), tell(note)
 ---@param given avito.ListenOptions
 ---@return avito.bot.Server?
 ---@return string? message

@@ -107,10 +107,10 @@ function perform.news(bot, taken, chat_type)
 end
 
 -- What the buyer wrote after the bot had looked would count as read, and no poll of unread chats would find it: so the chat
--- is read once more, after it was marked.
+-- is read once more, after it was marked or may have been.
 function does.read(bot, effect, chat)
   local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
-  if event.type == "failed" then return event end
+  if event.type == "failed" and not event.error.dispatched then return event end
   local ok, news = perform.news(bot, chat)
   if not ok then return perform.failed(effect, news, false) end
   return event, news

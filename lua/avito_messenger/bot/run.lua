@@ -85,6 +85,7 @@ local function keep_store(bot, keeping, now)
   keeping.next = now + math.min(KEEP, (bot.store.lease or math.huge) / 3)
   local done, err = bot.store:maintain(bot.driver:time())
   if not done then return bot:store_failed("maintain", err) end
+  bot.trouble = nil
   if done.swept > 0 then bot.lanes:told() end
 end
 
@@ -92,13 +93,16 @@ end
 local function keep_time(bot, keeping, now)
   local name, time = bot:account(), bot.driver:time()
   if not name then return end
-  if not keeping.clock then
-    local before = tonumber((bot.store:cursor(name, "clock")))
-    if before and time < before then bot.lanes:look_at_all() end
+  keeping.clock = now + KEEP -- soon again, should the store refuse
+  if not keeping.compared then
+    local before, err = bot.store:cursor(name, "clock")
+    if err then return bot:store_failed("cursor", err) end
+    if time < (tonumber(before) or time) then bot.lanes:look_at_all() end
+    keeping.compared = true
   end
-  keeping.clock = now + CLOCK
   local ok, err = bot.store:set_cursor(name, "clock", json.digits(time))
-  if not ok then bot:store_failed("set_cursor", err) end
+  if not ok then return bot:store_failed("set_cursor", err) end
+  keeping.clock = now + CLOCK
 end
 
 local function keep(bot, keeping)
@@ -143,7 +147,7 @@ end
 ---@return integer left how many chats were left in the middle of their work
 function run.loop(bot, settings, at_end)
   local driver, lanes = bot.driver, bot.lanes
-  bot.stopped, bot.drain_ends, lanes.stopping = false, nil, nil
+  bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
   local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
   local keeping = { next = driver:now() + KEEP, watch = driver:now() + WATCH }
   local ends = driver:now() + settings.seconds
@@ -160,6 +164,7 @@ function run.loop(bot, settings, at_end)
       lanes:wait(math.min(math.min(next_look(bot, looking), ends) - driver:now(), lanes:rest(), longest))
     end
   end
+  lanes.held = nil
   if at_end then at_end() end
   return finish(bot, looking)
 end

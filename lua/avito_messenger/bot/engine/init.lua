@@ -193,7 +193,7 @@ end
 
 function handle.history(engine, chat, event, now, notes)
   local row = outbox.head(chat)
-  local since = outbox.since(row and row.latched_at or now)
+  local since = row and row.latched_at and outbox.since(row) or now
   local fresh = {}
   for i = #event.messages, 1, -1 do
     local message = event.messages[i]

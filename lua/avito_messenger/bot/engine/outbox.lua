@@ -18,6 +18,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field rule? string
 ---@field label? string which of labelled texts it is
 ---@field latched_at? number since when it may have left
+---@field behind? number when the newest message was written that the chat had then, as the server tells it
 ---@field check_at? number when to read the chat back
 ---@field claimed? string id of the own message that turned out to be this row
 ---@field withdrawn? boolean a person took over while it was under way: it is not tried again
@@ -43,10 +44,10 @@ local MAX_RESENDS = 30
 local ACCOUNT_RETRY = 300
 local RECENT = 10
 
---- How far back a chat is read for a row that was latched at `moment`.
----@param moment number
+--- How far back a chat is read for a row: what became of it was written after what it answers, however wrong our clock is.
+---@param row avito.bot.Row
 ---@return number
-function outbox.since(moment) return moment - SKEW end
+function outbox.since(row) return math.min(row.latched_at - SKEW, row.behind or math.huge) end
 
 local SPOKEN = { send = true, image = true }
 -- Taken back when a person takes over.
@@ -156,7 +157,7 @@ function outbox.pending(chat, now)
   local row = outbox.head(chat)
   if not row or row.state == "latched" then return nil end
   if row.state == "unknown" then
-    return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = outbox.since(row.latched_at) } or nil
+    return row.check_at <= now and { chat_id = chat.id, key = row.key, kind = "check", since = outbox.since(row) } or nil
   end
   return row.at <= now and effect_of(chat, row) or nil
 end
@@ -191,6 +192,7 @@ function outbox.latch(chat, key, now)
   if not row then return nil, "it was withdrawn" end
   if row.state ~= "queued" then return nil, "it is " .. row.state end
   row.state, row.latched_at, row.tries = "latched", now, (row.tries or 0) + 1
+  if spoken(row) then row.behind = row.behind or record.newest(chat) end
   return row
 end
 
@@ -206,7 +208,7 @@ local function confirm(chat, row, id, now, notes)
     record.mark(chat, id)
   elseif spoken(row) then -- its echo will come with an id that nobody knows yet
     chat.echoes = chat.echoes or {}
-    table.insert(chat.echoes, { kind = row.kind, text = row.text, from = row.latched_at, to = now })
+    table.insert(chat.echoes, { kind = row.kind, text = row.text, from = outbox.since(row), to = now })
     if #chat.echoes > RECENT then table.remove(chat.echoes, 1) end
   end
   drop_head(chat)
@@ -304,13 +306,13 @@ end
 function outbox.claim(chat, message, now, notes)
   local created = message.created or now
   local row = outbox.head(chat)
-  if row and spoken(row) and row.latched_at and not row.claimed and created >= row.latched_at - SKEW and shows(message, row) then
+  if row and spoken(row) and row.latched_at and not row.claimed and created >= outbox.since(row) and shows(message, row) then
     row.claimed = message.id
     if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
     return true
   end
   for i, echo in ipairs(chat.echoes or {}) do
-    if created >= echo.from - SKEW and created <= echo.to + SKEW and shows(message, echo) then
+    if created >= echo.from and math.min(created, now) <= echo.to + SKEW and shows(message, echo) then
       table.remove(chat.echoes, i)
       if #chat.echoes == 0 then chat.echoes = nil end
       return true

@@ -77,6 +77,14 @@ function record.marked(chat, id, created)
   return created <= marks.forgotten and created < marks.before -- of the same second there may be more than are remembered
 end
 
+--- When the newest message was written that is known, as far as that was told.
+---@param chat avito.bot.Chat
+---@return number?
+function record.newest(chat)
+  local marks = chat.seen
+  return marks and (marks.newest or marks.before)
+end
+
 --- A copy of plain data that shares nothing with it.
 ---@generic T
 ---@param value T
