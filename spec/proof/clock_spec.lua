@@ -129,7 +129,8 @@ describe("a bot whose clock jumps, PROOF_SEED=" .. trial.seed(), function()
       answered_once(shop, seed, jumps)
       for number = 1, STEPS do
         local late = shop.waits[number][1] - steady.waits[number][1]
-        assert.is_true(late <= BURST + SLACK, ("PROOF_SEED=%d, jumps of %d s: answer %d came %g s late"):format(seed, jumps, number, late))
+        assert.is_true(late <= BURST + SLACK,
+          ("PROOF_SEED=%d, jumps of %d s: answer %d came %g s late"):format(seed, jumps, number, late))
       end
     end)
   end)
