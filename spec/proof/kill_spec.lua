@@ -7,8 +7,9 @@ local proof = require "support.proof"
 local trial = require "proof.support.trial"
 
 local SEED = trial.seed()
-local KILLS = proof.size("KILLS", { short = os.getenv "AVITO_SANITIZED" and 6 or 15, full = 500, long = 10000 })
-local STOPS = proof.size("STOPS", { short = 1, full = 10, long = 100 })
+local SANITIZED = os.getenv "AVITO_SANITIZED" ~= nil
+local KILLS = proof.size("KILLS", { short = SANITIZED and 4 or 12, full = 500, long = 10000 })
+local STOPS = proof.size("STOPS", { short = SANITIZED and 0 or 1, full = 10, long = 100 })
 
 local LEASE = 4 -- seconds: a stopped process is given up soon
 local PATIENCE = 120 -- seconds until everything is answered

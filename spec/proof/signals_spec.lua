@@ -2,6 +2,7 @@
 -- is answered once.
 local clock = require "avito_messenger.curl"
 local files = require "support.files"
+local journal = require "avito_messenger.journal"
 local trial = require "proof.support.trial"
 
 local HUP = 1
@@ -23,11 +24,15 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     shop:inspect()
   end
 
-  local function end_by(bot, signal, seconds)
-    bot.child:kill(signal)
-    local how, code = bot:reap(seconds or 10)
+  local function ends(bot)
+    local how, code = bot:reap(10)
     assert.same({ "exit", 0 }, { how, code }, shop:report())
     assert.is_true(bot.told.ended)
+  end
+
+  local function end_by(bot, signal)
+    bot.child:kill(signal)
+    ends(bot)
   end
 
   it("ends on TERM and INT within ten seconds, and goes on where it was", function()
@@ -68,6 +73,21 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     judge()
   end)
 
+  local function deliveries(state)
+    local list = {}
+    for _, one in ipairs(shop.market:control("GET", "deliveries").deliveries) do
+      if one.state == state then list[#list + 1] = one end
+    end
+    return list
+  end
+
+  -- Ids of the messages that were answered 200.
+  local function delivered()
+    local ids = {}
+    for _, one in ipairs(deliveries "delivered") do ids[one.message_id] = true end
+    return ids
+  end
+
   it("answers a webhook with 200 only when it is stored, also while it ends", function()
     open { faults = {}, rate = 60, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
     local bots = 4
@@ -81,13 +101,40 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       assert.equal(i, shop.counts.stopping)
     end
     shop.next_question = math.huge
-    local stored, refused = {}, 0
-    for _, delivery in ipairs(shop.market:control("GET", "deliveries").deliveries) do
-      if delivery.state == "delivered" then stored[delivery.message_id] = true else refused = refused + 1 end
-    end
-    assert.is_true(refused > 0)
+    assert.is_true(#deliveries "failed" > 0)
+    local stored = delivered()
     shop:bot { poll = false }
     judge(stored)
+  end)
+
+  it("does so while the file is locked at its end", function()
+    open { faults = {}, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
+    shop.next_question = math.huge
+    for _, released in ipairs { true, false } do
+      local bot = shop:bot { poll = false }
+      bot:wait_for "started"
+      -- The first may come before the bot knows whose messages it is to take.
+      repeat
+        shop:ask(1)
+        shop:live(0.2)
+      until bot.told.done
+      local lock = assert(journal.open(shop.store, {}))
+      assert(lock:begin(5))
+      local asked = {}
+      for i = 1, 5 do asked[i] = shop:ask(1 + i).message_id end
+      while #deliveries "sending" < 5 and #deliveries "failed" == 0 do shop:live(0.01) end
+      bot.child:kill "TERM"
+      bot:wait_for "stopping"
+      if released then lock:rollback() end
+      while #deliveries "sending" > 0 do shop:live(0.01) end
+      lock:close()
+      ends(bot)
+      local answered = delivered()
+      for _, id in ipairs(released and {} or asked) do assert.is_nil(answered[id]) end
+    end
+    local answered = delivered()
+    shop:bot { poll = false }
+    judge(answered)
   end)
 
   -- How many answers begin with the word.

@@ -12,8 +12,8 @@
 local avito = require "avito_messenger"
 local clock = require "avito_messenger.curl"
 local files = require "support.files"
-local httpd = require "avito_messenger.httpd"
 local json = require "avito_messenger.json"
+local ports = require "support.ports"
 local proof = require "support.proof"
 local Random = require "avito_messenger.sandbox.random"
 local sandbox = require "support.sandbox"
@@ -58,30 +58,13 @@ function trial.seed()
   return proof.size("PROOF_SEED", { short = any, full = any })
 end
 
--- A port that nobody has, and that the system gives to nobody who only connects: while a bot is dead, the sandbox's own
--- connections to its port would sooner or later be given that port, and be connected to themselves.
--- Drawn by the name of the directory, for other runs may have the same seed.
-local function free_port(directory)
-  local sum = 0
-  for i = 1, #directory do sum = (sum * 31 + directory:byte(i)) % 2 ^ 30 end
-  local random = Random.new(sum)
-  for _ = 1, 100 do
-    local port = 12000 + random:pick(16000)
-    local listener = httpd.listen { host = "127.0.0.1", port = port }
-    if listener then
-      listener:close()
-      return port
-    end
-  end
-  error "no free port was found"
-end
-
 local function world(given)
-  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 1, 2, 5 } }
+  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 0.3, 0.6, 1.2, 2.4 } }
   for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
   return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = 1000,
     accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
-    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } }, buyers = json.list {}, chats = json.list {} }
+    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } },
+    buyers = json.list {}, chats = json.list {} }
 end
 
 ---@param given { seed: integer, rate: number?, webhooks: table?, faults: table?, latency: table? } rate: questions a second
@@ -89,7 +72,7 @@ function trial.start(given)
   local directory = files.temporary()
   assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))
   local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, directory = directory,
-    port = free_port(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
+    port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
   self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
   self:rule "Ответ"
   local path = self.directory .. "/world.lua"
@@ -183,7 +166,8 @@ end
 function Trial:ask(chat)
   local number = #self.asked + 1
   chat = chat or math.floor(number / (CHATS * QUESTIONS)) * CHATS + self.random:pick(CHATS)
-  local said, status = self.market:control("POST", "say", { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
+  local said, status = self.market:control("POST", "say",
+    { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
   assert(status == 200, "a buyer could not write")
   self.asked[number] = said
   return said
