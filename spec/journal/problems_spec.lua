@@ -207,7 +207,7 @@ describe("a journal", function()
     local function syncing(code)
       assert(j:begin(0))
       j:run("inbox_insert", "1", "c", "l", "avito", "b", 1)
-      local at, what, problem = 0, nil, nil
+      local at, what, problem = 0
       repeat -- until the sync is it that fails
         at = at + 1
         vfs.fail { at = at, code = code }
@@ -253,7 +253,7 @@ describe("a journal", function()
 
   it("says that there is no memory, and goes on when there is", function()
     journals.open(path):close()
-    local codes, opened = {}, nil
+    local codes, opened = {}
     for more = 0, 400 do
       sqlite.allow(more * 500)
       local problem

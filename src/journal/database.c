@@ -12,7 +12,7 @@
 #define BUSY_STEP_NS   1000000L
 
 static const char *const steps[] = {
-#define STEP(sql) sql,
+#define STEP(version, sql) sql,
 #include "schema.def"
 #undef STEP
 };

@@ -18,6 +18,7 @@ Sqlite.__index = Sqlite
 
 local LEASE = 15   -- seconds
 local PATIENCE = 5 -- seconds
+local MAX_IDS = 10
 
 local function time(self)
   return self.driver and self.driver:time() or curl.time()
@@ -43,12 +44,17 @@ end
 
 -- A new owner. Within a transaction: nobody sees its id before it is locked.
 local function enrol(self)
-  local id = run(self, "owner_new", self.journal:uptime() + self.lease)
-  local locked, failure = self.journal:lock_owner(id)
-  if not locked then
-    error(failure and self.group:problem(failure) or problem.make("io", ("owner %d is locked already"):format(id), self.path), 0)
+  for _ = 1, MAX_IDS do
+    local id = run(self, "owner_new", self.journal:uptime() + self.lease)
+    local locked, failure = self.journal:lock_owner(id)
+    if failure then error(self.group:problem(failure), 0) end
+    if locked then
+      self.owner = id
+      return
+    end
+    run(self, "owner_remove", id) -- of one whose transaction was taken back after it had locked it
   end
-  self.owner = id
+  error(problem.make("io", ("%d owners are locked that nobody is"):format(MAX_IDS), self.path), 0)
 end
 
 -- A process that was stopped for long finds itself given up: it goes on as another owner.
@@ -57,9 +63,7 @@ local function renew(self)
 end
 
 local function is_alive(self, id, lease)
-  local uptime = self.journal:uptime()
-  -- The clock begins anew with the machine: what ends later than a lease of now is from before.
-  if lease < uptime then return false end
+  if lease < self.journal:uptime() then return false end
   return self.journal:owner_alive(id) ~= false -- what cannot be asked for is not taken away
 end
 
@@ -101,13 +105,10 @@ function Sqlite:receive(account, rows)
     given[i] = { row.chat_id, row.key, row.kind, row.body, row.replace and "inbox_replace" or "inbox_insert" }
   end
   return self.group:write(function()
-    local flags, woken = {}, {}
+    local flags = {}
     for i, row in ipairs(given) do
       flags[i] = run(self, row[5], account, row[1], row[2], row[3], row[4], now) > 0
-      if flags[i] and not woken[row[1]] then
-        woken[row[1]] = true
-        run(self, "chat_wake", account, row[1], retention.soon(now))
-      end
+      if flags[i] then run(self, "chat_wake", account, row[1], retention.soon(now)) end
     end
     return flags
   end)
@@ -294,7 +295,7 @@ function Sqlite:close()
     run(self, "tokens_sweep", self.owner)
     run(self, "owner_remove", self.owner)
     return true
-  end)
+  end, 0)
   self:abandon()
 end
 
