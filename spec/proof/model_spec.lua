@@ -12,7 +12,7 @@ local OPTIMIZE = proof.choose { short = "-O0", full = "-O2" } -- what is short i
 
 -- What spin says when it has looked at everything and found nothing, or what it found.
 local function check(defines, lively)
-  local words = { "-DMESSAGES=1" }
+  local words = { not defines:find "MESSAGES" and "-DMESSAGES=1" or nil }
   for define in defines:gmatch "%S+" do words[#words + 1] = "-D" .. define end
   local compile = lively and "-DNFAIR=3" or "-DSAFETY -DNOCLAIM"
   local script = ([[
