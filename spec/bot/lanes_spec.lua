@@ -65,6 +65,15 @@ describe("the lanes of a bot in the loop", function()
 
   local function marks() return #box:log { operation = "mark_chat_as_read" } end
 
+  it("let others have their turn, however little there is to wait for", function()
+    serving(function()
+      local had
+      loop.spawn(function() had = true end)
+      bot.lanes:wait(0)
+      assert.is_true(had)
+    end)
+  end)
+
   local function messages_of(chat) return ("/messenger/v3/accounts/%d/chats/%s/messages"):format(shop.user_id, chat) end
 
   it("answer beside each other: a slow call of one chat holds up no other", function()
@@ -345,6 +354,23 @@ describe("a lane", function()
     for _ = 1, 2 do place.bot.lanes:work() end
     assert.is_false(place.bot.lanes:busy())
     assert.equal(1, place.bot.lanes:rest())
+  end)
+
+  it("is waited for where as many are at work as may be, whatever is due meanwhile", function()
+    local place = shop.open { user_id = shop.user_id }
+    local account, now, lanes = place.bot:account(), place.driver:time(), place.bot.lanes
+    local claim = place.bot.store:claim(account, "u2i-later")
+    assert(place.bot.store:commit(claim, { record = claim.record, wake = now + 10, release = true, now = now }))
+    lanes:work()
+    assert.equal(10, lanes:rest())
+    for i = 1, 100 do lanes.running["u2i-" .. i] = true end
+    place.driver:sleep(20)
+    lanes:work()
+    assert.equal(math.huge, lanes:rest())
+    lanes.running = {}
+    lanes:told() -- as the end of each does
+    lanes:work()
+    assert.is_nil((place.bot.store:due(account, math.huge, 10))[1])
   end)
 
   it("that breaks off is told of, and goes on a second later", function()

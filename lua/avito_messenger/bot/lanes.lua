@@ -167,7 +167,10 @@ end
 -- Chats to begin with, as many as there is room for; and whether there may be more.
 local function choose(self, account, now)
   local room = MAX_RUNNING - running(self)
-  if room <= 0 then return {}, false end -- the end of a lane is told
+  if room <= 0 then
+    self.next = math.huge -- the end of a lane is told
+    return {}, false
+  end
   local chosen = {}
   for chat_id in pairs(self.again) do
     if #chosen < room and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
@@ -249,11 +252,11 @@ function Lanes:rest()
   return until_due(self)
 end
 
---- Waits so long, or until a lane has something new. Raises when the task is cancelled.
+--- Waits so long, or until a lane has something new; others have their turn in any case. Raises when the task is cancelled.
 ---@param seconds number
 function Lanes:wait(seconds)
   local driver = self.bot.driver
-  if seconds <= 0 then return end
+  seconds = math.max(0, seconds)
   local _, err
   if driver.park then _, err = driver:park(seconds, self) else _, err = driver:sleep(seconds) end
   if err then error(err, 0) end
