@@ -13,7 +13,9 @@ local tokens = require "avito_messenger.store.tokens"
 
 ---@class avito.SqliteStore: avito.Store
 ---@field path string
-local Sqlite = { __name = "avito.SqliteStore" }
+---@field changes integer how often others have written, or chats were freed, as far as that was asked
+---@field told table<any, integer> how many of them whoever asks was told of
+local Sqlite = { __name = "avito.SqliteStore", shared = true }
 Sqlite.__index = Sqlite
 
 local LEASE = 15   -- seconds
@@ -85,6 +87,7 @@ local function sweep(self, now)
     run(self, "tokens_sweep", id)
     run(self, "owner_remove", id)
   end
+  if #ids > 0 then self.changes = self.changes + 1 end -- chats became due by no write of others
   return #ids
 end
 
@@ -268,8 +271,13 @@ function Sqlite:maintain(now)
   end)
 end
 
-function Sqlite:changed()
-  return not self.ended and self.journal:changed()
+function Sqlite:changed(asker)
+  if self.ended then return false end
+  if self.journal:changed() then self.changes = self.changes + 1 end
+  asker = asker or self
+  local told = self.told[asker] or 0
+  self.told[asker] = self.changes
+  return told ~= self.changes
 end
 
 function Sqlite:check()
@@ -334,7 +342,7 @@ function sqlite.open(path, options)
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }
   local self = setmetatable({ path = path, options = options, journal = opened, keep = keep, lease = options.lease or LEASE,
-    group = Group.new(opened, settings), ended = false }, Sqlite)
+    group = Group.new(opened, settings), ended = false, changes = 0, told = setmetatable({}, { __mode = "k" }) }, Sqlite)
   local ok, err = begin(self)
   if ok then return self end
   self:abandon()
