@@ -147,9 +147,11 @@ static bool migrate(struct avito_database *database, struct avito_problem *probl
 static bool is_wal(struct avito_database *database)
 {
   sqlite3_stmt *statement = NULL;
-  bool wal = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
-             sqlite3_step(statement) == SQLITE_ROW &&
-             strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+  const unsigned char *mode = NULL;
+  if (sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
+      sqlite3_step(statement) == SQLITE_ROW)
+    mode = sqlite3_column_text(statement, 0);
+  bool wal = mode != NULL && strcmp((const char *)mode, "wal") == 0;
   sqlite3_finalize(statement);
   return wal;
 }
