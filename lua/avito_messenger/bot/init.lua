@@ -226,8 +226,8 @@ function Bot:subscribe(url, given)
   return task
 end
 
---- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
---- read again. Runs the loop itself where it does not run.
+--- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, the second one
+--- at once; SIGHUP has the rulebook read again. Runs the loop itself where it does not run.
 ---@param given? avito.RunOptions
 ---@return boolean? ok
 ---@return string? message why it could not begin
