@@ -31,7 +31,10 @@ mutants.list = {
   { name = "does not know the messages that it has taken", module = "avito_messenger.bot.engine.record",
     from = "local marks = chat.seen\n  if not marks then return false end", into = "local marks\n  if not marks then return false end" },
   { name = "takes rows in another commit than what follows from them", module = "avito_messenger.bot.lane",
-    from = "taken = taken, finals", into = "taken = self.before, finals" },
+    from = "local ok, err = bot.store:commit(self.claim, { record = chat", into = [[if change.taken then
+    bot.store:commit(self.claim, { record = self.record, taken = change.taken, now = now })
+  end
+  local ok, err = bot.store:commit(self.claim, { record = chat]] },
   { name = "does not wait for a reply to appear", module = "proof.support.simulation",
     from = "settle = simulation.settle", into = "settle = \"0s\"" },
   { name = "does not look whether a person has typed", module = "avito_messenger.bot.lane",
@@ -41,7 +44,7 @@ mutants.list = {
   { name = "commits what is another's by now", module = "avito_messenger.store.memory",
     from = "if chat.owner ~= self or chat.fence ~= claim.fence then", into = "if false then" },
   { name = "sends after having been stopped for long", module = "avito_messenger.bot.lane",
-    from = "local MAX_LATE = 7", into = "local MAX_LATE = math.huge" },
+    from = "return self.bot.driver:now() - self.since > (self.bot.store.lease or LEASE) / 2", into = "return false" },
   { name = "marks a chat as read, and does not read it again", module = "avito_messenger.bot.perform",
     from = "event.type == \"failed\" and not event.error.dispatched then", into = "true then" },
   { name = "reads a chat back by its own clock", module = "avito_messenger.bot.engine.outbox",
@@ -60,16 +63,23 @@ mutants.list = {
 
 local function plain(text) return (text:gsub("%p", "%%%0")) end
 
---- Has the module be loaded with its change, wherever it is required from now on.
+--- The module with its change, as a chunk. Raises where what is to be changed is not there, or there more than once.
 ---@param mutant proof.Mutant
-function mutants.put(mutant)
+---@return function
+function mutants.make(mutant)
   local path = assert(package.searchpath(mutant.module, package.path))
   local file = assert(io.open(path))
   local source = file:read "*a"
   file:close()
   local changed, count = source:gsub(plain(mutant.from), (mutant.into:gsub("%%", "%%%%")))
   if count ~= 1 then error(("'%s' stands in %s %d times"):format(mutant.from, path, count), 0) end
-  package.preload[mutant.module] = assert((loadstring or load)(changed, "@" .. path)) -- luacheck: ignore 143 113
+  return assert((loadstring or load)(changed, "@" .. path)) -- luacheck: ignore 113
+end
+
+--- Has the module be loaded with its change, wherever it is required from now on.
+---@param mutant proof.Mutant
+function mutants.put(mutant)
+  package.preload[mutant.module] = mutants.make(mutant)
 end
 
 return mutants

@@ -72,15 +72,20 @@ end
 local function exchange(sim, process, request, answer)
   local random, name = sim.random, operation(request)
   local way = random:within { 0.01, 0.2 }
-  if sim.drawn.late and sim.chaos and random:chance(0.05) then way = random:within { 1, 8 } end
+  if sim.drawn.late and sim.chaos and random:chance(0.05) then
+    way = random:within { 1, 8 }
+    if random:chance(0.5) then -- nobody waits for it any more when it arrives
+      sim.world:after(0.5, function() answer { error = "network", message = "the connection broke", dispatched = true } end)
+    end
+  end
   sim.world:after(way, function()
     local transport, sent = sim.transport, #sim.box:sends()
     transport.elapsed = sim.world.elapsed
     local response = transport:perform(request)
     local seconds = transport.elapsed - sim.world.elapsed
     sim:note("%s %s: %s", process.name, name, response.status or response.error)
-    local struck = sim.box.requests[#sim.box.requests].fault == "status"
-    local chat_id = struck and FINAL[response.status] and request.url:match "/chats/([^/]+)/messages"
+    local refused = FINAL[response.status] and response.body:find "contact support" -- else it is the token's
+    local chat_id = refused and request.url:match "/chats/([^/]+)/messages"
     if chat_id then sim.given_up[chat_id] = true end
     local entry = sim.box:sends()[sent + 1]
     if entry then sim:sent(entry) end
