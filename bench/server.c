@@ -3,7 +3,7 @@
  *
  *   server [LATENCY]      prints its port, then serves until it is killed
  *
- * GET anything: one chat, as the contract's example. POST …/messages: the message sent; …/read: ok; else a token. It reads only as much of
+ * GET …/messages/…: none; anything else: one chat, as the contract's example. POST …/messages: the message sent; …/read: ok; else a token. It reads only as much of
  * a request as it must: the end of its head and Content-Length. Each is answered LATENCY milliseconds after it was read, or
  * at once: the latency is the same for all, so those that wait stand in the order in which they come due.
  */
@@ -48,6 +48,7 @@ static struct client *last_due;
 static int64_t latency;
 
 static char chat_answer[2048];
+static char messages_answer[512];
 static char sent_answer[1024];
 static char read_answer[512];
 static char token_answer[512];
@@ -95,10 +96,17 @@ static bool asks_for(const struct client *c, const char *end)
   return length >= strlen(end) && strncmp(target + 1 + length - strlen(end), end, strlen(end)) == 0;
 }
 
+/* Is that in the first line of the request? */
+static bool asks_about(const struct client *c, const char *part)
+{
+  const char *found = strstr(c->data, part);
+  return found != NULL && found < strstr(c->data, "\r\n");
+}
+
 static const char *answer_to(const struct client *c)
 {
   if (strncmp(c->data, "GET ", 4) == 0) {
-    return chat_answer;
+    return asks_about(c, "/messages/") ? messages_answer : chat_answer;
   }
   if (asks_for(c, "/messages")) {
     return sent_answer;
@@ -223,6 +231,7 @@ int main(int argc, char **argv)
 
   latency = argc > 1 ? strtol(argv[1], NULL, 10) * NS_PER_MILLISECOND : 0;
   make_answer(chat_answer, sizeof chat_answer, BENCH_CHAT);
+  make_answer(messages_answer, sizeof messages_answer, "{\"messages\":[],\"meta\":{\"has_more\":false}}");
   make_answer(sent_answer, sizeof sent_answer, BENCH_SENT);
   make_answer(read_answer, sizeof read_answer, "{\"ok\":true}");
   make_answer(token_answer, sizeof token_answer, BENCH_TOKEN);

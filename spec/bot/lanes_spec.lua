@@ -65,6 +65,15 @@ describe("the lanes of a bot in the loop", function()
 
   local function marks() return #box:log { operation = "mark_chat_as_read" } end
 
+  it("let others have their turn, however little there is to wait for", function()
+    serving(function()
+      local had
+      loop.spawn(function() had = true end)
+      bot.lanes:wait(0)
+      assert.is_true(had)
+    end)
+  end)
+
   local function messages_of(chat) return ("/messenger/v3/accounts/%d/chats/%s/messages"):format(shop.user_id, chat) end
 
   it("answer beside each other: a slow call of one chat holds up no other", function()
@@ -345,6 +354,79 @@ describe("a lane", function()
     for _ = 1, 2 do place.bot.lanes:work() end
     assert.is_false(place.bot.lanes:busy())
     assert.equal(1, place.bot.lanes:rest())
+  end)
+
+  describe("whose store refuses to tell what is due", function()
+    local refusal = setmetatable({ code = "busy" }, { __tostring = function() return "busy" end })
+
+    local function refuses(place, seconds)
+      local due, ends = place.bot.store.due, place.driver:now() + seconds
+      function place.bot.store:due(...)
+        if place.driver:now() < ends then return nil, refusal end
+        return due(self, ...)
+      end
+    end
+
+    it("is begun when it works again, though the clock was put back meanwhile", function()
+      local place = shop.open()
+      place.bot:poll { seconds = 5 }
+      local chat = place:says "Торг есть?"
+      refuses(place, 0.2)
+      place:at(0.5, function() place.driver.unix = place.driver.unix - 3600 end)
+      place.bot:poll { seconds = 60, interval = 100 }
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    end)
+
+    it("is looked at anew after the clock was put back, when the store works again", function()
+      local place = shop.open { rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
+      place.bot:poll { seconds = 5 }
+      local chat = place:says "Торг есть?"
+      place.bot:poll { seconds = 10, interval = 100 }
+      place.driver.unix = place.driver.unix - 86400
+      refuses(place, 3)
+      place.bot:poll { seconds = 4000, interval = 5000 }
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    end)
+
+    it("is waited for", function()
+      local place = shop.open { user_id = shop.user_id }
+      place.bot.lanes:work()
+      refuses(place, 3)
+      place.bot.lanes:told()
+      place.bot.lanes:work()
+      for _, seconds in ipairs { 1, 2, math.huge } do
+        assert.equal(seconds, place.bot.lanes:rest())
+        place.driver:sleep(math.min(seconds, 10))
+        place.bot.lanes:work()
+      end
+    end)
+
+    it("is not asked for where as many are at work as may be", function()
+      local place = shop.open { user_id = shop.user_id }
+      refuses(place, 1)
+      place.bot.lanes:work()
+      for i = 1, 100 do place.bot.lanes.running["u2i-" .. i] = true end
+      place.driver:sleep(1)
+      place.bot.lanes:work()
+      assert.equal(math.huge, place.bot.lanes:rest())
+    end)
+  end)
+
+  it("is waited for where as many are at work as may be, whatever is due meanwhile", function()
+    local place = shop.open { user_id = shop.user_id }
+    local account, now, lanes = place.bot:account(), place.driver:time(), place.bot.lanes
+    local claim = place.bot.store:claim(account, "u2i-later")
+    assert(place.bot.store:commit(claim, { record = claim.record, wake = now + 10, release = true, now = now }))
+    lanes:work()
+    assert.equal(10, lanes:rest())
+    for i = 1, 100 do lanes.running["u2i-" .. i] = true end
+    place.driver:sleep(20)
+    lanes:work()
+    assert.equal(math.huge, lanes:rest())
+    lanes.running = {}
+    lanes:told() -- as the end of each does
+    lanes:work()
+    assert.is_nil((place.bot.store:due(account, math.huge, 10))[1])
   end)
 
   it("that breaks off is told of, and goes on a second later", function()

@@ -1,5 +1,6 @@
 local avito = require "avito_messenger"
 local files = require "support.files"
+local perform = require "avito_messenger.bot.perform"
 local shop = require "support.shop"
 
 describe("what a bot does:", function()
@@ -50,6 +51,16 @@ describe("what a bot does:", function()
       assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
       assert.equal(1, #place:requests "mark_chat_as_read")
       assert.same({}, place.errors)
+    end)
+
+    it("is looked for in the chat as it was when the reading began", function()
+      local now = 1000
+      local bot = { driver = { time = function() return now end }, client = { get_messages = function()
+        now = now + 40
+        return {}, { has_more = false }
+      end } }
+      local effect = { kind = "check", chat_id = "u2i-1", key = "m1/0/1", since = 900 }
+      assert.same({ type = "history", key = "m1/0/1", messages = {}, asked = 1000 }, perform.effect(bot, effect))
     end)
 
     it("which the server refuses is reported, and not sent again", function()

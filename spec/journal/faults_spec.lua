@@ -130,7 +130,7 @@ describe("a journal whose disk fails", function()
   end
 
   it("can be made afterwards, whatever failed when it was made", function()
-    local at, opened, problem = 0, nil, nil
+    local at, opened, problem = 0
     repeat
       at = at + 1
       vfs.fail { at = at, code = "full", from_then_on = true }

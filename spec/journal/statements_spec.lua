@@ -88,7 +88,8 @@ describe("the journal", function()
     end
 
     it("are due by their wake, the oldest first, and never later than they were told", function()
-      write(j, { "chat_wake", "1", "c", 30 }, { "chat_wake", "1", "d", 20 }, { "chat_wake", "1", "e", 50 }, { "chat_wake", "2", "f", 1 })
+      write(j, { "chat_wake", "1", "c", 30 }, { "chat_wake", "1", "d", 20 }, { "chat_wake", "1", "e", 50 },
+        { "chat_wake", "2", "f", 1 })
       assert.equal("d c", due(30, 1))
       assert.equal("d", due(30, 1, 1))
       assert.equal("d c e", due(math.huge, 1))
@@ -126,7 +127,7 @@ describe("the journal", function()
       assert.equal(0, write(j, { "chat_release", "1", "c", 1, 8 }))
       assert.equal(0, write(j, { "chat_release", "1", "c", 2, 7 }))
       assert.same({ 1, 7, 90 }, { j:run("chat_read", "1", "c") })
-      assert.equal(1, write(j, { "chat_commit", "1", "c", 1, 7, nil, true, 50 }))
+      assert.equal(1, write(j, { "chat_commit", "1", "c", 1, 7, nil, true, 50, n = 8 }))
       assert.same({ 1 }, { j:run("chat_read", "1", "c") })
       write(j, { "chat_claim", "1", "c", 7, nil, n = 5 }, { "chat_wake", "1", "c", 70 })
       assert.equal(1, write(j, { "chat_release", "1", "c", 2, 7 }))
@@ -148,7 +149,8 @@ describe("the journal", function()
     end)
 
     it("of an owner that is gone are free and due, and fenced to it", function()
-      write(j, { "chat_claim", "1", "c", 7, nil, n = 5 }, { "chat_claim", "1", "d", 7, nil, n = 5 }, { "chat_wake", "1", "d", 10 },
+      write(j, { "chat_claim", "1", "c", 7, nil, n = 5 }, { "chat_claim", "1", "d", 7, nil, n = 5 },
+        { "chat_wake", "1", "d", 10 },
         { "chat_claim", "1", "e", 8, nil, n = 5 })
       assert.equal(2, write(j, { "owner_sweep", 7, 50 }))
       assert.equal("d c", due(math.huge, 9))
@@ -158,7 +160,8 @@ describe("the journal", function()
   end)
 
   it("keeps the parts of a record", function()
-    write(j, { "part_write", "1", "c", "state", "{}" }, { "part_write", "1", "c", "flow", "1" }, { "part_write", "1", "d", "flow", "2" })
+    write(j, { "part_write", "1", "c", "state", "{}" }, { "part_write", "1", "c", "flow", "1" },
+      { "part_write", "1", "d", "flow", "2" })
     write(j, { "part_write", "1", "c", "state", "{5}" })
     assert.same({ { "flow", "1" }, { "state", "{5}" } }, j:run("parts_read", "1", "c"))
     assert.equal(1, write(j, { "part_remove", "1", "c", "flow" }))
@@ -167,15 +170,16 @@ describe("the journal", function()
   end)
 
   it("keeps the outbox in its order, and for a while what ended", function()
-    write(j, { "outbox_write", "1", "c", "b", 1, "send", "queued", "B" }, { "outbox_write", "1", "c", "a", 2, "read", "queued", "A" },
+    write(j, { "outbox_write", "1", "c", "b", 1, "send", "queued", "B" },
+      { "outbox_write", "1", "c", "a", 2, "read", "queued", "A" },
       { "outbox_write", "1", "d", "b", 1, "send", "unknown", "D" })
     assert.same({ { "b", 1, "send", "queued", "B" }, { "a", 2, "read", "queued", "A" } }, j:run("outbox_rows", "1", "c"))
     write(j, { "outbox_write", "1", "c", "b", 5, "send", "latched", "B2" })
     assert.same({ { "a", 2, "read", "queued", "A" }, { "b", 5, "send", "latched", "B2" } }, j:run("outbox_rows", "1", "c"))
     assert.same({ { "latched", 1 }, { "queued", 1 }, { "unknown", 1 } }, j:run("outbox_stats", "1"))
     assert.equal(1, write(j, { "outbox_end", "1", "c", "b", "confirmed", "m1", 40 }))
-    assert.equal(0, write(j, { "outbox_end", "1", "c", "b", "rejected", nil, 41 }))
-    assert.equal(1, write(j, { "outbox_end", "1", "c", "a", "withdrawn", nil, 50 }))
+    assert.equal(0, write(j, { "outbox_end", "1", "c", "b", "rejected", nil, 41, n = 7 }))
+    assert.equal(1, write(j, { "outbox_end", "1", "c", "a", "withdrawn", nil, 50, n = 7 }))
     assert.same({}, j:run("outbox_rows", "1", "c"))
     assert.same({ { "unknown", 1 } }, j:run("outbox_stats", "1"))
     assert.same({ { "a", "withdrawn", nil, nil, "50.0" }, { "b", "confirmed", "m1", nil, "40.0" } },

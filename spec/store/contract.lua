@@ -162,13 +162,13 @@ local chats = group(function(place, it)
 
   it("loses no wake to a message, and no message to a wake", function()
     local now = place.driver.at
-    wake("c1", now - 2 * DAY)
+    wake("c2", now - 2 * DAY)
     place.receive(row("c1", "m1"), row("c2", "m2"))
-    assert.equal("c1 c2", place.due())
+    assert.equal("c2 c1", place.due())
     local claim = place.claim "c1"
     place.receive(row("c1", "m3"))
     assert(place.commit(claim, { taken = claim.rows[1].seq, wake = now + 1000, release = true }))
-    assert.equal("c1 c2", place.due())
+    assert.equal("c2 c1", place.due())
     claim = place.claim "c1"
     place.receive(row("c1", "m4"))
     assert(place.commit(claim, { taken = claim.rows[1].seq, release = true }))
@@ -378,7 +378,12 @@ local tokens = group(function(place, it)
     lock:unlock() -- again: not the other's
     assert.is_false(store.lock())
     theirs:unlock()
-    assert.is_truthy(store.lock())
+    local mine = store.lock()
+    assert.is_truthy(mine)
+    lock:unlock() -- of the same owner, and not the one that is held
+    assert.is_false(other.lock())
+    mine:unlock()
+    assert.is_truthy(other.lock())
   end)
 
   it("are free when who renewed them is gone", function()

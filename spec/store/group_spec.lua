@@ -233,6 +233,15 @@ describe("a group commit", function()
     assert.same({}, journal.log)
   end)
 
+  it("goes on after a loop that was broken off while it waited", function()
+    local broken = { in_task = function() return true end, now = driver.now, sleep = coroutine.yield, unpark = function() end }
+    group:attach(broken)
+    coroutine.wrap(put) "a"
+    group:attach(driver)
+    loop.run(function() assert.equal("put b", loop.deadline(10, put, "b")) end)
+    assert.same({ "a", "b" }, journal.log)
+  end)
+
   it("works in one run of the loop after another", function()
     group:attach(driver)
     for i = 1, 2 do loop.run(function() assert.equal("put " .. i, put(tostring(i))) end) end

@@ -36,6 +36,9 @@ describe("the parts of a record", function()
     record.seen.ids.m3, record.seen.n = 3, 3
     record.memory = { a = 2 }
     assert.equal("memory seen state", names(difference(kept).write))
+    kept = difference(kept).kept
+    record.seen.ids.m4 = 4
+    assert.equal("", names(difference(kept).write)) -- their number tells whether there are new ones
     record.outbox[2].state = "latched"
     assert.same({ "k2" }, { difference(kept).rows[1].key, difference(kept).rows[2] })
   end)

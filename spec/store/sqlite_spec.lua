@@ -157,6 +157,23 @@ describe("a store in a file", function()
     assert.equal("fence " .. claim.fence + 1, child:read_line())
   end)
 
+  it("does not give itself up, however long it has said nothing", function()
+    local store = open { lease = 0 }
+    assert(store:receive("7", { row("c1", "m1") }))
+    local claim = store:claim("7", "c1")
+    assert.same({ "c1" }, (store:due("7", curl.time(), 10)))
+    assert.equal(0, store:maintain(curl.time()).swept)
+    assert.is_true(store:commit(claim, { record = { id = "c1" }, now = 5 }))
+  end)
+
+  it("leaves an id that somebody has locked to whoever that is", function()
+    local store = open()
+    local other = keep(assert(journal.open(path)))
+    assert.is_true(other:lock_owner(store.owner + 1))
+    assert.equal(store.owner + 2, open().owner)
+    assert.equal(2, #other:run "owner_list")
+  end)
+
   it("keeps the lease of a process that renews it", function()
     local child = spawn("2", "hold", "c1")
     assert.equal("fence 1", child:read_line())
@@ -269,6 +286,25 @@ describe("a store in a file", function()
       assert.equal("dummy-" .. i, tokens.load().access_token)
       assert.equal(i - 1, store:stats("7", 0).inbox)
     end
+  end)
+
+  it("keeps tokens that exist once, whatever becomes of the task", function()
+    local store = open()
+    store:attach(loop.new())
+    local tokens = store:tokens "shop"
+    loop.run(function()
+      local lock, saved = tokens.lock(), nil
+      local task
+      task = loop.spawn(function()
+        task:cancel()
+        saved = tokens.save { refresh_token = "dummy" }
+        lock:unlock()
+      end)
+      task:wait()
+      assert.is_true(saved)
+      assert.is_truthy(tokens.lock())
+    end)
+    assert.same({ refresh_token = "dummy" }, tokens.load())
   end)
 
   it("keeps the tokens of a client", function()

@@ -24,13 +24,15 @@
 /* How long a statement outside of a transaction, or the opening of a file, waits for other processes. */
 #define AVITO_JOURNAL_PATIENCE 5.0
 
-/* The version of the schema: how many steps a file went. */
+/* The versions of the schema; an empty file is the first. */
 enum {
-  AVITO_JOURNAL_VERSION = 0
-#define STEP(sql) +1
+  AVITO_VERSION_0,
+#define STEP(version, sql) AVITO_VERSION_##version,
 #include "schema.def"
 #undef STEP
+  AVITO_VERSIONS
 };
+#define AVITO_JOURNAL_VERSION (AVITO_VERSIONS - 1)
 
 enum avito_statement {
 #define STATEMENT(name, kind, sql) AVITO_STATEMENT_##name,

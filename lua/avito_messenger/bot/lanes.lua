@@ -123,10 +123,12 @@ local function begin(self, chat_id)
 end
 
 -- The store refuses: it is asked again later and later.
+---@return boolean false
 local function refused(self, what, err)
   self.bot:store_failed(what, err)
   self.failures = self.failures + 1
-  self.next, self.dirty = self.bot.driver:time() + math.min(2 ^ (self.failures - 1), 30), false
+  self.retry, self.dirty = self.bot.driver:now() + math.min(2 ^ (self.failures - 1), 30), false
+  return false
 end
 
 --- Puts what was posted in the inbox. False: it is tried again later.
@@ -140,8 +142,7 @@ function Lanes:hand_in()
   for _, row in ipairs(self.posted) do rows[#rows + 1] = row end -- that came meanwhile
   self.posted = rows
   if not ok then error(flags, 0) end
-  refused(self, "receive", err)
-  return false
+  return refused(self, "receive", err)
 end
 
 local function running(self)
@@ -157,17 +158,28 @@ local function may_begin(self, chat_id)
   return not is_running(self.running[chat_id]) and not (resting and self.bot.driver:now() < resting.ends)
 end
 
---- The clock was put back: what was to happen at a time is looked at anew.
+--- The clock was put back: what was to happen at a time is looked at anew, with the next work.
 function Lanes:look_at_all()
-  local chats, err = self.bot.store:due(self.bot:account(), math.huge, ALL)
+  self.put_back = true
+  self:told()
+end
+
+-- False: it is tried again later.
+local function look_at_all(self, account)
+  local chats, err = self.bot.store:due(account, math.huge, ALL)
   if not chats then return refused(self, "due", err) end
   for _, chat_id in ipairs(chats) do self.again[chat_id] = true end
+  self.put_back = nil
+  return true
 end
 
 -- Chats to begin with, as many as there is room for; and whether there may be more.
 local function choose(self, account, now)
   local room = MAX_RUNNING - running(self)
-  if room <= 0 then return {}, false end -- the end of a lane is told
+  if room <= 0 then
+    self.failures, self.next = 0, math.huge -- the end of a lane is told
+    return {}, false
+  end
   local chosen = {}
   for chat_id in pairs(self.again) do
     if #chosen < room and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
@@ -175,7 +187,7 @@ local function choose(self, account, now)
   table.sort(chosen)
   local limit = 2 * MAX_RUNNING
   local due, following = self.bot.store:due(account, now, limit)
-  if not due then return chosen, false, refused(self, "due", following) end
+  if not due then return chosen, refused(self, "due", following) end
   self.failures, self.next = 0, following or math.huge
   for _, chat_id in ipairs(due) do
     if #chosen < room and not self.again[chat_id] and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
@@ -198,11 +210,12 @@ local function work(self)
   local bot = self.bot
   local account, now = bot:account(), bot.driver:time()
   if not account then return end
-  if now < self.last - 1 then self:look_at_all() end
+  if now < self.last - 1 then self.put_back = true end
   self.last = now
-  if self.failures > 0 and now < self.next then return end
+  if self.failures > 0 and bot.driver:now() < self.retry then return end
   if not self:hand_in() or bot.parked or self.held or self.stopping then return end
-  if not self.dirty and until_due(self) > 0 and next(self.again) == nil then return end
+  if self.put_back and not look_at_all(self, account) then return end
+  if self.failures == 0 and not self.dirty and until_due(self) > 0 and next(self.again) == nil then return end
   self.dirty = false
   local chosen, more = choose(self, account, now)
   for _, chat_id in ipairs(chosen) do
@@ -244,16 +257,16 @@ end
 function Lanes:rest()
   local bot = self.bot
   if bot.parked or self.held or not bot:account() then return math.huge end
-  if self.failures > 0 then return math.max(0, self.next - bot.driver:time()) end
+  if self.failures > 0 then return math.max(0, self.retry - bot.driver:now()) end
   if self.dirty or #self.posted > 0 then return 0 end
   return until_due(self)
 end
 
---- Waits so long, or until a lane has something new. Raises when the task is cancelled.
+--- Waits so long, or until a lane has something new; others have their turn in any case. Raises when the task is cancelled.
 ---@param seconds number
 function Lanes:wait(seconds)
   local driver = self.bot.driver
-  if seconds <= 0 then return end
+  seconds = math.max(0, seconds)
   local _, err
   if driver.park then _, err = driver:park(seconds, self) else _, err = driver:sleep(seconds) end
   if err then error(err, 0) end

@@ -123,9 +123,10 @@ function does.about(bot, effect)
 end
 
 function does.check(bot, effect)
+  local asked = bot.driver:time()
   local messages, err = perform.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
   if not messages then return perform.failed(effect, err) end
-  return { type = "history", key = effect.key, messages = messages }
+  return { type = "history", key = effect.key, messages = messages, asked = asked }
 end
 
 function does.call(bot, effect)

@@ -110,7 +110,7 @@ local function keep(bot, keeping)
   if now >= keeping.next then keep_store(bot, keeping, now) end
   if store.shared and now >= keeping.watch then
     keeping.watch = now + WATCH
-    if store:changed() then bot.lanes:told() end
+    if store:changed(bot) then bot.lanes:told() end
   end
   if now >= (keeping.clock or 0) then keep_time(bot, keeping, now) end
 end

@@ -43,8 +43,7 @@ end
 local function finish(pieces, err, raised)
   for _, piece in ipairs(pieces) do
     piece.done = true
-    if err then piece.value, piece.err = nil, err end
-    piece.raised = raised
+    piece.err, piece.raised = err or piece.err, raised
   end
 end
 
@@ -167,12 +166,13 @@ function Group:write(work)
   return outcome(piece)
 end
 
---- The same, without waiting for anybody.
+--- The same in a transaction of its own, which no cancellation breaks off: nothing else runs meanwhile.
 ---@param work fun(): any, avito.StoreError?
+---@param seconds? number for which another process may write; default: as long as the store waits
 ---@return any value
 ---@return avito.StoreError? err
-function Group:write_now(work)
-  return at_once(self, work, 0)
+function Group:write_now(work, seconds)
+  return at_once(self, work, seconds or self.patience)
 end
 
 --- Runs a statement for a piece of work. Raises when it fails.

@@ -12,6 +12,8 @@
 local problem = require "avito_messenger.store.problem"
 
 ---@class avito.Store
+---@field shared? boolean other processes may write: `changed` is worth asking, a few times a second
+---@field lease? number seconds after which an owner that has not called `maintain` is gone
 ---@field attach fun(self, driver: avito.Driver) how to wait, and what time it is; called before the others; may be called again
 ---@field receive fun(self, account: string, rows: avito.store.Row[]): boolean[]?, avito.StoreError? which were new; the rest
 --- was known. All of them are durable when it returns, or none. Their chats are due
@@ -31,7 +33,8 @@ local problem = require "avito_messenger.store.problem"
 ---@field stats fun(self, account: string, now: number): avito.store.Stats?, avito.StoreError?
 ---@field maintain fun(self, now: number): { swept: integer, pruned: integer }?, avito.StoreError? to be called every few
 --- seconds: says that the owner lives, frees what those held that are gone, forgets what was kept long enough, in small bites
----@field changed fun(self): boolean has another process written since it was asked last?
+---@field changed fun(self, asker: any): boolean has another process written, or was a chat freed, since the same asker
+--- asked last?
 ---@field check fun(self): true?, avito.StoreError? reads all there is, and tells what is damaged
 ---@field close fun(self) frees what it holds; may be called again
 ---@field abandon fun(self) ends as a process that is killed: for specs

@@ -13,11 +13,14 @@ local tokens = require "avito_messenger.store.tokens"
 
 ---@class avito.SqliteStore: avito.Store
 ---@field path string
-local Sqlite = { __name = "avito.SqliteStore" }
+---@field changes integer how often others have written, or chats were freed, as far as that was asked
+---@field told table<any, integer> how many of them whoever asks was told of
+local Sqlite = { __name = "avito.SqliteStore", shared = true }
 Sqlite.__index = Sqlite
 
 local LEASE = 15   -- seconds
 local PATIENCE = 5 -- seconds
+local MAX_IDS = 10
 
 local function time(self)
   return self.driver and self.driver:time() or curl.time()
@@ -43,12 +46,17 @@ end
 
 -- A new owner. Within a transaction: nobody sees its id before it is locked.
 local function enrol(self)
-  local id = run(self, "owner_new", self.journal:uptime() + self.lease)
-  local locked, failure = self.journal:lock_owner(id)
-  if not locked then
-    error(failure and self.group:problem(failure) or problem.make("io", ("owner %d is locked already"):format(id), self.path), 0)
+  for _ = 1, MAX_IDS do
+    local id = run(self, "owner_new", self.journal:uptime() + self.lease)
+    local locked, failure = self.journal:lock_owner(id)
+    if failure then error(self.group:problem(failure), 0) end
+    if locked then
+      self.owner = id
+      return
+    end
+    run(self, "owner_remove", id) -- of one whose transaction was taken back after it had locked it
   end
-  self.owner = id
+  error(problem.make("io", ("%d owners are locked that nobody is"):format(MAX_IDS), self.path), 0)
 end
 
 -- A process that was stopped for long finds itself given up: it goes on as another owner.
@@ -57,9 +65,7 @@ local function renew(self)
 end
 
 local function is_alive(self, id, lease)
-  local uptime = self.journal:uptime()
-  -- The clock begins anew with the machine: what ends later than a lease of now is from before.
-  if lease < uptime then return false end
+  if lease < self.journal:uptime() then return false end
   return self.journal:owner_alive(id) ~= false -- what cannot be asked for is not taken away
 end
 
@@ -81,6 +87,7 @@ local function sweep(self, now)
     run(self, "tokens_sweep", id)
     run(self, "owner_remove", id)
   end
+  if #ids > 0 then self.changes = self.changes + 1 end -- chats became due by no write of others
   return #ids
 end
 
@@ -101,13 +108,10 @@ function Sqlite:receive(account, rows)
     given[i] = { row.chat_id, row.key, row.kind, row.body, row.replace and "inbox_replace" or "inbox_insert" }
   end
   return self.group:write(function()
-    local flags, woken = {}, {}
+    local flags = {}
     for i, row in ipairs(given) do
       flags[i] = run(self, row[5], account, row[1], row[2], row[3], row[4], now) > 0
-      if flags[i] and not woken[row[1]] then
-        woken[row[1]] = true
-        run(self, "chat_wake", account, row[1], retention.soon(now))
-      end
+      if flags[i] then run(self, "chat_wake", account, row[1], retention.soon(now)) end
     end
     return flags
   end)
@@ -267,8 +271,13 @@ function Sqlite:maintain(now)
   end)
 end
 
-function Sqlite:changed()
-  return not self.ended and self.journal:changed()
+function Sqlite:changed(asker)
+  if self.ended then return false end
+  if self.journal:changed() then self.changes = self.changes + 1 end
+  asker = asker or self
+  local told = self.told[asker] or 0
+  self.told[asker] = self.changes
+  return told ~= self.changes
 end
 
 function Sqlite:check()
@@ -294,7 +303,7 @@ function Sqlite:close()
     run(self, "tokens_sweep", self.owner)
     run(self, "owner_remove", self.owner)
     return true
-  end)
+  end, 0)
   self:abandon()
 end
 
@@ -333,7 +342,7 @@ function sqlite.open(path, options)
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }
   local self = setmetatable({ path = path, options = options, journal = opened, keep = keep, lease = options.lease or LEASE,
-    group = Group.new(opened, settings), ended = false }, Sqlite)
+    group = Group.new(opened, settings), ended = false, changes = 0, told = setmetatable({}, { __mode = "k" }) }, Sqlite)
   local ok, err = begin(self)
   if ok then return self end
   self:abandon()

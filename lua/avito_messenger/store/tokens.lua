@@ -15,10 +15,11 @@ local function load(store, name)
   return nil, ("journal %s: the tokens '%s' cannot be read: %s"):format(store.path, name, message or "no JSON object")
 end
 
+-- A refresh token exists once: whatever becomes of the task, it is kept.
 local function save(store, name, given)
   local body, message = json.encode(given)
   if not body then return nil, message end
-  local ok, err = store.group:write(function()
+  local ok, err = store.group:write_now(function()
     store.group:run("token_write", name, body)
     return true
   end)
@@ -28,7 +29,7 @@ end
 
 local function unlock(store, name, mark)
   if store.ended then return end
-  store.group:write(function()
+  store.group:write_now(function()
     store.group:run("token_unlock", name, mark)
     return true
   end)

@@ -287,6 +287,16 @@ describe("a reply of which nobody knows whether it was sent", function()
     assert.equal("send", c:wants())
   end)
 
+  it("is looked for again when it may have arrived while the chat was read", function()
+    local c, effect = uncertain()
+    local asked = c.now + 29
+    c.now = c.now + 31
+    c:step { type = "history", key = effect.key, messages = {}, asked = asked }
+    assert.equal("check", c:wants())
+    c:step { type = "history", key = effect.key, messages = {}, asked = c.now }
+    assert.equal("send", c:wants())
+  end)
+
   it("is not sent again when it is found, before or after that time", function()
     for _, seconds in ipairs { 0, 40 } do
       local c, effect = uncertain()

@@ -15,7 +15,8 @@
 ---   { type = "wake" }
 ---   { type = "sent", key, id? }  { type = "failed", key, error }                   outcomes of an effect
 ---   { type = "called", key, ok, value }          a function of the program returned, or raised the text `value`
----   { type = "history", key, messages }          the answer to "check": the chat, newest first, back to `effect.since`
+---   { type = "history", key, messages, asked? }  the answer to "check": the chat, newest first, back to `effect.since`;
+---                                                asked: when the reading began
 ---   { type = "pause", seconds }  { type = "resume" }
 ---
 --- Effects, each with chat_id: about; send { key, text }; image { key, image }; blacklist { key, user_id, item_id, reason };
@@ -200,7 +201,7 @@ function handle.history(engine, chat, event, now, notes)
     if (message.created or 0) >= since then fresh[#fresh + 1] = message end
   end
   arrivals(engine, chat, fresh, event, now, notes)
-  outbox.read_back(chat, event.key, engine.book, now, notes)
+  outbox.read_back(chat, event.key, engine.book, math.min(event.asked or now, now), now, notes)
 end
 
 function handle.pause(engine, chat, event, now)

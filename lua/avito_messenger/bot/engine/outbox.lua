@@ -326,13 +326,14 @@ end
 ---@param key string
 ---@param policy { unclear: "resend"|"hold", settle: number } settle: seconds after which a message that is not in the chat
 --- was not sent
+---@param asked number when the reading began: what is applied while an answer is under way is not in it
 ---@param now number
 ---@param notes table[]
-function outbox.read_back(chat, key, policy, now, notes)
+function outbox.read_back(chat, key, policy, asked, now, notes)
   local row = head_of(chat, key)
   if not row or row.state ~= "unknown" then return end
   local settled = row.latched_at + policy.settle
-  if now < settled then
+  if asked < settled then
     row.check_at = settled
   elseif not row.withdrawn and (policy.unclear == "hold" or (row.resends or 0) >= MAX_RESENDS) then
     reject(chat, row, { kind = "unknown", message = "it is not in the chat, and it is not certain that it was not sent" }, notes)

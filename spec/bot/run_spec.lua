@@ -1,0 +1,64 @@
+local avito = require "avito_messenger"
+local files = require "support.files"
+local json = require "avito_messenger.json"
+local shop = require "support.shop"
+
+local ACCOUNT = tostring(shop.user_id)
+
+describe("a bot on a file", function()
+  local path, handles
+
+  before_each(function()
+    path, handles = files.temporary(), {}
+  end)
+  after_each(function()
+    for _, handle in ipairs(handles) do handle:close() end
+    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
+  end)
+
+  local function open(options)
+    local store = assert(avito.store(path, options))
+    handles[#handles + 1] = store
+    return store
+  end
+
+  --- Another process stores what a buyer wrote.
+  local function is_stored_by(other, place)
+    other:attach(place.driver)
+    local said = place.box:say { buyer = shop.buyer, item = shop.phone, text = "Торг есть?" }
+    local message = { id = said.message_id, author_id = shop.buyer, created = said.created, type = "text",
+      content = { text = "Торг есть?" } }
+    assert(other:receive(ACCOUNT, { { chat_id = said.chat_id, key = said.message_id, kind = "event",
+      body = json.encode { type = "message", message = message } } }))
+    return said.chat_id
+  end
+
+  it("answers what another process has stored, without waiting for its next look", function()
+    local store, other, chat = open(), open(), nil
+    local place = shop.open { store = store }
+    place:at(5, function() chat = is_stored_by(other, place) end)
+    place.bot:poll { interval = 3600, seconds = 20 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("is told of what others write, though another bot of the process has been", function()
+    local store, other, one, two = open(), open(), {}, {}
+    assert.is_true(store:changed(one) and store:changed(two))
+    assert.is_false(store:changed(one) or store:changed(two))
+    assert(other:set_cursor(ACCOUNT, "a", "b"))
+    assert.is_true(store:changed(one) and store:changed(two))
+    assert.is_false(store:changed(one) or store:changed(two))
+  end)
+
+  it("is told of chats that became free while a token was renewed", function()
+    local store, other = open(), open()
+    local place = shop.open { store = store }
+    is_stored_by(other, place)
+    local claim = assert(other:claim(ACCOUNT, store:due(ACCOUNT, math.huge, 1)[1]))
+    assert(other:commit(claim, { record = claim.record, now = 0 }))
+    store:changed(place.bot)
+    other:abandon()
+    assert(store:tokens("shop").lock()).unlock()
+    assert.is_true(store:changed(place.bot))
+  end)
+end)
