@@ -103,7 +103,8 @@ end
 
 local function doom(random)
   local what = DOOMS[random:pick(#DOOMS)]
-  return { what = what, count = random:pick(what == "any" and 150 or 8), after = random:chance(0.6), delay = random:within { 0.1, 40 } }
+  return { what = what, count = random:pick(what == "any" and 150 or 8), after = random:chance(0.6),
+    delay = random:within { 0.1, 40 } }
 end
 
 --- Everything that is decided beforehand.
