@@ -145,6 +145,12 @@ function Lanes:hand_in()
   return refused(self, "receive", err)
 end
 
+local function size(set)
+  local count = 0
+  for _ in pairs(set) do count = count + 1 end
+  return count
+end
+
 local function running(self)
   local count = 0
   for chat_id, task in pairs(self.running) do
@@ -182,11 +188,12 @@ local function choose(self, account, now)
   end
   local chosen = {}
   for chat_id in pairs(self.again) do
-    if #chosen < room and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
+    if #chosen == room then break end
+    if may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
   end
   table.sort(chosen)
-  local limit = 2 * MAX_RUNNING
-  local due, following = self.bot.store:due(account, now, limit)
+  -- As many as are passed over below may come first.
+  local due, following = self.bot.store:due(account, now, MAX_RUNNING + #chosen + size(self.resting))
   if not due then return chosen, refused(self, "due", following) end
   self.failures, self.next = 0, following or math.huge
   for _, chat_id in ipairs(due) do
