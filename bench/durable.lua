@@ -4,8 +4,8 @@
 --   durable.lua fill PATH COUNT           makes a journal of COUNT messages that were answered
 --   durable.lua start PATH                opens it and takes up the first chat that is due; prints the milliseconds
 -- STORE: memory; group: a file at PATH; alone: the same, with a commit for each webhook.
--- `take` and `answer` print `port N` at once, and serve until SIGTERM; then the seconds of CPU, the resident kilobytes at the
--- begin and the most there were, and how many replies were sent.
+-- `take` and `answer` print `port N` at once, and serve until SIGTERM; then the seconds of CPU since, the resident kilobytes
+-- at the begin and the most there were, and how many replies were sent.
 local now = require("avito_messenger.curl").now
 local began = now()
 
@@ -30,9 +30,25 @@ local function kilobytes(name)
   error("no " .. name)
 end
 
+-- The listener hands over at once what came at once: here each is a commit of its own.
+local function take_alone(store)
+  local receive = store.receive
+  function store.receive(self, account, rows)
+    local flags = {}
+    for i, row in ipairs(rows) do
+      local flag, err = receive(self, account, { row })
+      if not flag then return nil, err end
+      flags[i] = flag[1]
+    end
+    return flags
+  end
+  return store
+end
+
 local function open_store(kind, path)
   if kind == "memory" then return avito.memory_store() end
-  return assert(avito.store(path, { group = kind == "group" }))
+  local store = assert(avito.store(path, { group = kind == "group" }))
+  return kind == "alone" and take_alone(store) or store
 end
 
 local function new_bot(kind, path, on_event)
@@ -49,29 +65,35 @@ local function say(...)
   io.flush()
 end
 
-local function figures(resident, sent)
-  say(("cpu %.3f begin %d most %d sent %d"):format(os.clock(), resident, kilobytes "VmHWM", sent))
+-- What there is before anything has come; gives back what tells the rest.
+local function begin(port)
+  collectgarbage()
+  local resident, cpu = kilobytes "VmRSS", os.clock()
+  say("port " .. port)
+  return function(sent)
+    say(("cpu %.3f begin %d most %d sent %d"):format(os.clock() - cpu, resident, kilobytes "VmHWM", sent))
+  end
 end
 
 function modes.take(kind, path)
   loop.run(function()
     local bot = new_bot(kind, path)
     local server = assert(bot:listen { port = 0, path_secret = SECRET })
-    local resident, stopped = kilobytes "VmRSS", false
+    local stopped = false
     loop.on_signal("TERM", function() stopped = true end)
-    say("port " .. server.port)
+    local tell = begin(server.port)
     while not stopped do
       loop.sleep(0.1)
       assert(bot.store:maintain(bot.driver:time()))
     end
     server:close()
+    tell(0)
     bot.store:close()
-    figures(resident, 0)
   end)
 end
 
 function modes.answer(kind, path, count)
-  local sent, resident, bot = 0, 0, nil
+  local sent, bot = 0, nil
   count = tonumber(count)
   loop.run(function()
     bot = new_bot(kind, path, function(note)
@@ -81,14 +103,12 @@ function modes.answer(kind, path, count)
       end
     end)
     local server = assert(bot:listen { port = 0, path_secret = SECRET })
-    collectgarbage()
-    resident = kilobytes "VmRSS"
-    say("port " .. server.port)
+    local tell = begin(server.port)
     bot:run { poll = false, drain = 0 }
+    tell(sent)
     server:close()
     bot.store:close()
   end)
-  figures(resident, sent)
 end
 
 function modes.fill(path, count)

@@ -68,8 +68,9 @@ struct load {
   long refused;
   long lost;
   long answered;
-  int64_t last; /* when the last answer came */
-  struct connection *idle;
+  int64_t last;            /* when the last answer came */
+  struct connection *idle; /* the one that has been idle for longest comes first: none is closed for having been idle */
+  struct connection *last_idle;
   int64_t *latencies; /* of those answered with 200 */
 };
 
@@ -91,8 +92,9 @@ static int64_t now(void)
 static void make_idle(struct load *load, struct connection *c)
 {
   c->waiting = false;
-  c->next_idle = load->idle;
-  load->idle = c;
+  c->next_idle = NULL;
+  *(load->idle != NULL ? &load->last_idle->next_idle : &load->idle) = c;
+  load->last_idle = c;
 }
 
 static void connect_anew(struct load *load, struct connection *c)
@@ -111,7 +113,6 @@ static void connect_anew(struct load *load, struct connection *c)
   if (epoll_ctl(load->poller, EPOLL_CTL_ADD, c->fd, &event) != 0) {
     fail("epoll_ctl");
   }
-  make_idle(load, c);
 }
 
 /* A message of the marketplace, with what it sends beside it. */
@@ -146,6 +147,7 @@ static void give_up(struct load *load, struct connection *c)
     load->lost++;
     load->under_way--;
     connect_anew(load, c);
+    make_idle(load, c);
   }
 }
 
@@ -254,16 +256,12 @@ static void receive(struct load *load, struct connection *c)
   }
 }
 
-/* One that was closed while it was idle is opened again, and stays in its place among the idle. */
+/* One that was closed while it was idle is opened again. */
 static void look_after_idle(struct load *load, struct connection *c)
 {
   char byte;
   if (!c->waiting && recv(c->fd, &byte, 1, MSG_PEEK) == 0) {
-    struct connection *next = c->next_idle;
-    struct connection *first = load->idle;
     connect_anew(load, c);
-    c->next_idle = next;
-    load->idle = first;
   }
 }
 
@@ -344,6 +342,7 @@ static void open_all(struct load *load)
   }
   for (long i = 0; i < load->connections; i++) {
     connect_anew(load, &connections[i]);
+    make_idle(load, &connections[i]);
   }
 }
 

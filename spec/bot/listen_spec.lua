@@ -591,6 +591,17 @@ describe("the listener of a bot", function()
     end)
   end)
 
+  it("says what it needs where it was built without its library", function()
+    local name = "avito_messenger.httpd"
+    local loaded, preload = package.loaded[name], package.preload[name]
+    package.loaded[name], package.preload[name] = nil, function() error("no httpd here", 0) end
+    local why
+    loop.run(function() why = select(2, listen.new(bot, { port = 0, path_secret = SECRET })) end)
+    package.loaded[name], package.preload[name] = loaded, preload
+    assert.is_truthy(why:find("libmicrohttpd-dev", 1, true))
+    assert.is_truthy(why:find("no httpd here", 1, true))
+  end)
+
   describe("raises for", function()
     local function saying(given, text)
       local all = { path_secret = SECRET }

@@ -1,4 +1,5 @@
 local files = require "support.files"
+local ports = require "support.ports"
 local sandbox = require "support.sandbox"
 
 local HUP = 1
@@ -6,7 +7,8 @@ local HUP = 1
 --- The environment of a program of this project that is to write as to a file.
 local function environment(more)
   local env = { LD_PRELOAD = os.getenv("LD_PRELOAD") or false, COLUMNS = false, NO_COLOR = false, TERM = "xterm",
-    SHOP_BOT_ROUNDS = false }
+    SHOP_BOT_ROUNDS = false, AVITO_LOG = false, AVITO_WEBHOOK_PORT = false, AVITO_WEBHOOK_SECRET = false,
+    AVITO_WEBHOOK_URL = false }
   for name, value in pairs(more or {}) do env[name] = value end
   return env
 end
@@ -43,10 +45,13 @@ describe("examples/shop_bot.lua", function()
     os.execute("rm -r '" .. directory .. "'")
   end)
 
-  local function start(rounds)
-    child = sandbox.spawn({ directory .. "/shop_bot.lua" }, { stdout = "pipe", stderr = "pipe",
-      env = environment { AVITO_BASE_URL = running.base_url, SHOP_BOT_ROUNDS = rounds or false } })
-    assert.equal("Answering. Ctrl-C ends it.", child:read_line(30))
+  local function start(more)
+    local env = environment { AVITO_BASE_URL = running.base_url, AVITO_STORE = directory .. "/shop.db" }
+    for name, value in pairs(more or {}) do env[name] = value end
+    child = sandbox.spawn({ directory .. "/shop_bot.lua" }, { stdout = "pipe", stderr = "pipe", env = env })
+    local line
+    repeat line = child:read_line(30) until not line or not line:find "^time="
+    assert.equal("Answering. Ctrl-C ends it.", line)
   end
 
   --- A buyer has written a minute ago.
@@ -65,7 +70,7 @@ describe("examples/shop_bot.lua", function()
 
   it("answers who has written within the last hour, by the rules beside it, and tells what it says", function()
     local chat = said "Здравствуйте, отправите доставкой?"
-    start "1"
+    start { SHOP_BOT_ROUNDS = "1" }
     local printed = child:read_all(60)
     assert.same({ "exit", 0 }, { child:wait(10) })
     local texts = sends()
@@ -81,31 +86,54 @@ describe("examples/shop_bot.lua", function()
     file:close()
   end
 
-  --- The next line that is not about a chat.
-  local function line()
-    local text
-    repeat text = child:read_line(30) until not text or not text:find "^u2"
-    return text
+  --- Reads up to a line of the log that has the text; nil: there is none.
+  local function logged(text)
+    local line
+    repeat line = child:read_line(30) until not line or line:find(text, 1, true)
+    return line
   end
 
   it("reads its rules again on HUP, tells what is wrong with them, and ends on TERM", function()
     start()
     rules '{ "торг", hears = "торг", say = "Да." }'
     child:kill(HUP)
-    assert.equal("The rules are read again.", line())
+    assert.is_string(logged 'msg="the rulebook was read again"')
     rules '{ "торг", hear = "торг", say = "Да." }'
     child:kill(HUP)
-    assert.equal("avito.bot: the rulebook was not reloaded:", line())
-    assert.equal(directory .. "/shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)", line())
+    assert.is_string(logged((directory .. "/shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)")))
     child:kill "TERM"
-    assert.is_nil((line()))
+    assert.is_string(logged "msg=stopped")
     assert.same({ "exit", 0 }, { child:wait(10) })
   end)
 
-  it("ends on Ctrl-C, without a word", function()
+  it("keeps what it knows, and its token, in a file", function()
+    said "Здравствуйте, отправите доставкой?"
+    for _ = 1, 2 do
+      start { SHOP_BOT_ROUNDS = "1" }
+      child:read_all(60)
+      assert.same({ "exit", 0 }, { child:wait(10) })
+      child:close()
+    end
+    assert.equal(2, #sends())
+    assert.equal(1, running:control("GET", "tokens").client_credentials)
+  end)
+
+  it("takes webhooks where it is told a port and a secret", function()
+    local port = ("%d"):format(ports.free(directory))
+    start { AVITO_WEBHOOK_PORT = port, AVITO_WEBHOOK_SECRET = "dummy-path-secret", AVITO_WEBHOOK_URL = "http://127.0.0.1:" .. port }
+    assert.is_string(logged 'msg="the webhook is subscribed"')
+    said "Здравствуйте, отправите доставкой?"
+    assert.is_string(logged "  bot: ")
+    local delivery = running:control("GET", "deliveries").deliveries[1]
+    assert.equal("delivered", delivery.state)
+    assert.equal(("http://127.0.0.1:%s/dummy-path-secret"):format(port), delivery.url)
+  end)
+
+  it("ends on Ctrl-C, without an error", function()
     start()
     child:kill "INT"
-    assert.is_nil((line()))
+    assert.is_string(logged "msg=stopped")
+    assert.equal("", child:read_all(30))
     assert.same({ "exit", 0 }, { child:wait(10) })
   end)
 end)

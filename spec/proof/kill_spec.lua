@@ -1,14 +1,15 @@
 -- Bots that are killed at any moment, while answers are lost, and webhooks come twice and out of order: by the sandbox's own
 -- record, every question is answered once.
 --
--- KILLS=500 kills so often; PROOF_SEED=… repeats the chances of a run that failed.
+-- KILLS=500 kills so often, STOPS=10 stops so often; PROOF_SEED=… repeats the chances of a run that failed.
 local clock = require "avito_messenger.curl"
+local proof = require "support.proof"
 local trial = require "proof.support.trial"
 
 local SEED = trial.seed()
 local SANITIZED = os.getenv "AVITO_SANITIZED" ~= nil
-local KILLS = tonumber(os.getenv "KILLS") or SANITIZED and 6 or 15
-local STOPS = math.ceil(KILLS / 50)
+local KILLS = proof.size("KILLS", { short = SANITIZED and 4 or 12, full = 500, long = 10000 })
+local STOPS = proof.size("STOPS", { short = SANITIZED and 0 or 1, full = 10, long = 100 })
 
 local LEASE = 4 -- seconds: a stopped process is given up soon
 local PATIENCE = 120 -- seconds until everything is answered
@@ -22,8 +23,7 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
   local function judge()
     shop:settle(PATIENCE)
     shop:verdict()
-    local stats = shop:inspect()
-    assert.same({ inbox = 0, outbox = { queued = 0, latched = 0, unknown = 0 } }, { inbox = stats.inbox, outbox = stats.outbox })
+    shop:inspect()
   end
 
   -- Mostly in the midst of work; sometimes before it is up.
@@ -72,6 +72,5 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
       shop:live(1)
     end
     judge()
-    print(shop:report())
   end)
 end)

@@ -25,7 +25,7 @@ static const uint32_t round_constants[64] = {
 static void begin(struct hash *hash)
 {
   static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   memcpy(hash->state, first, sizeof first);
   hash->bytes = 0;
 }

@@ -1,8 +1,8 @@
 /* httpd.h - what the files of the HTTP listener share.
  *
  * The listener turns libmicrohttpd's callbacks into whole requests that are taken and answered
- * later, in any order. Three layers: the listener and its connections (listener.c), what is sent
- * (answer.c), and Lua (httpd.c, request.c). No callback of libmicrohttpd touches a lua_State, none
+ * later, in any order. Three layers: the listener and its connections (socket.c, places.c,
+ * listener.c), what is sent (answer.c), and Lua (httpd.c, request.c). No callback of libmicrohttpd touches a lua_State, none
  * blocks.
  *
  * Everything runs on one thread. Times are milliseconds of the monotonic clock; 0 means "none".
@@ -97,13 +97,38 @@ struct avito_listener {
   unsigned timeout_ms, idle_ms;
   unsigned port;
   int epoll;
-  unsigned pending;            /* requests that came whole, and whose answers are not through */
-  uint64_t refused_count;      /* requests answered here, without the program */
-  uint64_t cut_count;          /* requests and answers that were not through in time */
-  bool drained; /* takes no further connections */
-  bool resumed; /* connections go on at the next run; no descriptor announces it */
-  pid_t owner;  /* the process that may touch the daemon */
+  unsigned pending;       /* requests that came whole, and whose answers are not through */
+  uint64_t refused_count; /* requests answered here, without the program */
+  uint64_t cut_count;     /* requests and answers that were not through in time */
+  bool drained;           /* takes no further connections */
+  bool resumed;           /* connections go on at the next run; no descriptor announces it */
+  pid_t owner;            /* the process that may touch the daemon */
 };
+
+/* socket.c */
+
+/* A socket that listens, and its port; or -1, with `problem` filled. */
+int avito_httpd_socket(const struct avito_listener_options *options, unsigned *port, char *problem, size_t size);
+
+/* Fills `problem` with why there is no listener, by errno. */
+void avito_httpd_say(char *problem, size_t size, const struct avito_listener_options *options, int code);
+
+/* places.c */
+
+void avito_places_start(struct avito_listener *listener);
+
+/* To the end of a ring; the first time a peer is in none. */
+void avito_peer_move(struct avito_peer *peer, enum avito_place place);
+void avito_peer_leave(struct avito_peer *peer);
+
+/* To the places that have a deadline, with it. A peer that drips is cut off when a byte was not taken by then. */
+void avito_peer_busy(struct avito_peer *peer);
+void avito_peer_rest(struct avito_peer *peer);
+void avito_peer_drip(struct avito_peer *peer, int64_t deadline);
+
+/* The first peer of a place / the one after it in its place, or NULL. */
+struct avito_peer *avito_peer_first(struct avito_listener *listener, enum avito_place place);
+struct avito_peer *avito_peer_next(const struct avito_peer *peer);
 
 /* listener.c */
 
@@ -139,9 +164,6 @@ void avito_exchange_finish(struct avito_exchange *exchange);
 
 /* True while an answer may still arrive: the connection is there and not reset. */
 bool avito_exchange_alive(const struct avito_exchange *exchange);
-
-/* The connection drips; it is cut off when a byte was not taken by the deadline. */
-void avito_peer_drip(struct avito_peer *peer, int64_t deadline);
 
 /* answer.c: what is sent. Each returns NULL when out of memory; the body is copied. */
 

@@ -1,7 +1,6 @@
 /* listener.c - connections, the requests on them, and the deadlines that bound both. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,57 +35,6 @@ void avito_exchange_release(struct avito_exchange *exchange)
   free(exchange);
 }
 
-/* Places */
-
-static void unlink_peer(struct avito_peer *peer)
-{
-  peer->link.previous->next = peer->link.next;
-  peer->link.next->previous = peer->link.previous;
-}
-
-static void link_peer(struct avito_peer *peer, enum avito_place place)
-{
-  struct avito_link *head = &peer->listener->rings[place];
-  peer->place = place;
-  peer->link.previous = head->previous;
-  peer->link.next = head;
-  head->previous->next = &peer->link;
-  head->previous = &peer->link;
-}
-
-static void move(struct avito_peer *peer, enum avito_place place)
-{
-  unlink_peer(peer);
-  link_peer(peer, place);
-}
-
-/* All of a place have the same time, so that its ring is in the order of the deadlines. */
-static void move_busy(struct avito_peer *peer)
-{
-  move(peer, AVITO_BUSY);
-  peer->deadline = avito_httpd_now() + peer->listener->timeout_ms;
-}
-
-static void move_resting(struct avito_peer *peer)
-{
-  move(peer, AVITO_RESTING);
-  peer->deadline = avito_httpd_now() + peer->listener->idle_ms;
-}
-
-/* The first peer of a place, or NULL. */
-static struct avito_peer *first_of(struct avito_listener *listener, enum avito_place place)
-{
-  struct avito_link *first = listener->rings[place].next;
-  return first == &listener->rings[place] ? NULL : (struct avito_peer *)(void *)first;
-}
-
-/* The one after it in its place, or NULL. */
-static struct avito_peer *next_of(const struct avito_peer *peer)
-{
-  struct avito_link *next = peer->link.next;
-  return next == &peer->listener->rings[peer->place] ? NULL : (struct avito_peer *)(void *)next;
-}
-
 static void resume(struct avito_peer *peer)
 {
   peer->wake = 0;
@@ -102,20 +50,14 @@ void avito_exchange_finish(struct avito_exchange *exchange)
   exchange->phase = AVITO_ANSWERED;
   if (exchange->peer == NULL || exchange->peer->listener->owner != getpid())
     return;
-  move_busy(exchange->peer);
+  avito_peer_busy(exchange->peer);
   resume(exchange->peer);
 }
 
 void avito_exchange_take(struct avito_exchange *exchange)
 {
   exchange->phase = AVITO_TAKEN;
-  move(exchange->peer, AVITO_HELD);
-}
-
-void avito_peer_drip(struct avito_peer *peer, int64_t deadline)
-{
-  move(peer, AVITO_DRIPPING);
-  peer->deadline = deadline;
+  avito_peer_move(exchange->peer, AVITO_HELD);
 }
 
 bool avito_exchange_alive(const struct avito_exchange *exchange)
@@ -153,7 +95,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
   peer->exchange = exchange;
   if (peer->place == AVITO_RESTING) {
     peer->began = avito_httpd_now();
-    move_busy(peer);
+    avito_peer_busy(peer);
   }
   return exchange;
 }
@@ -273,7 +215,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     exchange->phase = AVITO_READY;
     exchange->peer->listener->pending++;
     exchange->peer->suspended = true;
-    move(exchange->peer, AVITO_WAITING);
+    avito_peer_move(exchange->peer, AVITO_WAITING);
     MHD_suspend_connection(connection);
   }
   return MHD_YES;
@@ -294,7 +236,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
       peer->listener->pending--;
     peer->exchange = NULL;
     peer->wake = 0;
-    move_resting(peer);
+    avito_peer_rest(peer);
   }
   exchange->peer = NULL;
   avito_exchange_release(exchange);
@@ -311,7 +253,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     if (peer == NULL)
       return;
     *socket_context = NULL;
-    unlink_peer(peer);
+    avito_peer_leave(peer);
     free(peer);
     return;
   }
@@ -331,65 +273,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
   peer->connection = connection;
   peer->socket = socket;
   peer->began = avito_httpd_now();
-  link_peer(peer, AVITO_BUSY);
-  move_busy(peer);
+  avito_peer_busy(peer);
 }
 
 /* The listener */
-
-static void say(char *problem, size_t size, const struct avito_listener_options *options, int code)
-{
-  const char *name = "";
-  switch (code) {
-  case EADDRINUSE:
-    name = "EADDRINUSE: ";
-    break;
-  case EACCES:
-    name = "EACCES: ";
-    break;
-  case EADDRNOTAVAIL:
-    name = "EADDRNOTAVAIL: ";
-    break;
-  default:
-    break;
-  }
-  snprintf(problem, size, "%scannot listen on %s port %u: %s", name, options->host, options->port, strerror(code));
-}
-
-static int listening_socket(const struct avito_listener_options *options, unsigned *port, char *problem, size_t size)
-{
-  union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-  } address;
-  memset(&address, 0, sizeof address);
-  socklen_t length;
-  if (inet_pton(AF_INET, options->host, &address.v4.sin_addr) == 1) {
-    address.v4.sin_family = AF_INET;
-    address.v4.sin_port = htons((uint16_t)options->port);
-    length = sizeof address.v4;
-  } else if (inet_pton(AF_INET6, options->host, &address.v6.sin6_addr) == 1) {
-    address.v6.sin6_family = AF_INET6;
-    address.v6.sin6_port = htons((uint16_t)options->port);
-    length = sizeof address.v6;
-  } else {
-    snprintf(problem, size, "cannot listen on '%s': not a numeric address", options->host);
-    return -1;
-  }
-  int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  int yes = 1;
-  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-      bind(fd, &address.any, length) != 0 || listen(fd, SOMAXCONN) != 0 ||
-      getsockname(fd, &address.any, &length) != 0) {
-    say(problem, size, options, errno);
-    if (fd >= 0)
-      close(fd);
-    return -1;
-  }
-  *port = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
-  return fd;
-}
 
 /* As many connections as are asked for, but not all descriptors of the process: its other work needs some, and without one
  * left libmicrohttpd could not even accept a connection to turn it away. */
@@ -406,11 +293,10 @@ bool avito_listener_start(struct avito_listener *listener, const struct avito_li
                           size_t size)
 {
   unsigned port = 0;
-  int fd = listening_socket(options, &port, problem, size);
+  int fd = avito_httpd_socket(options, &port, problem, size);
   if (fd < 0)
     return false;
-  for (size_t i = 0; i < AVITO_PLACES; i++)
-    listener->rings[i].previous = listener->rings[i].next = &listener->rings[i];
+  avito_places_start(listener);
   listener->max_body = options->max_body;
   listener->max_head = options->max_head;
   listener->timeout_ms = options->timeout_ms;
@@ -428,7 +314,7 @@ bool avito_listener_start(struct avito_listener *listener, const struct avito_li
       MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
       MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (listener->daemon == NULL) {
-    say(problem, size, options, ENOMEM);
+    avito_httpd_say(problem, size, options, ENOMEM);
     return false;
   }
   listener->epoll = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -439,13 +325,13 @@ bool avito_listener_start(struct avito_listener *listener, const struct avito_li
 static void cut(struct avito_peer *peer)
 {
   shutdown(peer->socket, SHUT_RDWR);
-  move(peer, AVITO_CUT);
+  avito_peer_move(peer, AVITO_CUT);
 }
 
 static void cut_late(struct avito_listener *listener, enum avito_place place, int64_t now)
 {
   struct avito_peer *peer;
-  while ((peer = first_of(listener, place)) != NULL && peer->deadline <= now) {
+  while ((peer = avito_peer_first(listener, place)) != NULL && peer->deadline <= now) {
     if (place == AVITO_BUSY)
       listener->cut_count++;
     cut(peer);
@@ -458,8 +344,8 @@ void avito_listener_run(struct avito_listener *listener)
   cut_late(listener, AVITO_BUSY, now);
   cut_late(listener, AVITO_RESTING, now);
   struct avito_peer *next;
-  for (struct avito_peer *peer = first_of(listener, AVITO_DRIPPING); peer != NULL; peer = next) {
-    next = next_of(peer);
+  for (struct avito_peer *peer = avito_peer_first(listener, AVITO_DRIPPING); peer != NULL; peer = next) {
+    next = avito_peer_next(peer);
     if (peer->suspended && peer->wake <= now)
       resume(peer);
     else if (!peer->suspended && peer->deadline <= now)
@@ -484,21 +370,21 @@ int64_t avito_listener_timeout(struct avito_listener *listener)
   if (MHD_get_timeout(listener->daemon, &wait) == MHD_YES)
     nearest = (int64_t)wait;
   int64_t now = avito_httpd_now();
-  const struct avito_peer *busy = first_of(listener, AVITO_BUSY);
-  const struct avito_peer *resting = first_of(listener, AVITO_RESTING);
+  const struct avito_peer *busy = avito_peer_first(listener, AVITO_BUSY);
+  const struct avito_peer *resting = avito_peer_first(listener, AVITO_RESTING);
   if (busy != NULL)
     nearest = sooner(nearest, busy->deadline, now);
   if (resting != NULL)
     nearest = sooner(nearest, resting->deadline, now);
-  const struct avito_peer *peer = first_of(listener, AVITO_DRIPPING);
-  for (; peer != NULL; peer = next_of(peer))
+  const struct avito_peer *peer = avito_peer_first(listener, AVITO_DRIPPING);
+  for (; peer != NULL; peer = avito_peer_next(peer))
     nearest = sooner(nearest, peer->suspended ? peer->wake : peer->deadline, now);
   return nearest;
 }
 
 struct avito_exchange *avito_listener_ready(struct avito_listener *listener)
 {
-  const struct avito_peer *peer = first_of(listener, AVITO_WAITING);
+  const struct avito_peer *peer = avito_peer_first(listener, AVITO_WAITING);
   return peer == NULL ? NULL : peer->exchange;
 }
 
@@ -534,8 +420,9 @@ void avito_listener_stop(struct avito_listener *listener)
   if (daemon == NULL)
     return;
   bool ours = listener->owner == getpid();
-  for (size_t place = 0; place < AVITO_PLACES; place++)
-    for (struct avito_peer *peer = first_of(listener, place); peer != NULL; peer = next_of(peer))
+  for (unsigned place = 0; place < AVITO_PLACES; place++)
+    for (struct avito_peer *peer = avito_peer_first(listener, (enum avito_place)place); peer != NULL;
+         peer = avito_peer_next(peer))
       forget(peer, ours);
   if (ours)
     MHD_stop_daemon(daemon);

@@ -117,7 +117,11 @@ local Door = {}
 Door.__index = Door
 
 local function open_door(server, where, given, pages)
-  local httpd = require "avito_messenger.httpd"
+  local found, httpd = pcall(require, "avito_messenger.httpd")
+  if not found then
+    return nil, ("a listener needs libmicrohttpd: apt-get install libmicrohttpd-dev, then build again (%s)"):format(
+      tostring(httpd):match "^[^\n]*")
+  end
   local host = given.host == "localhost" and "127.0.0.1" or given.host or "127.0.0.1"
   local listener, problem = httpd.listen { host = host, port = given.port, max_body = where.max_body,
     max_head = MAX_HEAD, timeout = where.deadline, idle = IDLE, max_connections = where.max_connections }

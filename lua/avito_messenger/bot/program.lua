@@ -39,7 +39,7 @@ end
 
 -- Sets the handlers of signals; gives back what takes them away.
 local function handle_signals(bot, loop, drain)
-  local function stop() bot:stop(drain) end
+  local function stop() bot:stop(bot.stopped and 0 or drain) end -- told twice: at once
   loop.on_signal("TERM", stop)
   loop.on_signal("INT", stop)
   loop.on_signal("HUP", function() bot:reload() end)

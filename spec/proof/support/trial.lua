@@ -7,12 +7,14 @@
 ---   bot:kill()
 ---   shop:settle(60)                           the buyers stop; until every question has an answer
 ---   shop:verdict()                            raises what was lost or doubled
+---   shop:inspect()                            ends the bots, and raises what is wrong with the store
 ---   shop:close()
 local avito = require "avito_messenger"
 local clock = require "avito_messenger.curl"
 local files = require "support.files"
-local httpd = require "avito_messenger.httpd"
 local json = require "avito_messenger.json"
+local ports = require "support.ports"
+local proof = require "support.proof"
 local Random = require "avito_messenger.sandbox.random"
 local sandbox = require "support.sandbox"
 
@@ -52,42 +54,33 @@ trial.faults = {
 --- The seed of a run: PROOF_SEED repeats the chances of one that failed.
 ---@return integer
 function trial.seed()
-  return tonumber(os.getenv "PROOF_SEED") or os.time() % 1000000
-end
-
--- A port that nobody has, and that the system gives to nobody who only connects: while a bot is dead, the sandbox's own
--- connections to its port would sooner or later be given that port, and be connected to themselves.
-local function free_port(random)
-  for _ = 1, 100 do
-    local port = 12000 + random:pick(16000)
-    local listener = httpd.listen { host = "127.0.0.1", port = port }
-    if listener then
-      listener:close()
-      return port
-    end
-  end
-  error "no free port was found"
+  local any = os.time() % 1000000
+  return proof.size("PROOF_SEED", { short = any, full = any })
 end
 
 local function world(given)
-  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 1, 2, 5 } }
+  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 0.3, 0.6, 1.2, 2.4 } }
   for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
   return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = 1000,
     accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
-    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } }, buyers = json.list {}, chats = json.list {} }
+    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } },
+    buyers = json.list {}, chats = json.list {} }
 end
 
 ---@param given { seed: integer, rate: number?, webhooks: table?, faults: table?, latency: table? } rate: questions a second
 function trial.start(given)
-  local random = Random.new(given.seed)
-  local self = setmetatable({ seed = given.seed, random = random, rate = given.rate or 15, directory = files.temporary(), bots = {},
-    asked = {}, counts = {}, errors = {}, port = free_port(random), next_question = clock.now() }, Trial)
-  assert(os.execute(("mkdir -m 700 '%s'"):format(self.directory)))
+  local directory = files.temporary()
+  assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))
+  local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, directory = directory,
+    port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
   self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
   self:rule "Ответ"
   local path = self.directory .. "/world.lua"
   files.write(path, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world(given)))))
   self.market = sandbox.start { "--world", path, "--seed", tostring(given.seed), "--rate-limit", "off" }
+  -- What was written before the first start of all is left to the seller.
+  self:bot({ listen = false, run = { poll = { rounds = 1 } } }):reap(START)
+  self.next_question, self.counts = clock.now(), {}
   return self
 end
 
@@ -173,7 +166,8 @@ end
 function Trial:ask(chat)
   local number = #self.asked + 1
   chat = chat or math.floor(number / (CHATS * QUESTIONS)) * CHATS + self.random:pick(CHATS)
-  local said, status = self.market:control("POST", "say", { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
+  local said, status = self.market:control("POST", "say",
+    { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
   assert(status == 200, "a buyer could not write")
   self.asked[number] = said
   return said
@@ -218,14 +212,36 @@ local function missing(self, wanted)
   return list
 end
 
---- The buyers stop, and nothing goes wrong any more: waits until every question has its answer, or those that are wanted.
+local function under_way(self)
+  for _, delivery in ipairs(self.market:control("GET", "deliveries").deliveries) do
+    if delivery.state == "waiting" or delivery.state == "sending" then return true end
+  end
+end
+
+-- What waits in the file, in words; nil: nothing does.
+local function left_in(self)
+  local store = assert(avito.store(self.store))
+  local stats = assert(store:stats(("%d"):format(sandbox.user_id), os.time()))
+  store:close()
+  local list = {}
+  if stats.inbox > 0 then list[1] = ("%d rows of the inbox"):format(stats.inbox) end
+  for state, count in pairs(stats.outbox) do
+    if count > 0 then list[#list + 1] = ("%d %s rows of the outbox"):format(count, state) end
+  end
+  return #list > 0 and table.concat(list, ", ") or nil
+end
+
+--- The buyers stop, and nothing goes wrong any more: waits until every question has its answer, or those that are wanted,
+--- every webhook has come, and all that is in the store has its end.
 ---@param seconds number
 ---@param wanted? table<string, true> ids of messages
 function Trial:settle(seconds, wanted)
   self.market:control("DELETE", "faults")
   self.next_question = math.huge
   local ends = clock.now() + seconds
-  while #missing(self, wanted) > 0 and clock.now() < ends do self:live(0.2) end
+  for _, waits in ipairs { function() return #missing(self, wanted) > 0 end, under_way, left_in } do
+    while waits(self) and clock.now() < ends do self:live(0.2) end
+  end
 end
 
 --- What happened, for who reads of a failure.
@@ -239,6 +255,21 @@ function Trial:report()
   return table.concat(lines, "\n")
 end
 
+-- The chats of these questions, as the sandbox has them.
+local function chats_of(self, numbers)
+  local wanted, lines = {}, {}
+  for i = 1, math.min(3, #numbers) do
+    local question = self.asked[numbers[i]]
+    if question then wanted[question.chat_id] = true end
+  end
+  for _, chat in ipairs(self.market:control("GET", "state").chats) do
+    for _, message in ipairs(wanted[chat.id] and chat.messages or {}) do
+      lines[#lines + 1] = ("  %s  %s  %s  %s: %s"):format(chat.id, message.id, message.created, message.from, message.content.text)
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 --- Raises where a question was lost or answered twice.
 ---@param wanted? table<string, true> ids of the messages that must be answered; default: all
 function Trial:verdict(wanted)
@@ -249,7 +280,7 @@ function Trial:verdict(wanted)
   end
   table.sort(doubled)
   local function check(what, list)
-    if #list > 0 then error(("%s: %s\n%s"):format(what, table.concat(list, ", "), self:report()), 3) end
+    if #list > 0 then error(("%s: %s\n%s\n%s"):format(what, table.concat(list, ", "), chats_of(self, list), self:report()), 3) end
   end
   check("questions were lost", lost)
   check("questions were answered more than once", doubled)
@@ -261,16 +292,17 @@ end
 function Trial:inspect()
   while self.bots[1] do
     local bot = self.bots[1]
+    bot:wait_for "started"
     bot.child:kill "TERM"
     local how, code = bot:reap(20)
     if how ~= "exit" or code ~= 0 then error(("a bot ended with %s %s\n%s"):format(how, code, self:report()), 2) end
   end
   local store = assert(avito.store(self.store))
   local ok, err = store:check()
-  local stats = store:stats(("%d"):format(sandbox.user_id), os.time())
   store:close()
   if not ok then error(err.message, 2) end
-  return stats
+  local left = left_in(self)
+  if left then error(("%s are left\n%s"):format(left, self:report()), 2) end
 end
 
 function Trial:close()
