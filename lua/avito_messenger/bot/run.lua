@@ -118,7 +118,7 @@ end
 -- ---- the end
 
 -- Waits for what is under way, as long as there is. A round is not waited for: nothing is lost by not looking.
-local function finish(bot, looking)
+local function finish(bot, looking, keeping)
   if looking.task and looking.task:cancel() then
     looking.task:wait()
   elseif looking.problem then
@@ -126,11 +126,13 @@ local function finish(bot, looking)
   end
   local lanes, now = bot.lanes, bot.driver:now()
   while lanes:busy() and now < (bot.drain_ends or math.huge) do
-    lanes:wait(math.min(1, (bot.drain_ends or math.huge) - now))
+    if now >= keeping.next then keep_store(bot, keeping, now) end -- or the chats would be taken for abandoned
+    lanes:wait(math.min(1, (bot.drain_ends or math.huge) - now, math.max(0, keeping.next - now)))
     now = bot.driver:now()
   end
   local left = lanes:at_work()
   if left > 0 then lanes:cancel() end
+  if bot:account() then lanes:hand_in() end
   return left
 end
 
@@ -149,7 +151,7 @@ function run.loop(bot, settings, at_end)
   local driver, lanes = bot.driver, bot.lanes
   bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
   local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
-  local keeping = { next = driver:now() + KEEP, watch = driver:now() + WATCH }
+  local keeping = { next = driver:now(), watch = driver:now() + WATCH }
   local ends = driver:now() + settings.seconds
   local longest = settings.poll and settings.poll.interval or KEEP
   if bot.store.shared then longest = math.min(longest, WATCH) end
@@ -166,7 +168,7 @@ function run.loop(bot, settings, at_end)
   end
   lanes.held = nil
   if at_end then at_end() end
-  return finish(bot, looking)
+  return finish(bot, looking, keeping)
 end
 
 return run
