@@ -22,7 +22,7 @@ local FRESH = 2         -- seconds for which it is believed that nobody has type
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
   return setmetatable({ bot = bot, posted = {}, running = {}, count = 0, resting = {}, again = {}, looked = {}, looked_before = {},
-    turned = 0, next = -math.huge, last = 0, failures = 0 }, Lanes)
+    turned = 0, next = -math.huge, failures = 0 }, Lanes)
 end
 
 --- The record of a chat as it was committed last.
@@ -217,8 +217,6 @@ local function work(self)
   local bot = self.bot
   local account, now = bot:account(), bot.driver:time()
   if not account then return end
-  if now < self.last - 1 then self.put_back = true end
-  self.last = now
   if self.failures > 0 and bot.driver:now() < self.retry then return end
   if not self:hand_in() or bot.parked or self.held or self.stopping then return end
   if self.put_back and not look_at_all(self, account) then return end

@@ -89,6 +89,16 @@ local function keep_store(bot, keeping, now)
   if done.swept > 0 then bot.lanes:told() end
 end
 
+-- How far the wall clock is from the one that is never put back tells when it was.
+local function watch_clock(bot)
+  local ahead = bot.driver:time() - bot.driver:now()
+  local seconds = (bot.ahead or ahead) - ahead
+  bot.ahead = ahead
+  if seconds <= 1 then return end
+  account.put_back(bot, seconds)
+  bot.lanes:look_at_all()
+end
+
 -- A clock that was put back while nobody was there makes all that was to happen late.
 local function keep_time(bot, keeping, now)
   local name, time = bot:account(), bot.driver:time()
@@ -107,6 +117,7 @@ end
 
 local function keep(bot, keeping)
   local now, store = bot.driver:now(), bot.store
+  watch_clock(bot)
   if now >= keeping.next then keep_store(bot, keeping, now) end
   if store.shared and now >= keeping.watch then
     keeping.watch = now + WATCH
