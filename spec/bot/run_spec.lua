@@ -1,5 +1,6 @@
 local avito = require "avito_messenger"
 local files = require "support.files"
+local journal = require "avito_messenger.journal"
 local json = require "avito_messenger.json"
 local loop = require "avito_messenger.io.loop"
 local shop = require "support.shop"
@@ -40,6 +41,22 @@ describe("a bot on a file", function()
     place:at(5, function() chat = is_stored_by(other, place) end)
     place.bot:poll { interval = 3600, seconds = 20 }
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("works on other chats beside one whose record is damaged", function()
+    local store = open()
+    local broken = assert(journal.open(path))
+    assert(broken:begin(5))
+    broken:run("part_write", ACCOUNT, "u2i-damaged", "state", "{")
+    assert(broken:commit())
+    broken:close()
+    loop.run(function()
+      store:attach(require "avito_messenger.io.loop.driver".new())
+      local results, errors = loop.map({ "u2i-well", "u2i-damaged" }, function(chat) return store:claim(ACCOUNT, chat) end)
+      assert.equal("u2i-well", results[1] and results[1].chat_id)
+      assert.equal("damaged", errors[2].code)
+    end)
+    loop.close()
   end)
 
   it("is told of what others write, though another bot of the process has been", function()
