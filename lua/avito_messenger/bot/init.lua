@@ -33,6 +33,7 @@ local span = require "avito_messenger.bot.span"
 ---@field user_id integer|string? the account, once it is known
 ---@field since number? messages from before are not answered
 ---@field started number? when it began, the first time
+---@field ahead number? seconds that the wall clock is ahead of the monotonic one
 ---@field parked? { kind: "payment_required"|"auth", message: string?, since: number, again: number } the marketplace
 --- refuses the account; `since` by the wall clock, `again` by the monotonic one: when it is asked again
 ---@field trouble? string the code of the store's last error, until it works again

@@ -161,10 +161,10 @@ end
 function Sqlite:claim(account, chat_id)
   return self.group:write(function()
     renew(self)
+    local record, kept = record_of(self, chat_id, run(self, "record_read", account, chat_id))
+    if not record then return nil, kept end
     local fence = claim_chat(self, account, chat_id)
     if not fence then return false end
-    local record, kept = record_of(self, chat_id, run(self, "record_read", account, chat_id))
-    if not record then error(kept, 0) end
     return { account = account, chat_id = chat_id, fence = fence, owner = self.owner, kept = kept, record = record,
       rows = rows_of(run(self, "inbox_rows", account, chat_id, -1)) }
   end)
