@@ -28,7 +28,7 @@ external_dependencies = {
 }
 build = {
   -- cmake, not builtin: the listener of the sandbox is built only where libmicrohttpd is found, the words of the bot
-  -- where utf8proc is.
+  -- where utf8proc is, its journal where SQLite is.
   type = "cmake",
   variables = {
     CMAKE_BUILD_TYPE = "RelWithDebInfo",

@@ -17,8 +17,8 @@ avito.MessageType = enums.MessageType
 avito.MessageDirection = enums.MessageDirection
 avito.BlacklistReason = enums.BlacklistReason
 
-local function need_bot(module)
-  local missing = needed()
+local function need_bot(module, journal)
+  local missing = needed() or journal and needed "journal"
   if missing then error(missing, 3) end
   return require(module)
 end
@@ -28,6 +28,35 @@ end
 ---@return avito_messenger.TokenStore
 function avito.file_token_store(path)
   return require("avito_messenger.token_store").file(path)
+end
+
+local STORE = { synchronous = "string", keep = "number|string", patience = "number", group = "boolean", lease = "number" }
+
+local function check_store(path, given)
+  if type(path) ~= "string" or path == "" or path:find("\0", 1, true) then
+    error("avito.store: the path must be a string that is not empty", 3)
+  end
+  options.check("avito.store", given, STORE, 3)
+  if given.synchronous and given.synchronous ~= "full" and given.synchronous ~= "normal" then
+    error(("avito.store: synchronous must be 'full' or 'normal', got '%s'"):format(given.synchronous), 3)
+  end
+  for name, most in pairs { patience = 3600, lease = 3600 } do
+    local seconds = given[name]
+    if seconds and not (seconds >= 0 and seconds <= most) then
+      error(("avito.store: %s must be from 0 to %d seconds"):format(name, most), 3)
+    end
+  end
+end
+
+--- A store of a bot in a file, which several processes may share: what came, what is to be sent, and what is remembered of
+--- each chat outlive the process. Its token rows keep the tokens of clients: token_store = store:tokens("shop").
+---@param path string
+---@param given? avito.StoreOptions
+---@return avito.Store?
+---@return avito.StoreError? err
+function avito.store(path, given)
+  check_store(path, given or {})
+  return need_bot("avito_messenger.store.sqlite", true).open(path, given)
 end
 
 --- A store of a bot that is forgotten with the process: for developing, and where nothing need be remembered.

@@ -39,18 +39,35 @@ function json.digits(value)
   return tonumber(short) == value and short or ("%.17g"):format(value)
 end
 
---- The value with every number that would lose digits replaced.
+local replaced -- does what is to be written hold any of them?
+
+local function shallow(value)
+  local copy = {}
+  for key, member in pairs(value) do copy[key] = member end
+  return copy
+end
+
+--- The value with every number that would lose digits replaced; itself where there is none.
 local function exact(value, depth)
   if type(value) == "number" then
+    if value % 1 == 0 and value < 1e14 and value > -1e14 then return value end
     local digits = json.digits(value) -- without any, it is refused by the encoder
-    if not digits or value == 0 or digits == ("%.14g"):format(value) then return value end
+    if not digits or digits == ("%.14g"):format(value) then return value end
+    replaced = true
     return NUMBER .. digits
   end
+  if value == EMPTY then replaced = true end
   if type(value) ~= "table" then return value end
   if depth > MAX_DEPTH then error(("it nests deeper than %d, or holds itself"):format(MAX_DEPTH), 0) end
-  local copy = {}
-  for key, member in pairs(value) do copy[key] = exact(member, depth + 1) end
-  return copy
+  local copy
+  for key, member in pairs(value) do
+    local written = exact(member, depth + 1)
+    if written ~= member then
+      copy = copy or shallow(value)
+      copy[key] = written
+    end
+  end
+  return copy or value
 end
 
 --- The list itself, or what is written as `[]` where it is empty (an empty table is written `{}`).
@@ -74,9 +91,12 @@ end
 ---@return string? message why the value has no JSON form
 function json.encode(value)
   local encode = cjson().encode
-  local ok, text = pcall(function() return encode(exact(value, 1)) end)
+  replaced = false
+  local ok, text = pcall(exact, value, 1)
+  if ok then ok, text = pcall(encode, text) end
   if not ok then return nil, tostring(text) end
-  text = text:gsub("\\/", "/") -- lua-cjson escapes slashes; it need not
+  if text:find("\\/", 1, true) then text = text:gsub("\\/", "/") end -- lua-cjson escapes slashes; it need not
+  if not replaced then return text end
   return (text:gsub('"' .. EMPTY .. '"', "[]"):gsub('"' .. NUMBER .. '([^"]+)"', "%1"))
 end
 

@@ -8,6 +8,8 @@ avito-messenger: tools for the Avito Messenger API
   avito-messenger sandbox --help       what it can do, with examples
   avito-messenger check RULEBOOK       tell the mistakes of a bot's rulebook, and what it would answer
   avito-messenger check --help
+  avito-messenger journal PATH         tell what is in the store of a bot, and whether it is whole
+  avito-messenger journal --help
   avito-messenger --version
 ]]
 
@@ -27,6 +29,21 @@ and why each rule did or did not fire on the last text. Nothing leaves this mach
   avito-messenger check shop_rules.lua --say "Здравствуйте, торг есть?" --price 35000 --at "2026-11-20 22:15"
 
 Exit status: 0 without mistakes, 1 with some, in the file or in the conversation, 2 for a wrong option.
+]]
+
+help.journal = [[
+avito-messenger journal: what is in the store of a bot.
+
+  avito-messenger journal PATH [--check]
+
+Tells for each account how many messages wait and for how long, and what is to be sent; and which processes work on the
+file. A bot that runs is not disturbed, and nothing is changed.
+
+  --check            reads the whole file, and tells what is wrong with it
+
+  avito-messenger journal shop.db --check
+
+Exit status: 0; 1 when the file cannot be read, or is not whole; 2 for a wrong option.
 ]]
 
 help.sandbox = [[

@@ -4,7 +4,8 @@ local words = require "avito_messenger.words"
 
 local cli = {}
 
-local commands = { check = "avito_messenger.cli.check", sandbox = "avito_messenger.cli.sandbox" }
+local commands = { check = "avito_messenger.cli.check", journal = "avito_messenger.cli.journal",
+  sandbox = "avito_messenger.cli.sandbox" }
 
 local function version()
   local found, avito = pcall(require, "avito_messenger")

@@ -13,6 +13,7 @@ local curl = require "avito_messenger.curl"
 ---@field park? fun(self, seconds: number, owner: any): boolean?, avito_messenger.Error? as sleep, until `unpark`
 ---@field unpark? fun(self, owner: any)
 ---@field end_calls? fun(self, owner: any) gives up what is under way of that owner's
+---@field in_task? fun(self): boolean may the caller wait beside others?
 ---@field spawn? fun(self, fn: function): table runs a function beside the caller: a task with wait and cancel
 
 ---@class avito.Request what the core wants sent; a driver only reads it

@@ -1,7 +1,7 @@
 --- A store in memory: everything is forgotten with the process. Its handles (`again`) share what they hold as processes share
 --- a file; a handle that was closed or abandoned is gone at once.
 local curl = require "avito_messenger.curl"
-local guard = require "avito_messenger.store.guard"
+local interface = require "avito_messenger.store.interface"
 local problem = require "avito_messenger.store.problem"
 local record = require "avito_messenger.bot.engine.record"
 local retention = require "avito_messenger.store.retention"
@@ -190,7 +190,7 @@ end
 -- ---- tokens
 
 local function closed(self)
-  local _, err = guard.closed(self)
+  local _, err = interface.closed(self)
   return nil, tostring(err)
 end
 
@@ -292,7 +292,7 @@ function Memory:again()
   return handle(self.world)
 end
 
-guard.put(Memory)
+interface.put(Memory)
 
 local memory = {}
 

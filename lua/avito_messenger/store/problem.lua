@@ -55,6 +55,26 @@ function problem.make(code, message, path)
   return setmetatable({ code = code, message = message, hint = hint, path = path }, metatable)
 end
 
+local SENTENCES = {
+  full = "the disk is full",
+  io = "the disk failed",
+  busy = "another process holds the file",
+  readonly = "the file cannot be written",
+  damaged = "the file is no journal, or damaged",
+  version = "a newer version made the file",
+  open = "the file cannot be opened",
+  memory = "no memory was left",
+  closed = "the store is closed",
+}
+
+--- What the journal met, in words of the store.
+---@param failure { code: avito.StoreErrorCode, message: string }
+---@param path string
+---@return avito.StoreError
+function problem.from(failure, path)
+  return problem.make(failure.code, ("%s (%s)"):format(SENTENCES[failure.code], failure.message), path)
+end
+
 ---@param chat_id string
 ---@param path? string
 ---@return avito.StoreError

@@ -181,6 +181,12 @@ function Driver:deadline() -- luacheck: no self
   return scheduler.deadline(scheduler.running_task("a call of a client of the loop"))
 end
 
+--- Is the caller inside a task, so that it may wait?
+---@return boolean
+function Driver:in_task() -- luacheck: no self
+  return scheduler.in_task()
+end
+
 --- Runs a function in a task of its own, for reading ahead.
 function Driver:spawn(fn, ...) -- luacheck: no self
   return scheduler.spawn(true, fn, ...)

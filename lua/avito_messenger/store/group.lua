@@ -1,0 +1,197 @@
+--- Group commit: writers that wait at the same time share one transaction, and one sync of the disk.
+---
+--- The first that waits leads: it lets the others of its turn join, carries out what all of them have, commits, and wakes them.
+--- While another process writes it looks again in growing steps, so that nothing else waits.
+local problem = require "avito_messenger.store.problem"
+
+---@class avito.store.Group
+local Group = {}
+Group.__index = Group
+
+local FIRST_STEP, LAST_STEP = 0.001, 0.05 -- seconds between two looks
+
+---@class avito.store.Piece
+---@field work function
+---@field driver avito.Driver
+---@field ends number until when it waits, on the driver's clock
+---@field done? boolean
+---@field value any what `work` returned
+---@field err? avito.StoreError
+---@field raised? any
+
+---@param journal table
+---@param settings { path: string, patience: number, group: boolean }
+---@return avito.store.Group
+function Group.new(journal, settings)
+  return setmetatable({ journal = journal, path = settings.path, patience = settings.patience, shared = settings.group,
+    queue = {} }, Group)
+end
+
+---@param driver avito.Driver
+function Group:attach(driver)
+  self.driver = driver
+  self.leader = nil -- of a loop that was broken off
+end
+
+--- An error of the journal as the store returns it.
+---@param failure { code: string, message: string }
+---@return avito.StoreError
+function Group:problem(failure)
+  return problem.from(failure, self.path)
+end
+
+local function finish(pieces, err, raised)
+  for _, piece in ipairs(pieces) do
+    piece.done = true
+    piece.err, piece.raised = err or piece.err, raised
+  end
+end
+
+-- The transaction has begun. A piece that refuses has written nothing, and leaves the others alone.
+local function carry_out(self, pieces)
+  local ok, failure = pcall(function()
+    for _, piece in ipairs(pieces) do piece.value, piece.err = piece.work() end
+  end)
+  if ok then
+    ok, failure = self.journal:commit()
+    return finish(pieces, not ok and self:problem(failure) or nil)
+  end
+  self.journal:rollback()
+  if problem.is(failure) then return finish(pieces, failure) end
+  finish(pieces, nil, failure)
+end
+
+local function outcome(piece)
+  if piece.raised ~= nil then error(piece.raised, 0) end
+  if piece.err then return nil, piece.err end
+  return piece.value
+end
+
+local function at_once(self, work, patience)
+  local ok, failure = self.journal:begin(patience)
+  if not ok then return nil, self:problem(failure) end
+  local piece = { work = work }
+  carry_out(self, { piece })
+  return outcome(piece)
+end
+
+local function remove(self, piece)
+  for i, one in ipairs(self.queue) do
+    if one == piece then return table.remove(self.queue, i) end
+  end
+end
+
+-- Raises why the task is not to wait.
+local function pause(driver, seconds, owner)
+  local _, err
+  if owner then _, err = driver:park(seconds, owner) else _, err = driver:sleep(seconds) end
+  if err then error(err, 0) end
+end
+
+local function next_pieces(self)
+  if not self.shared then return { table.remove(self.queue, 1) } end
+  local pieces = self.queue
+  self.queue = {}
+  return pieces
+end
+
+-- Those that have waited long enough for the file.
+local function give_up(self, failure, now)
+  local late, queue = {}, {}
+  for _, piece in ipairs(self.queue) do table.insert(piece.ends <= now and late or queue, piece) end
+  self.queue = queue
+  finish(late, self:problem(failure))
+  return late
+end
+
+local function tell(self, pieces)
+  for _, piece in ipairs(pieces) do piece.driver:unpark(self) end
+end
+
+local function lead(self, piece)
+  local driver, step = piece.driver, FIRST_STEP
+  pause(driver, 0)
+  while not piece.done do
+    local ok, failure = self.journal:begin(0)
+    if ok then
+      local pieces = next_pieces(self)
+      carry_out(self, pieces)
+      tell(self, pieces)
+    elseif failure.code ~= "busy" then
+      tell(self, give_up(self, failure, math.huge))
+    else
+      tell(self, give_up(self, failure, driver:now()))
+      if not piece.done then pause(driver, step) end
+      step = math.min(2 * step, LAST_STEP)
+    end
+  end
+end
+
+-- Until the piece is done, by whomever.
+local function wait(self, piece)
+  while not piece.done do
+    if self.leader then
+      pause(piece.driver, 1, self)
+    else
+      self.leader = piece
+      lead(self, piece)
+      self.leader = nil
+      if self.queue[1] then tell(self, self.queue) end
+    end
+  end
+end
+
+--- Carries a piece of work out in a transaction, and waits until that is durable. `work` returns a value; or nil and an
+--- error, when it has written nothing. What fails in it (see run) takes the whole transaction back, for all that share it.
+--- Raises what `work` raises, and when the task is cancelled: then nothing was written.
+---@param work fun(): any, avito.StoreError?
+---@return any value
+---@return avito.StoreError? err
+function Group:write(work)
+  local driver = self.driver
+  if not (driver and driver.in_task and driver:in_task()) then return at_once(self, work, self.patience) end
+  local piece = { work = work, driver = driver, ends = driver:now() + self.patience }
+  table.insert(self.queue, piece)
+  local ok, raised = pcall(wait, self, piece)
+  if not ok then
+    if self.leader == piece then
+      self.leader = nil
+      tell(self, self.queue) -- another leads
+    end
+    if not piece.done then
+      remove(self, piece)
+      error(raised, 0)
+    end
+  end
+  return outcome(piece)
+end
+
+--- The same in a transaction of its own, which no cancellation breaks off: nothing else runs meanwhile.
+---@param work fun(): any, avito.StoreError?
+---@param seconds? number for which another process may write; default: as long as the store waits
+---@return any value
+---@return avito.StoreError? err
+function Group:write_now(work, seconds)
+  return at_once(self, work, seconds or self.patience)
+end
+
+--- Runs a statement for a piece of work. Raises when it fails.
+---@param name string
+---@param ... any
+---@return any ...
+function Group:run(name, ...)
+  local first, second, third = self.journal:run(name, ...)
+  if first == nil and type(second) == "table" then error(self:problem(second), 0) end
+  return first, second, third
+end
+
+--- Nobody waits any more.
+---@param err avito.StoreError
+function Group:close(err)
+  local pieces = self.queue
+  self.queue = {}
+  finish(pieces, err)
+  tell(self, pieces)
+end
+
+return Group
