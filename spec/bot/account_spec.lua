@@ -1,3 +1,4 @@
+local account = require "avito_messenger.bot.account"
 local avito = require "avito_messenger"
 local problem = require "avito_messenger.store.problem"
 local shop = require "support.shop"
@@ -36,6 +37,11 @@ describe("an account that the marketplace refuses", function()
     assert.same({ nil, "parked" }, { place.bot:health() })
   end)
 
+  it("is parked once, however many calls are refused", function()
+    for _ = 1, 2 do account.heed(place.bot, { kind = "payment_required", message = "no tariff" }) end
+    assert.equal(1, #place:told "parked")
+  end)
+
   it("is parked where its credentials are, too", function()
     poll(10)
     seller().client_secret = "another-dummy-secret"
@@ -60,12 +66,12 @@ describe("an account that the marketplace refuses", function()
   it("is asked for at once by whom is told that it was mended: a reload, a new start", function()
     poll(10)
     seller().tariff = false
-    poll(1000)
-    seller().tariff = true
-    local pause = place.bot.parked.again - place.driver:now()
-    assert.is_true(pause > 60)
-    place.bot:reload()
-    poll(1)
+    poll(100)
+    place:at(10, function()
+      seller().tariff = true
+      place.bot:reload()
+    end)
+    poll(20)
     assert.is_nil(place.bot.parked)
     seller().tariff = false
     poll(1000)
@@ -103,7 +109,7 @@ describe("an account that the marketplace refuses", function()
     poll(70)
     assert.equal("payment_required", place.bot.parked.kind)
     place.box:fault { operation = "get_chats", kind = "status", status = 500, times = 3 }
-    poll(300)
+    poll(120) -- it is asked for after 60 s and after 180 s
     assert.is_nil(place.bot.parked)
   end)
 end)
@@ -140,7 +146,7 @@ describe("a bot remembers what it began with", function()
     assert.equal(0, sends())
     start(600):says { text = "Торг есть?", buyer = 200000002, read = true }
     local place = start(60)
-    place:says { text = "Торг?", buyer = 200000002 }
+    place:says { text = "Ау", buyer = 200000002 }
     poll(place)
     assert.equal(1, sends())
     assert.equal("1767225660", (store:cursor(ACCOUNT, "since")))
@@ -170,6 +176,17 @@ describe("a bot remembers what it began with", function()
     poll(start(-3600))
     assert.equal(1, sends())
     assert.equal("1767225600", (store:cursor(ACCOUNT, "since")))
+  end)
+
+  it("and counts from now on where its clock was ahead at its first start", function()
+    poll(start(3600))
+    local place = start(-3600)
+    place:at(7, function()
+      place:says { text = "Торг есть?", read = true }
+      place:says "Ау"
+    end)
+    poll(place)
+    assert.equal(1, sends())
   end)
 
   for _, name in ipairs { "since", "started" } do
