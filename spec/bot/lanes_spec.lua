@@ -412,6 +412,21 @@ describe("a lane", function()
     end)
   end)
 
+  it("is begun however many others are due for longer and rest", function()
+    local place = shop.open { user_id = shop.user_id }
+    local lanes, account, rows = place.bot.lanes, place.bot:account(), {}
+    for i = 1, 300 do
+      rows[i] = { chat_id = "u2i-resting" .. i, key = "message" .. i, kind = "event", body = '{"type":"wake"}' }
+      lanes.resting[rows[i].chat_id] = { failures = 9, ends = place.driver:now() + 300 }
+    end
+    lanes:receive(rows)
+    place.driver:sleep(1)
+    lanes:receive { { chat_id = "u2i-well", key = "message", kind = "event", body = '{"type":"pause","seconds":60}' } }
+    lanes:work()
+    assert.equal("paused", lanes:chat "u2i-well".silent.why)
+    assert.equal(300, place.bot.store:stats(account, 0).inbox)
+  end)
+
   it("is waited for where as many are at work as may be, whatever is due meanwhile", function()
     local place = shop.open { user_id = shop.user_id }
     local account, now, lanes = place.bot:account(), place.driver:time(), place.bot.lanes

@@ -1,3 +1,4 @@
+local avito = require "avito_messenger"
 local shop = require "support.shop"
 
 local DAY, HOUR, MINUTE = 86400, 3600, 60
@@ -520,6 +521,29 @@ describe("polling", function()
     local chat = place:says "Торг есть?"
     place:at(1, function() place.driver.unix = place.driver.unix - 600 end)
     poll { seconds = 60, interval = 5 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("answers what is written after a clock that was ahead at the start was put right", function()
+    open()
+    local chat
+    place:at(30, function() place.driver.unix = place.driver.unix - 3600 end)
+    place:at(40, function() chat = place:says "Торг есть?" end)
+    poll { seconds = 100, interval = 20 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("answers what was written while it was away, though it began with a clock that was ahead", function()
+    open()
+    place.driver.unix = place.driver.unix + 3600
+    poll { seconds = 5 }
+    place.driver.unix = place.driver.unix - 3600
+    place.bot = avito.bot { client = place.client, rulebook = shop.rules, store = place.bot.store }
+    poll { seconds = 5 }
+    local chat = place:says "Торг есть?"
+    place.driver:sleep(60)
+    place.bot = avito.bot { client = place.client, rulebook = shop.rules, store = place.bot.store }
+    poll { seconds = 60 }
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 

@@ -1,6 +1,8 @@
 local avito = require "avito_messenger"
 local files = require "support.files"
+local journal = require "avito_messenger.journal"
 local json = require "avito_messenger.json"
+local loop = require "avito_messenger.io.loop"
 local shop = require "support.shop"
 
 local ACCOUNT = tostring(shop.user_id)
@@ -41,6 +43,22 @@ describe("a bot on a file", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
+  it("works on other chats beside one whose record is damaged", function()
+    local store = open()
+    local broken = assert(journal.open(path))
+    assert(broken:begin(5))
+    broken:run("part_write", ACCOUNT, "u2i-damaged", "state", "{")
+    assert(broken:commit())
+    broken:close()
+    loop.run(function()
+      store:attach(require "avito_messenger.io.loop.driver".new())
+      local results, errors = loop.map({ "u2i-well", "u2i-damaged" }, function(chat) return store:claim(ACCOUNT, chat) end)
+      assert.equal("u2i-well", results[1] and results[1].chat_id)
+      assert.equal("damaged", errors[2].code)
+    end)
+    loop.close()
+  end)
+
   it("is told of what others write, though another bot of the process has been", function()
     local store, other, one, two = open(), open(), {}, {}
     assert.is_true(store:changed(one) and store:changed(two))
@@ -60,5 +78,87 @@ describe("a bot on a file", function()
     other:abandon()
     assert(store:tokens("shop").lock()).unlock()
     assert.is_true(store:changed(place.bot))
+  end)
+
+  it("does not begin what it was stopped before for longer than others may wait for it", function()
+    for lease, late in pairs { [6] = true, [10] = false } do
+      local store = assert(avito.store(path .. lease, { lease = lease }))
+      handles[#handles + 1] = store
+      local place, commit, ends = shop.open { store = store }, store.commit, nil
+      function store.commit(...)
+        local ok, err = commit(...)
+        local row = (select(3, ...)).record.outbox
+        if row and row[1].kind == "send" and row[1].state == "latched" and not ends then
+          place.driver:sleep(4) -- as if it was stopped
+          ends = place.driver:now()
+        end
+        return ok, err
+      end
+      place:at(1, function() place:says { text = "Торг есть?" } end)
+      local sent
+      place:before("POST .*/messages$", function() sent = place.driver:now() end)
+      place.bot:poll { interval = 5, seconds = 60 }
+      assert.equal(late, sent - ends > 4, ("a lease of %d s: %g s later"):format(lease, sent - ends))
+      assert.equal(1, #place:requests "send_message")
+    end
+  end)
+
+  it("renews its lease before it runs out", function()
+    local store, count = open { lease = 3 }, 0
+    function store.maintain(...)
+      count = count + 1
+      return getmetatable(store).maintain(...)
+    end
+    shop.open({ store = store }).bot:poll { interval = 60, seconds = 30 }
+    assert.is_true(count > 20)
+  end)
+end)
+
+describe("the end of a bot", function()
+  it("keeps what a hook asked for last", function()
+    local place
+    place = shop.open { on_event = function(note)
+      if note.kind == "done" and note.effect == "read" then
+        place.bot:pause("u2i-other", "1h")
+        place.bot:stop()
+      end
+    end }
+    place:says "Торг есть?"
+    place.bot:poll { seconds = 60 }
+    assert.equal(1, place.bot.store:stats(ACCOUNT, 0).inbox)
+  end)
+
+  it("says that it lives as long as it is at work", function()
+    local box, kept = shop.sandbox(), 0
+    loop.run(function()
+      local server = assert(box:listen { port = 0 })
+      local client = avito.client { io = loop, base_url = server.url, pace = false, client_id = "dummy-client-id",
+        client_secret = "dummy-client-secret", retries = 0 }
+      local bot = avito.bot { client = client, rulebook = { burst = 0, { "торг", hears = "торг*", say = "Торг при осмотре." } } }
+      bot.store.lease = 0.03
+      local maintain = bot.store.maintain
+      function bot.store:maintain(now)
+        kept = kept + 1
+        return maintain(self, now)
+      end
+      box:say { buyer = shop.buyer, item = shop.phone, text = "Торг есть?" }
+      box:fault { operation = "send_message", kind = "hang" }
+      local task, ends = loop.spawn(bot.poll, bot, { backlog = true }), client.driver:now() + 20
+      local function wait_for(condition)
+        while not condition() do
+          assert.is_true(client.driver:now() < ends)
+          loop.sleep(0.005)
+        end
+      end
+      wait_for(function() return #box:log { operation = "send_message" } == 1 end)
+      bot:stop()
+      loop.sleep(0)
+      local before = kept
+      wait_for(function() return kept > before + 1 end)
+      assert.is_true(bot.lanes:busy())
+      bot:stop(0)
+      task:wait()
+    end)
+    loop.close()
   end)
 end)

@@ -27,7 +27,7 @@ local function remember(bot, name, settings)
   started, err = store:cursor(name, "started")
   if err then return nil, err end
   since, started = tonumber(since), tonumber(started)
-  if not (since and started) then
+  if not (since and started) or started > now then -- the clock was wrong then
     since, started = now - backlog, now
     local ok
     ok, err = store:set_cursor(name, "since", json.digits(since))
@@ -35,8 +35,16 @@ local function remember(bot, name, settings)
     if not ok then return nil, err end
   end
   bot.since = math.min(math.max(since, now - AWAY), now - backlog)
-  bot.started = math.min(started, now)
+  bot.started = started
   return true
+end
+
+--- The clock was put back: what is written from now on must not look older than the start.
+---@param bot avito.Bot
+---@param seconds number
+function account.put_back(bot, seconds)
+  if not bot.since then return end
+  bot.since, bot.started = bot.since - seconds, bot.started - seconds
 end
 
 --- Learns which account it is, and what is remembered of it.

@@ -33,6 +33,7 @@ local span = require "avito_messenger.bot.span"
 ---@field user_id integer|string? the account, once it is known
 ---@field since number? messages from before are not answered
 ---@field started number? when it began, the first time
+---@field ahead number? seconds that the wall clock is ahead of the monotonic one
 ---@field parked? { kind: "payment_required"|"auth", message: string?, since: number, again: number } the marketplace
 --- refuses the account; `since` by the wall clock, `again` by the monotonic one: when it is asked again
 ---@field trouble? string the code of the store's last error, until it works again
@@ -161,10 +162,10 @@ end
 
 --- Tells that the store could not do something.
 ---@param what string
----@param err avito.StoreError
+---@param err avito.StoreError|string what a store of the program's own raised
 function Bot:store_failed(what, err)
-  self.trouble = err.code
-  self:tell { kind = "store", what = what, code = err.code, message = ("%s: %s"):format(what, tostring(err)) }
+  self.trouble = type(err) == "table" and err.code or "error"
+  self:tell { kind = "store", what = what, code = self.trouble, message = ("%s: %s"):format(what, tostring(err)) }
 end
 
 --- Looks at the outcome of an effect for what concerns the account as a whole.
@@ -209,12 +210,7 @@ end
 ---@return avito.bot.Listener? server port, url, close()
 ---@return string? message
 function Bot:listen(given)
-  local server, message = require("avito_messenger.bot.listen").new(self, given)
-  if server and self.log then
-    self.log:hide(given.path_secret)
-    if given.signature then self.log:hide(given.signature.key) end
-  end
-  return server, message
+  return require("avito_messenger.bot.listen").new(self, given)
 end
 
 --- Has Avito send webhooks to an address, and sees to it from time to time that it still does. Inside loop.run only.
@@ -226,8 +222,8 @@ function Bot:subscribe(url, given)
   return task
 end
 
---- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
---- read again. Runs the loop itself where it does not run.
+--- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, the second one
+--- at once; SIGHUP has the rulebook read again. Runs the loop itself where it does not run.
 ---@param given? avito.RunOptions
 ---@return boolean? ok
 ---@return string? message why it could not begin

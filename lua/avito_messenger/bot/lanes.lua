@@ -22,7 +22,7 @@ local FRESH = 2         -- seconds for which it is believed that nobody has type
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
   return setmetatable({ bot = bot, posted = {}, running = {}, count = 0, resting = {}, again = {}, looked = {}, looked_before = {},
-    turned = 0, next = -math.huge, last = 0, failures = 0 }, Lanes)
+    turned = 0, next = -math.huge, failures = 0 }, Lanes)
 end
 
 --- The record of a chat as it was committed last.
@@ -145,6 +145,12 @@ function Lanes:hand_in()
   return refused(self, "receive", err)
 end
 
+local function size(set)
+  local count = 0
+  for _ in pairs(set) do count = count + 1 end
+  return count
+end
+
 local function running(self)
   local count = 0
   for chat_id, task in pairs(self.running) do
@@ -182,11 +188,12 @@ local function choose(self, account, now)
   end
   local chosen = {}
   for chat_id in pairs(self.again) do
-    if #chosen < room and may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
+    if #chosen == room then break end
+    if may_begin(self, chat_id) then chosen[#chosen + 1] = chat_id end
   end
   table.sort(chosen)
-  local limit = 2 * MAX_RUNNING
-  local due, following = self.bot.store:due(account, now, limit)
+  -- As many as are passed over below may come first.
+  local due, following = self.bot.store:due(account, now, MAX_RUNNING + #chosen + size(self.resting))
   if not due then return chosen, refused(self, "due", following) end
   self.failures, self.next = 0, following or math.huge
   for _, chat_id in ipairs(due) do
@@ -210,8 +217,6 @@ local function work(self)
   local bot = self.bot
   local account, now = bot:account(), bot.driver:time()
   if not account then return end
-  if now < self.last - 1 then self.put_back = true end
-  self.last = now
   if self.failures > 0 and bot.driver:now() < self.retry then return end
   if not self:hand_in() or bot.parked or self.held or self.stopping then return end
   if self.put_back and not look_at_all(self, account) then return end

@@ -89,6 +89,16 @@ local function keep_store(bot, keeping, now)
   if done.swept > 0 then bot.lanes:told() end
 end
 
+-- How far the wall clock is from the one that is never put back tells when it was.
+local function watch_clock(bot)
+  local ahead = bot.driver:time() - bot.driver:now()
+  local seconds = (bot.ahead or ahead) - ahead
+  bot.ahead = ahead
+  if seconds <= 1 then return end
+  account.put_back(bot, seconds)
+  bot.lanes:look_at_all()
+end
+
 -- A clock that was put back while nobody was there makes all that was to happen late.
 local function keep_time(bot, keeping, now)
   local name, time = bot:account(), bot.driver:time()
@@ -107,6 +117,7 @@ end
 
 local function keep(bot, keeping)
   local now, store = bot.driver:now(), bot.store
+  watch_clock(bot)
   if now >= keeping.next then keep_store(bot, keeping, now) end
   if store.shared and now >= keeping.watch then
     keeping.watch = now + WATCH
@@ -118,7 +129,7 @@ end
 -- ---- the end
 
 -- Waits for what is under way, as long as there is. A round is not waited for: nothing is lost by not looking.
-local function finish(bot, looking)
+local function finish(bot, looking, keeping)
   if looking.task and looking.task:cancel() then
     looking.task:wait()
   elseif looking.problem then
@@ -126,11 +137,13 @@ local function finish(bot, looking)
   end
   local lanes, now = bot.lanes, bot.driver:now()
   while lanes:busy() and now < (bot.drain_ends or math.huge) do
-    lanes:wait(math.min(1, (bot.drain_ends or math.huge) - now))
+    if now >= keeping.next then keep_store(bot, keeping, now) end -- or the chats would be taken for abandoned
+    lanes:wait(math.min(1, (bot.drain_ends or math.huge) - now, math.max(0, keeping.next - now)))
     now = bot.driver:now()
   end
   local left = lanes:at_work()
   if left > 0 then lanes:cancel() end
+  if bot:account() then lanes:hand_in() end
   return left
 end
 
@@ -149,7 +162,7 @@ function run.loop(bot, settings, at_end)
   local driver, lanes = bot.driver, bot.lanes
   bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
   local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
-  local keeping = { next = driver:now() + KEEP, watch = driver:now() + WATCH }
+  local keeping = { next = driver:now(), watch = driver:now() + WATCH }
   local ends = driver:now() + settings.seconds
   local longest = settings.poll and settings.poll.interval or KEEP
   if bot.store.shared then longest = math.min(longest, WATCH) end
@@ -166,7 +179,7 @@ function run.loop(bot, settings, at_end)
   end
   lanes.held = nil
   if at_end then at_end() end
-  return finish(bot, looking)
+  return finish(bot, looking, keeping)
 end
 
 return run

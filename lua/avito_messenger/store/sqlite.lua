@@ -84,7 +84,7 @@ local function sweep(self, now)
   local ids = gone(self, run(self, "owner_list"))
   for _, id in ipairs(ids) do
     run(self, "owner_sweep", id, retention.soon(now))
-    run(self, "tokens_sweep", id)
+    run(self, "tokens_sweep", ("%d"):format(id))
     run(self, "owner_remove", id)
   end
   if #ids > 0 then self.changes = self.changes + 1 end -- chats became due by no write of others
@@ -161,10 +161,10 @@ end
 function Sqlite:claim(account, chat_id)
   return self.group:write(function()
     renew(self)
+    local record, kept = record_of(self, chat_id, run(self, "record_read", account, chat_id))
+    if not record then return nil, kept end
     local fence = claim_chat(self, account, chat_id)
     if not fence then return false end
-    local record, kept = record_of(self, chat_id, run(self, "record_read", account, chat_id))
-    if not record then error(kept, 0) end
     return { account = account, chat_id = chat_id, fence = fence, owner = self.owner, kept = kept, record = record,
       rows = rows_of(run(self, "inbox_rows", account, chat_id, -1)) }
   end)
@@ -300,7 +300,7 @@ function Sqlite:close()
   -- Whoever cannot say so is found gone: the lock is free.
   pcall(self.group.write_now, self.group, function()
     run(self, "owner_sweep", self.owner, retention.soon(time(self)))
-    run(self, "tokens_sweep", self.owner)
+    run(self, "tokens_sweep", ("%d"):format(self.owner))
     run(self, "owner_remove", self.owner)
     return true
   end, 0)

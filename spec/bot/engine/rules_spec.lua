@@ -188,6 +188,7 @@ describe("an error", function()
       { function(c) c:blacklist "злой" end, "unknown reason 'злой': spam, fraud, insult or other" },
       { function(c) c:blacklist(1) end, "c:blacklist: text expected, got number" },
       { function(c) c:pause "1h" end, "c:pause: seconds expected, got string" },
+      { function(c) c:pause(math.huge) end, "c:pause: a span must be from 0 seconds to 100 years, got inf" }, -- no store keeps it
       { function(c) c:start "обмен" end, "there is no flow 'обмен'" },
       { function(c) c.memory = 5 end, "c.memory must be a table, got number" },
       { function(c) c.memory.fn = print end, "c.memory holds a function" },

@@ -1,6 +1,7 @@
 --- What a rule's functions are given: `when = function(c)` may look, `run = function(c)` may also act.
 local facts = require "avito_messenger.bot.engine.facts"
 local record = require "avito_messenger.bot.engine.record"
+local span = require "avito_messenger.bot.span"
 local length_of = require("avito_messenger.text").length
 
 ---@class avito.bot.Context
@@ -90,10 +91,12 @@ function actions:mark_read()
 end
 
 --- The bot says nothing in this chat for a while.
----@param seconds? number default: human.pause
+---@param seconds? number up to 100 years; default: human.pause
 function actions:pause(seconds)
   local queue = acting(self, "pause")
   if seconds ~= nil and type(seconds) ~= "number" then error("c:pause: seconds expected, got " .. type(seconds), 2) end
+  local _, problem = span.seconds(seconds or 0)
+  if problem then error("c:pause: " .. problem, 2) end
   queue[#queue + 1] = { kind = "pause", seconds = seconds }
 end
 
