@@ -93,40 +93,39 @@ describe("a lane", function()
   end)
 
   it("looks at the chat before it commits to speak in it", function()
-    local chat = place:says "Торг есть?"
+    local chat, state = place:says "Торг есть?", nil
     place:before("GET .*/messages/$", function() -- by the poll
       place:before("GET .*/messages/$", function()
-        assert.equal("queued", head(chat).state)
+        state = head(chat).state
         place:writes(chat, "Уже продан.")
       end)
     end)
     poll()
+    assert.equal("queued", state)
     assert.same({ "buyer: Торг есть?", "seller: Уже продан." }, place:conversation(chat))
     assert.is_nil(head(chat))
   end)
 
   it("leaves a reply for later where the chat cannot be looked at", function()
     local chat = place:says "Торг есть?"
+    local began = place.driver:time()
     place:before("GET .*/messages/$", function()
       place.box:fault { operation = "get_messages", kind = "status", status = 500, after = 1, times = 3 }
     end)
     poll()
     assert.same(ANSWERED, place:conversation(chat))
     assert.equal(1, #place:requests "send_message")
+    assert.is_true(place:requests "send_message"[1].time >= began + 3 + 5) -- the burst, and a while
   end)
 
   it("takes rows in the commit that has what followed from them", function()
     local chat = place:says "Торг есть?"
     local refused = refuse(1, "full", function(commit) return commit.taken end)
-    place:before("GET .*/messages/$", function()
-      place:at(0, function()
-        assert.equal(1, refused())
-        assert.is_nil(store:peek(ACCOUNT, chat))
-        assert.equal(2, stats().inbox) -- it, and what the list told of the chat
-      end)
-    end)
-    poll()
+    poll(0.5)
     assert.equal(1, refused())
+    assert.is_nil(store:peek(ACCOUNT, chat))
+    assert.equal(2, stats().inbox) -- it, and what the list told of the chat
+    poll()
     assert.same(ANSWERED, place:conversation(chat))
     assert.equal(0, stats().inbox)
   end)
@@ -134,9 +133,10 @@ describe("a lane", function()
   it("says nothing that it could not commit to, and says it once when the store works again", function()
     local chat = place:says "Торг есть?"
     local refused = refuse(4, "full", is_latched)
-    place:before("POST .*/messages$", function() assert.equal(4, refused()) end)
+    local before
+    place:before("POST .*/messages$", function() before = refused() end)
     poll(60)
-    assert.equal(4, refused())
+    assert.equal(4, before)
     assert.equal(1, #place:requests "send_message")
     assert.same(ANSWERED, place:conversation(chat))
     assert.equal(4, #place:told "store")
@@ -160,6 +160,7 @@ describe("a lane", function()
     assert.equal(1, #place:requests "send_message")
     assert.is_nil(store:peek(ACCOUNT, chat).outbox)
     assert.equal(0, #place:told "recovered")
+    assert.equal(6, #place:told "store")
     assert.is_true(place.bot:health())
   end)
 
@@ -192,6 +193,7 @@ describe("a lane", function()
     assert.same({ chat, "send" }, { place:told "recovered"[1].chat_id, place:told "recovered"[1].effect })
     assert.equal(1, #place:requests "send_message")
     assert.same(ANSWERED, place:conversation(chat))
+    assert.is_nil(head(chat))
     assert.equal(0, #place:told "store")
   end)
 
@@ -220,9 +222,9 @@ describe("a lane", function()
         held = place.driver:time()
       end
     end
-    place:before("POST .*/messages$", function() assert.is_true(place.driver:time() >= held + 5) end)
     poll(60)
     assert.equal(1, #place:requests "send_message")
+    assert.is_true(place:requests "send_message"[1].time >= held + 5)
     assert.same(ANSWERED, place:conversation(chat))
   end)
 
@@ -256,6 +258,23 @@ describe("a lane", function()
     assert.equal(0, stats().inbox)
     assert.equal("paused", store:peek(ACCOUNT, chat).silent.why)
     assert.same(ANSWERED, place:conversation(chat))
+  end)
+
+  it("makes certain what became of a reply that the engine cannot take", function()
+    local chat, step, broken = place:says "Торг есть?", place.bot.engine.step, 0
+    function place.bot.engine:step(record, event, now)
+      if event.type == "sent" and broken == 0 then
+        broken = 1
+        error "a mistake"
+      end
+      return step(self, record, event, now)
+    end
+    poll(60)
+    assert.equal(1, releases)
+    assert.equal(1, #place:told "recovered")
+    assert.equal(1, #place:requests "send_message")
+    assert.same(ANSWERED, place:conversation(chat))
+    assert.is_nil(head(chat))
   end)
 
   it("tells what was rejected as such", function()
