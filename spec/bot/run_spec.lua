@@ -59,6 +59,20 @@ describe("a bot on a file", function()
     loop.close()
   end)
 
+  it("goes on after Ctrl-C that came when a transaction had just begun", function()
+    local store, pressed = open(), false
+    local own = store.group.journal
+    store.group.journal = setmetatable({ begin = function(_, seconds)
+      local ok, problem = own:begin(seconds)
+      if pressed then return ok, problem end
+      pressed = true
+      error("somewhere.lua:7: interrupted!", 0)
+    end }, { __index = function(_, name) return function(_, ...) return own[name](own, ...) end end })
+    assert.error_matches(function() store:set_cursor(ACCOUNT, "a", "b") end, "interrupted!")
+    assert.is_true(store:set_cursor(ACCOUNT, "a", "c"))
+    assert.equal("c", store:cursor(ACCOUNT, "a"))
+  end)
+
   it("is told of what others write, though another bot of the process has been", function()
     local store, other, one, two = open(), open(), {}, {}
     assert.is_true(store:changed(one) and store:changed(two))
