@@ -1,5 +1,6 @@
 local inbox = require "avito_messenger.bot.inbox"
 local json = require "avito_messenger.json"
+local process = require "spec_support.process"
 
 local CHAT = "u2i-one"
 
@@ -50,6 +51,14 @@ describe("the inbox", function()
       local one, other = event { type = "pause", seconds = 5 }[1], event { type = "pause", seconds = 5 }[1]
       assert.not_equal(one.key, other.key)
       assert.matches("^pause/", one.key)
+    end)
+
+    it("a command from those of a process that was forked", function()
+      local function key() return event({ type = "resume" })[1].key end
+      local how, code, forked = process.fork(key)
+      assert.same({ "exit", 0 }, { how, code })
+      local one, two = key(), key()
+      assert.is_true(one ~= two and one ~= forked and two ~= forked)
     end)
 
     it("the facts of a chat as the newest", function()

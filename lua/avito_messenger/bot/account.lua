@@ -84,10 +84,9 @@ end
 
 --- Asks whether a parked account is served again, when it is time.
 ---@param bot avito.Bot
----@param at_once? boolean
-function account.look(bot, at_once)
+function account.look(bot)
   local parked = bot.parked
-  if not parked or (not at_once and bot.driver:now() < parked.again) then return end
+  if not parked or bot.driver:now() < parked.again then return end
   local chats, err = bot.client:get_chats { limit = 1 }
   if bot.parked ~= parked then return end
   if chats or not PARKS[err.kind] and err.status then

@@ -56,8 +56,8 @@ end
 local function recover(self, chat, now, notes)
   local row = not self.begun and outbox.head(chat)
   if not row or row.state ~= "latched" then return chat end
-  self.bot.engine:recover(chat, now)
   notes[#notes + 1] = { kind = "recovered", chat_id = self.chat_id, key = row.key, effect = row.kind }
+  for _, note in ipairs(self.bot.engine:recover(chat, now)) do notes[#notes + 1] = note end
   return chat
 end
 
