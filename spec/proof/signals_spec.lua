@@ -132,9 +132,9 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
   end
 
   local function wait_for_answers(word, number)
-    local ends = clock.now() + PATIENCE
+    local limit = clock.now() + PATIENCE
     while count(word) < number do
-      assert.is_true(clock.now() < ends, shop:report())
+      assert.is_true(clock.now() < limit, shop:report())
       shop:live(0.1)
     end
   end

@@ -27,7 +27,9 @@ local function remember(bot, name, settings)
   started, err = store:cursor(name, "started")
   if err then return nil, err end
   since, started = tonumber(since), tonumber(started)
-  if not (since and started) or started > now then -- the clock was wrong then
+  if since and started and started > now then -- the clock is wrong, or was: what is written from now on counts in any case
+    since, started = now - backlog, now
+  elseif not (since and started) then
     since, started = now - backlog, now
     local ok
     ok, err = store:set_cursor(name, "since", json.digits(since))
