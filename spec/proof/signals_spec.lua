@@ -24,7 +24,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     shop:inspect()
   end
 
-  local function ends(bot)
+  local function comes_to_its_end(bot)
     local how, code = bot:reap(10)
     assert.same({ "exit", 0 }, { how, code }, shop:report())
     assert.is_true(bot.told.ended)
@@ -32,7 +32,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
 
   local function end_by(bot, signal)
     bot.child:kill(signal)
-    ends(bot)
+    comes_to_its_end(bot)
   end
 
   it("ends on TERM and INT within ten seconds, and goes on where it was", function()
@@ -82,7 +82,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       shop:live(0.3)
       bot.child:kill "TERM"
       shop:live(0.1) -- of what comes now, some is stored and some refused
-      end_by(bot, "TERM")
+      comes_to_its_end(bot)
       assert.equal(i, shop.counts.stopping)
     end
     shop:stop_asking()
@@ -113,7 +113,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       if released then lock:rollback() end
       while #shop:deliveries "sending" > 0 do shop:live(0.01) end
       lock:close()
-      ends(bot)
+      comes_to_its_end(bot)
       local answered = shop:delivered()
       for _, id in ipairs(released and {} or asked) do assert.is_nil(answered[id]) end
     end

@@ -73,8 +73,7 @@ function trial.start(given)
   local directory = files.temporary()
   assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))
   local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, apart = given.apart,
-    directory = directory,
-    port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
+    directory = directory, port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
   self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
   self:rule "Ответ"
   local path = self.directory .. "/world.lua"
