@@ -3,6 +3,7 @@ local files = require "support.files"
 local journal = require "avito_messenger.journal"
 local json = require "avito_messenger.json"
 local loop = require "avito_messenger.io.loop"
+local problem = require "avito_messenger.store.problem"
 local shop = require "support.shop"
 
 local ACCOUNT = tostring(shop.user_id)
@@ -192,5 +193,105 @@ describe("the end of a bot", function()
       task:wait()
     end)
     loop.close()
+  end)
+end)
+
+describe("a bot keeps", function()
+  local place, store
+
+  before_each(function()
+    store = avito.memory_store()
+    place = shop.open { store = store }
+  end)
+  after_each(function() store:close() end)
+
+  local function refusal() return problem.make("io", "as the spec says") end
+
+  local function poll(seconds) place.bot:poll { interval = 1, seconds = seconds } end
+
+  it("its store, all few seconds", function()
+    local times = {}
+    function store:maintain(now)
+      times[#times + 1] = now - place.driver.unix
+      return getmetatable(self).maintain(self, now)
+    end
+    poll(21)
+    assert.same({ 0, 5, 10, 15, 20 }, times)
+  end)
+
+  it("to what it is to do when the store cannot be kept, says so, and is well again with the store", function()
+    local refused, health, chat = 0, {}, nil
+    function store:maintain(now)
+      if refused == 3 then return getmetatable(self).maintain(self, now) end
+      refused = refused + 1
+      return nil, refusal()
+    end
+    place:at(8, function() health[1] = select(2, place.bot:health()) end)
+    place:at(9, function() chat = place:says "Торг есть?" end)
+    poll(60)
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    assert.same({ "store" }, health)
+    assert.is_true(place.bot:health())
+    assert.equal(3, #place:told "store")
+    assert.equal("maintain", place:told "store"[1].what)
+  end)
+
+  it("well again with the store though nobody writes", function()
+    local refused
+    function store:maintain(now)
+      if refused then return getmetatable(self).maintain(self, now) end
+      refused = true
+      return nil, refusal()
+    end
+    poll(20)
+    assert.is_true(place.bot:health())
+  end)
+
+  it("to the chats of who is gone", function()
+    poll(5)
+    local other, chat = store:again(), place:says "Торг есть?"
+    assert(other:claim(ACCOUNT, chat))
+    place:at(30, function() other:abandon() end)
+    place.bot:poll { interval = 7, seconds = 29 }
+    assert.equal(0, #place.box:sends())
+    place.bot:poll { interval = 1000, seconds = 20 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+  end)
+
+  it("the time, once a minute, and soon again where the store refuses", function()
+    local times, refused = {}, nil
+    function store:set_cursor(account, name, value)
+      if name == "clock" then
+        if #times == 2 and not refused then
+          refused = true
+          return nil, refusal()
+        end
+        times[#times + 1] = tonumber(value) - place.driver.unix
+      end
+      return getmetatable(self).set_cursor(self, account, name, value)
+    end
+    poll(191)
+    assert.same({ 0, 60, 125, 185 }, times)
+    assert.equal("set_cursor", place:told "store"[1].what)
+  end)
+
+  it("to what was to be done at a time, when its clock was put back between two starts", function()
+    place = shop.open { store = store, rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
+    poll(5)
+    local chat = place:says "Торг есть?"
+    poll(20)
+    place = shop.open { store = store, box = place.box, rulebook = place.bot.source,
+      driver = { now = place.driver:time() - 86400 } }
+    local refused
+    function store:cursor(account, name)
+      if name == "clock" and not refused then
+        refused = true
+        return nil, refusal()
+      end
+      return getmetatable(self).cursor(self, account, name)
+    end
+    place.bot:poll { interval = 5000, seconds = 3700 }
+    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    assert.equal("cursor", place:told "store"[1].what)
   end)
 end)

@@ -164,8 +164,7 @@ function run.loop(bot, settings, at_end)
   local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
   local keeping = { next = driver:now(), watch = driver:now() + WATCH }
   local ends = driver:now() + settings.seconds
-  local longest = settings.poll and settings.poll.interval or KEEP
-  if bot.store.shared then longest = math.min(longest, WATCH) end
+  local longest = bot.store.shared and WATCH or KEEP
   lanes:told()
   if bot.parked then bot.parked.again = driver:now() end -- somebody may have mended it
   while not bot.stopped and not looking.problem and driver:now() < ends do

@@ -24,8 +24,6 @@ mutants.list = {
     from = "self.bot.engine:recover(chat, now)", into = "" },
   { name = "sends again what got no answer", module = "avito_messenger.bot.engine.outbox",
     from = "not unknown and not FINAL[err.kind] and err.dispatched", into = "false and err.dispatched" },
-  { name = "forgets what became of an effect when the store refuses", module = "avito_messenger.bot.lane",
-    from = "or #brought.events == 0 or", into = "or true or" },
   { name = "answers a webhook that it has not stored", module = "proof.support.simulation",
     from = "  reply { status = flags and answer.status or 503 }", into = "  reply { status = 200 }" },
   { name = "does not know the messages that it has taken", module = "avito_messenger.bot.engine.record",
