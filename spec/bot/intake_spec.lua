@@ -12,7 +12,10 @@ describe("the intake of a listener", function()
       return flags
     end
     local bot = { driver = { now = function() return now end }, lanes = { told = function() end },
-      tell = function(_, note) notes[#notes + 1] = note end }
+      tell = function(_, note) notes[#notes + 1] = note end,
+      store_failed = function(_, what, err)
+        notes[#notes + 1] = { kind = "store", what = what, code = type(err) == "table" and err.code or "error", message = tostring(err) }
+      end }
     bot.store = { receive = function(_, account, rows)
       local keys = {}
       for i, row in ipairs(rows) do keys[i] = row.key end

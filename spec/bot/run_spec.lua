@@ -111,6 +111,39 @@ describe("a bot on a file", function()
     assert(store:tokens("shop").lock()).unlock()
     assert.is_true(store:changed(place.bot))
   end)
+
+  it("does not begin what it was stopped before for longer than others may wait for it", function()
+    for lease, late in pairs { [6] = true, [10] = false } do
+      local store = assert(avito.store(path .. lease, { lease = lease }))
+      handles[#handles + 1] = store
+      local place, commit, ends = shop.open { store = store }, store.commit, nil
+      function store.commit(...)
+        local ok, err = commit(...)
+        local row = (select(3, ...)).record.outbox
+        if row and row[1].kind == "send" and row[1].state == "latched" and not ends then
+          place.driver:sleep(4) -- as if it was stopped
+          ends = place.driver:now()
+        end
+        return ok, err
+      end
+      place:at(1, function() place:says { text = "Торг есть?" } end)
+      local sent
+      place:before("POST .*/messages$", function() sent = place.driver:now() end)
+      place.bot:poll { interval = 5, seconds = 60 }
+      assert.equal(late, sent - ends > 4, ("a lease of %d s: %g s later"):format(lease, sent - ends))
+      assert.equal(1, #place:requests "send_message")
+    end
+  end)
+
+  it("renews its lease before it runs out", function()
+    local store, count = open { lease = 3 }, 0
+    function store.maintain(...)
+      count = count + 1
+      return getmetatable(store).maintain(...)
+    end
+    shop.open({ store = store }).bot:poll { interval = 60, seconds = 30 }
+    assert.is_true(count > 20)
+  end)
 end)
 
 describe("the end of a bot", function()

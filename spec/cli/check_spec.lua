@@ -2,15 +2,7 @@
 
 local support = require "support.sandbox"
 
-local function run(...)
-  local child = support.spawn({ "bin/avito-messenger", "check", ... },
-    { stdout = "pipe", stderr = "pipe", env = { NO_COLOR = "1", COLUMNS = "100", LD_PRELOAD = os.getenv "LD_PRELOAD" or false } })
-  local output = assert(child:read_all(60))
-  local how, code = child:wait()
-  child:close()
-  assert.equal("exit", how, output)
-  return code, output
-end
+local function run(...) return support.command("check", ...) end
 
 describe("avito-messenger check", function()
   local path

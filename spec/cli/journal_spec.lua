@@ -4,15 +4,7 @@ local curl = require "avito_messenger.curl"
 local files = require "support.files"
 local support = require "support.sandbox"
 
-local function run(...)
-  local child = support.spawn({ "bin/avito-messenger", "journal", ... },
-    { stdout = "pipe", stderr = "pipe", env = { NO_COLOR = "1", LD_PRELOAD = os.getenv "LD_PRELOAD" or false } })
-  local output = assert(child:read_all(60))
-  local how, code = child:wait()
-  child:close()
-  assert.equal("exit", how, output)
-  return code, output
-end
+local function run(...) return support.command("journal", ...) end
 
 describe("avito-messenger journal", function()
   local path, store

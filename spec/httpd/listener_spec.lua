@@ -1,66 +1,20 @@
 local httpd = require "avito_messenger.httpd"
+local listener = require "support.listener"
 local process = require "spec_support.process"
 local support = require "support.sandbox"
 
 describe("httpd", function()
-  local server, held
+  local h = listener.new()
+  local start, turn, url, request, ok, raw, drain = h.start, h.turn, h.url, h.request, h.ok, h.raw, h.drain
 
-  -- Takes what has come, and answers it with `answer`, or holds it.
-  local function turn(answer)
-    return function()
-      for _, request in ipairs(server:accept()) do
-        held[#held + 1] = request
-        if answer then answer(request) end
-      end
-    end
-  end
-
-  local function start(options)
-    server = assert(httpd.listen(options or {}))
-    held = {}
-  end
-
-  local function url(path) return ("http://127.0.0.1:%d%s"):format(server:port(), path or "/") end
-
-  local function request(answer, more)
-    local all = { url = url(more and more.path), turn = turn(answer) }
-    for name, value in pairs(more or {}) do all[name] = value end
-    return support.request(all)
-  end
-
-  local function ok(one) one:respond(200, {}, "ok") end
-
-  -- Speaks raw bytes to the server; returns all it answers until the connection ends.
-  local function raw(script, listens)
-    local child = process.spawn({ "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/%d; %s"):format(server:port(), script) },
-      { stdin = listens and "pipe" or nil, stdout = "pipe", stderr = "/dev/null" })
-    return child
-  end
-
-  local function drain(child, answer)
-    local work = turn(answer)
-    while true do
-      local how = child:wait(0.001)
-      if how then break end
-      server:wait(0.01)
-      work()
-    end
-    local text = child:read_all()
-    child:close()
-    return text
-  end
-
-  after_each(function()
-    held = nil
-    if server then server:close() end
-  end)
+  after_each(function() h.close() end)
 
   it("gives whole requests", function()
     start()
     local response = request(ok, { method = "POST", path = "/a%20b/?c=%2F&d", body = "body\0bytes",
       headers = { "X-One: 1", "X-One: 2", "Content-Type: text/plain" } })
     assert.equal(200, response.status)
-    local got = held[1]
+    local got = h.held[1]
     assert.equal("POST", got.method)
     assert.equal("/a%20b/?c=%2F&d", got.path)
     assert.equal("body\0bytes", got.body)
@@ -92,12 +46,12 @@ describe("httpd", function()
         max_bytes = 1000, max_head_bytes = 10000, purpose = "call" }] = i
     end
     local work, order = turn(), {}
-    while #held < 3 do
+    while #h.held < 3 do
       curl:step(0.001)
       work()
     end
-    table.sort(held, function(a, b) return a.path > b.path end)
-    for _, one in ipairs(held) do
+    table.sort(h.held, function(a, b) return a.path > b.path end)
+    for _, one in ipairs(h.held) do
       one:respond(200, {}, one.path)
       local finished
       repeat
@@ -116,15 +70,15 @@ describe("httpd", function()
     curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
       max_head_bytes = 10000, purpose = "call" }
     local work = turn()
-    while #held == 0 do
+    while #h.held == 0 do
       curl:step(0.001)
       work()
     end
     work()
-    local patience = server:timeout()
+    local patience = h.server:timeout()
     assert.is_true(patience == nil or patience > 0)
-    ok(held[1])
-    assert.equal(0, server:timeout())
+    ok(h.held[1])
+    assert.equal(0, h.server:timeout())
     curl:close()
   end)
 
@@ -133,13 +87,13 @@ describe("httpd", function()
     local response = request(function(one) one:close() end)
     assert.equal("network", response.error)
     assert.is_true(response.dispatched)
-    assert.is_nil(held[1]:close())
+    assert.is_nil(h.held[1]:close())
   end)
 
   it("drops the connection of a request that is forgotten", function()
     start()
     local response = support.request { url = url(), turn = function()
-      server:accept()
+      h.server:accept()
       collectgarbage()
     end }
     assert.equal("network", response.error)
@@ -197,7 +151,7 @@ describe("httpd", function()
     curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
       max_head_bytes = 10000, purpose = "call" }
     local work = turn(function(one) one:drip(200, {}, "dripping", 3600) end)
-    while #held == 0 do
+    while #h.held == 0 do
       curl:step(0.001)
       work()
     end
@@ -205,7 +159,7 @@ describe("httpd", function()
       curl:step(0.001)
       work()
     end
-    assert.is_true(server:timeout() > 1)
+    assert.is_true(h.server:timeout() > 1)
     curl:close()
   end)
 
@@ -235,7 +189,7 @@ describe("httpd", function()
       assert.is_truthy(text:find "^HTTP/1.1 [45]%d%d .*\r\nConnection: close\r\n")
       assert.is_nil(text:find("late", 1, true))
     end
-    assert.same({ 2, 0 }, { server:counts() })
+    assert.same({ 2, 0 }, { h.server:counts() })
   end)
 
   it("says how old a request is, from the first moment it may have begun", function()
@@ -243,8 +197,8 @@ describe("httpd", function()
     drain(raw("sleep 0.2; printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; head -n 1 <&3; sleep 0.6; " ..
       "printf 'POST /2 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: 1\\r\\n\\r\\n' >&3; sleep 0.2; " ..
       "printf x >&3; cat <&3"), ok)
-    assert.is_true(held[1].age >= 0.1)
-    assert.is_true(held[2].age >= 0.1 and held[2].age < 0.6)
+    assert.is_true(h.held[1].age >= 0.1)
+    assert.is_true(h.held[2].age >= 0.1 and h.held[2].age < 0.6)
   end)
 
   describe("drained", function()
@@ -252,216 +206,38 @@ describe("httpd", function()
       start()
       local child = raw("printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; head -n 1 <&3; " ..
         "printf 'GET /2 HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
-      while #held == 0 do
-        server:wait(0.01)
+      while #h.held == 0 do
+        h.server:wait(0.01)
         turn()()
       end
-      local port = server:port()
-      server:drain()
+      local port = h.server:port()
+      h.server:drain()
       assert.equal("network", support.request({ url = url(), turn = turn(ok) }).error)
       local other = assert(httpd.listen { port = port })
-      server:drain() -- and not what has the descriptor now
-      server, other = other, server
+      h.server:drain() -- and not what has the descriptor now
+      h.server, other = other, h.server
       assert.equal(200, request(ok).status)
-      server:close()
-      server = other
-      table.remove(held)
-      ok(held[1])
+      h.server:close()
+      h.server = other
+      table.remove(h.held)
+      ok(h.held[1])
       assert.is_truthy(drain(child, ok):find("HTTP/1.1 200 OK.*HTTP/1.1 200 OK"))
-      assert.equal("/2", held[2].path)
+      assert.equal("/2", h.held[2].path)
     end)
 
     it("knows when everything is answered", function()
       start()
-      assert.equal(0, server:pending())
+      assert.equal(0, h.server:pending())
       local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
-      while #held == 0 do
-        server:wait(0.01)
+      while #h.held == 0 do
+        h.server:wait(0.01)
         turn()()
       end
-      assert.equal(1, server:pending())
-      ok(held[1])
-      assert.equal(1, server:pending()) -- it is not sent yet
+      assert.equal(1, h.server:pending())
+      ok(h.held[1])
+      assert.equal(1, h.server:pending()) -- it is not sent yet
       drain(child)
-      assert.equal(0, server:pending())
-    end)
-  end)
-
-  describe("bounds", function()
-    it("the body that is announced", function()
-      start { max_body = 1000 }
-      assert.equal(200, request(ok, { method = "POST", body = ("x"):rep(1000) }).status)
-      local response = request(ok, { method = "POST", body = ("x"):rep(1001) })
-      assert.equal(413, response.status)
-      assert.equal(1, #held)
-    end)
-
-    it("the body that is not announced", function()
-      start { max_body = 1000 }
-      local head = "printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n" ..
-        "Transfer-Encoding: chunked\\r\\n\\r\\n' >&3; "
-      local chunk = "printf '1F4\\r\\n%500s\\r\\n' x >&3; "
-      local last = "printf '0\\r\\n\\r\\n' >&3; cat <&3"
-      assert.is_truthy(drain(raw(head .. chunk:rep(2) .. last), ok):find("^HTTP/1.1 200"))
-      assert.equal(1000, #held[1].body)
-      assert.is_truthy(drain(raw(head .. chunk:rep(3) .. last), ok):find("^HTTP/1.1 413"))
-      assert.equal("", drain(raw(head .. chunk:rep(9) .. last), ok))
-      head = head:gsub("Connection: close", "X: 1")
-      last = "printf '0\\r\\n\\r\\n' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"
-      local text = drain(raw(head .. chunk:rep(3) .. last), ok)
-      assert.is_truthy(text:find "^HTTP/1.1 413")
-      assert.is_nil(text:find("late", 1, true))
-      assert.equal(1, #held)
-    end)
-
-    it("the head", function()
-      start { max_head = 2000 }
-      assert.equal(200, request(ok, { headers = { "X-A: " .. ("x"):rep(1500) } }).status)
-      assert.equal(431, request(ok, { headers = { "X-A: " .. ("x"):rep(2100) } }).status)
-      assert.equal(431, request(ok, { path = "/" .. ("x"):rep(2100) }).status)
-      assert.is_true(request(ok, { headers = { "X-A: " .. ("x"):rep(100000) } }).status ~= 200)
-      local many = {}
-      for i = 1, 110 do many[i] = "X-" .. i .. ": 1" end
-      start { max_head = 100000 }
-      assert.equal(431, request(ok, { headers = many }).status)
-      assert.equal(0, #held)
-    end)
-
-    it("the methods", function()
-      start()
-      local script = "printf 'BREW / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"
-      local text = drain(raw(script), ok)
-      assert.is_truthy(text:find("^HTTP/1.1 501"))
-      assert.equal(0, #held)
-    end)
-
-    it("the time a head may take, however busy the connection is", function()
-      start { timeout = 0.2 }
-      local text = drain(raw("while printf 'x' >&3; do sleep 0.05; done; true"), ok)
-      assert.equal("", text)
-      drain(raw("printf 'GET / HTTP/1.1\\r\\n' >&3; while printf 'X: 1\\r\\n' >&3; do sleep 0.05; done"), ok)
-      assert.equal(0, #held)
-    end)
-
-    it("the time a body may take", function()
-      start { timeout = 0.2 }
-      drain(raw("printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1000\\r\\n\\r\\n' >&3; " ..
-        "while printf 'x' >&3; do sleep 0.05; done"), ok)
-      assert.equal(0, #held)
-    end)
-
-    it("not the time the program takes", function()
-      start { timeout = 0.05 }
-      local since
-      local curl = require "avito_messenger.curl"
-      local response = support.request { url = url(), turn = function()
-        turn()()
-        since = since or (held[1] and curl.now())
-        if since and curl.now() - since > 0.15 then held[1]:respond(200, {}, "late") end
-        if since and curl.now() - since > 0.15 then since = math.huge end
-      end }
-      assert.equal("late", response.body)
-    end)
-
-    it("the time a connection rests, apart from that of a request", function()
-      local one = "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; "
-      start { timeout = 0.1, idle = 20 }
-      local text = drain(raw(one .. "head -n 1 <&3; sleep 1.5; " ..
-        "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"), ok)
-      assert.equal(2, select(2, text:gsub("HTTP/1.1 200", "")))
-      start { timeout = 20, idle = 0.1 }
-      assert.is_nil(drain(raw(one .. "timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok):find("late", 1, true))
-      assert.same({ 0, 0 }, { server:counts() })
-      start { timeout = 0.1 }
-      assert.is_nil(drain(raw(one .. "timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok):find("late", 1, true))
-    end)
-
-    it("the time of a further request on a connection", function()
-      start { timeout = 0.2, idle = 20 }
-      local text = drain(raw("printf 'GET /1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nGET /2 HTTP/1.1\\r\\n' >&3; " ..
-        "for i in {1..100}; do printf 'X: 1\\r\\n' >&3 || exit; sleep 0.05; done; echo late"), ok)
-      assert.equal("", text)
-      assert.equal(1, #held)
-      assert.same({ 0, 1 }, { server:counts() })
-    end)
-
-    it("the time an answer may take to be read", function()
-      start { timeout = 0.2, idle = 20 }
-      local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20")
-      local work = turn(function(one) one:respond(200, {}, ("x"):rep(2e7)) end)
-      while server:pending() > 0 or #held == 0 do
-        server:wait(0.01)
-        work()
-      end
-      assert.same({ 0, 1 }, { server:counts() })
-      child:close()
-    end)
-
-    it("its sleep by the next deadline", function()
-      start { timeout = 9.5, idle = 3.5 }
-      local child = raw("printf 'GET' >&3; read line; printf ' / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; sleep 20", true)
-      local work = turn(ok)
-      while server:timeout() == nil do
-        server:wait(0.01)
-        work()
-      end
-      assert.is_true(server:timeout() <= 9.5)
-      child:write "\n"
-      while #held == 0 or server:pending() > 0 or server:timeout() == 0 do
-        server:wait(0.01)
-        work()
-      end
-      assert.is_true(server:timeout() <= 3.5)
-      child:close()
-    end)
-
-    it("the time of a request beside an answer that drips", function()
-      start { timeout = 0.2 }
-      local slow = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3; cat <&3")
-      while #held == 0 do
-        server:wait(0.01)
-        turn(function(one) one:drip(200, {}, "dripping", 3600) end)()
-      end
-      assert.equal("", drain(raw("printf 'GET' >&3; timeout 8 cat <&3; [ $? = 124 ] && echo late"), ok))
-      slow:close()
-    end)
-
-    it("the connections, by the descriptors the process may have", function()
-      local program = [[
-        local httpd = require "avito_messenger.httpd"
-        local server = assert(httpd.listen { max_connections = 1000, timeout = 0.5 })
-        print(server:port())
-        io.stdout:flush()
-        local cut = 0
-        while cut < 150 do
-          server:wait(1)
-          server:accept()
-          cut = select(2, server:counts())
-          assert(io.open("/dev/null")):close()
-        end
-        print "fine"]]
-      local child = support.spawn({ "-e", "require('spec_support.dribble').limit(200) " .. program }, { stdout = "pipe" })
-      local port = tonumber(child:read_line())
-      local clients = support.spawn { "-e", ("require('spec_support.dribble').run(%d, 300)"):format(port) }
-      assert.equal("fine", child:read_line(30))
-      clients:close()
-      child:close()
-    end)
-
-    it("the connections", function()
-      start { max_connections = 2 }
-      local curl = require("support.transfers").new()
-      for _ = 1, 3 do
-        curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
-          max_head_bytes = 10000, purpose = "call" }
-      end
-      local work = turn()
-      for _ = 1, 50 do
-        curl:step(0.001)
-        work()
-      end
-      assert.equal(2, #held)
-      curl:close()
+      assert.equal(0, h.server:pending())
     end)
   end)
 
@@ -516,7 +292,7 @@ describe("httpd", function()
 
   it("says why it cannot listen", function()
     start()
-    local other, problem = httpd.listen { port = server:port() }
+    local other, problem = httpd.listen { port = h.server:port() }
     assert.is_nil(other)
     assert.is_truthy(problem:find("EADDRINUSE", 1, true))
     other, problem = httpd.listen { host = "localhost" }
@@ -526,11 +302,11 @@ describe("httpd", function()
   end)
 
   it("listens on IPv6 too", function()
-    server, held = httpd.listen { host = "::1" }, {}
-    if not server then return pending("no IPv6 here") end
-    local response = support.request { url = ("http://[::1]:%d/"):format(server:port()), turn = turn(ok) }
+    h.server, h.held = httpd.listen { host = "::1" }, {}
+    if not h.server then return pending("no IPv6 here") end
+    local response = support.request { url = ("http://[::1]:%d/"):format(h.server:port()), turn = turn(ok) }
     assert.equal(200, response.status)
-    assert.equal("::1", held[1].peer)
+    assert.equal("::1", h.held[1].peer)
   end)
 
   describe("closed", function()
@@ -540,23 +316,23 @@ describe("httpd", function()
       curl:add { method = "GET", url = url(), headers = {}, timeout = 10, connect_timeout = 5, max_bytes = 1000,
         max_head_bytes = 10000, purpose = "call" }
       local work = turn()
-      while #held == 0 do
+      while #h.held == 0 do
         curl:step(0.001)
         work()
       end
-      server:close()
-      server:close()
-      assert.is_false(held[1]:respond(200, {}, "too late"))
-      assert.has_error(function() held[1]:respond(200) end)
+      h.server:close()
+      h.server:close()
+      assert.is_false(h.held[1]:respond(200, {}, "too late"))
+      assert.has_error(function() h.held[1]:respond(200) end)
       local finished
       repeat finished = curl:step(0.01)[1] until finished
       assert.equal("network", finished.response.error)
       curl:close()
       for _, method in ipairs { "port", "fd", "timeout", "accept", "drain", "pending", "counts" } do
-        assert.has_error(function() server[method](server) end)
+        assert.has_error(function() h.server[method](h.server) end)
       end
-      assert.equal("http server (closed)", tostring(server))
-      assert.equal("GET", held[1].method)
+      assert.equal("http server (closed)", tostring(h.server))
+      assert.equal("GET", h.held[1].method)
     end)
 
     it("by collection, before or after its requests", function()
@@ -567,16 +343,16 @@ describe("httpd", function()
           max_head_bytes = 10000, purpose = "call" }
       end
       local work = turn()
-      while #held < 4 do
+      while #h.held < 4 do
         curl:step(0.001)
         work()
       end
-      held[2]:drip(200, {}, ("x"):rep(100), 60)
+      h.held[2]:drip(200, {}, ("x"):rep(100), 60)
       work()
       work()
-      held[3]:respond(200, {}, "not sent")
-      local kept = held[4]
-      server, held = nil, nil
+      h.held[3]:respond(200, {}, "not sent")
+      local kept = h.held[4]
+      h.server, h.held = nil, nil
       collectgarbage()
       collectgarbage()
       assert.is_false(kept:respond(200))
@@ -586,26 +362,26 @@ describe("httpd", function()
 
   it("belongs to the process that opened it", function()
     start()
-    local port = server:port()
+    local port = h.server:port()
     local child = raw("printf 'GET /open HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3")
     local work = turn()
-    while #held == 0 do
-      server:wait(0.01)
+    while #h.held == 0 do
+      h.server:wait(0.01)
       work()
     end
     local how, code, output = process.fork(function()
-      local called, problem = pcall(server.accept, server)
-      server:close()
-      server = nil
+      local called, problem = pcall(h.server.accept, h.server)
+      h.server:close()
+      h.server = nil
       collectgarbage()
-      assert.is_false(held[1]:respond(200))
+      assert.is_false(h.held[1]:respond(200))
       return tostring(called) .. " " .. tostring(problem)
     end)
     assert.equal("exit", how)
     assert.equal(0, code)
     assert.is_truthy(output:find("false.*child"))
-    assert.equal(port, server:port())
-    held[1]:respond(200, {}, "still open")
+    assert.equal(port, h.server:port())
+    h.held[1]:respond(200, {}, "still open")
     assert.is_truthy(drain(child):find("still open", 1, true))
     assert.equal(200, request(ok).status)
   end)
@@ -614,11 +390,11 @@ describe("httpd", function()
     start()
     local child = raw("printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' >&3")
     drain(child)
-    while #held == 0 do
-      server:wait(0.01)
+    while #h.held == 0 do
+      h.server:wait(0.01)
       turn()()
     end
-    held[1]:respond(200, {}, ("x"):rep(1e6))
+    h.held[1]:respond(200, {}, ("x"):rep(1e6))
     for _ = 1, 5 do turn()() end
     assert.equal(200, request(ok).status)
   end)

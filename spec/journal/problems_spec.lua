@@ -38,7 +38,7 @@ describe("a journal", function()
 
   it("is not opened where there can be no file", function()
     for _, case in ipairs {
-      { "/nonexistent/journal", "open", "it cannot be made: No such file or directory" },
+      { path .. "/journal", "open", "it cannot be made: No such file or directory" },
       { "/proc/journal", "open", "it cannot be made: No such file or directory" },
       { "/tmp", "open", "it is no file, but a directory" },
       { "/dev/null", "open", "it is no file, but a device or pipe" },
@@ -48,7 +48,7 @@ describe("a journal", function()
     } do
       assert.same({ case[2], case[3] }, { refused(case[1]) })
     end
-    assert(os.execute("ln -s /nonexistent/journal " .. path))
+    assert(os.execute(("ln -s %s-none %s"):format(path, path)))
     assert.same({ "open", "it cannot be opened: No such file or directory" }, { refused(path) })
   end)
 
@@ -174,6 +174,45 @@ describe("a journal", function()
     assert.equal("readonly\tattempt to write a readonly database (SQLite 1544)\nopen\tit cannot be made: Permission denied\n", said)
   end)
 
+  it("is not kept where processes cannot share memory", function()
+    vfs.without_wal(true)
+    assert.same({ "open", "write-ahead logging does not work on this file system: choose another one" }, { refused(path) })
+  end)
+
+  it("syncs each commit, unless it is not wanted to", function()
+    local function operations(options)
+      local j = journals.open(journals.path(), options)
+      write(j, message("inbox_insert", "c", "k"))
+      vfs.fail {}
+      write(j, message("inbox_insert", "c", "l"))
+      local count = vfs.count()
+      vfs.off()
+      j:close()
+      return count
+    end
+    local without = operations { synchronous = "normal" }
+    assert.equal(without + 1, operations { synchronous = "full" })
+    assert.equal(without + 1, operations())
+    assert.equal(without + 1, operations {})
+  end)
+
+  it("waits for whoever is in its way, wherever that is", function()
+    for _, new in ipairs { true, false } do
+      local at = 0
+      repeat
+        at = at + 1
+        if new then path = journals.path() end
+        vfs.fail { at = at, code = "busy" }
+        local j = journals.open(path)
+        write(j, message("inbox_replace", "c", "k"))
+        assert.equal("k", waiting(j, "c"))
+        j:changed()
+        j:close()
+      until vfs.failed() == 0
+      assert.is_true(at > 10)
+    end
+  end)
+
   it("says that its file was taken away, and writes no more to it", function()
     local j = journals.open(path)
     write(j, message("inbox_insert", "c", "k"))
@@ -239,6 +278,9 @@ describe("a journal", function()
     local done, first = j:run("inbox_insert", "1", "c", "k2", "avito", ("x"):rep(20000000), 1)
     vfs.off()
     assert.same({ nil, "full" }, { done, first.code })
+    local other = journals.open(path)
+    assert.is_true(other:begin(0)) -- it is in nobody's way
+    other:close()
     local result, second = j:run("inbox_insert", "1", "c", "k3", "avito", "b", 1)
     assert.same({ nil, first }, { result, second })
     result, second = j:run("inbox_stats", "1")

@@ -73,21 +73,6 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     judge()
   end)
 
-  local function deliveries(state)
-    local list = {}
-    for _, one in ipairs(shop.market:control("GET", "deliveries").deliveries) do
-      if one.state == state then list[#list + 1] = one end
-    end
-    return list
-  end
-
-  -- Ids of the messages that were answered 200.
-  local function delivered()
-    local ids = {}
-    for _, one in ipairs(deliveries "delivered") do ids[one.message_id] = true end
-    return ids
-  end
-
   it("answers a webhook with 200 only when it is stored, also while it ends", function()
     open { faults = {}, rate = 60, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
     local bots = 4
@@ -100,16 +85,16 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       end_by(bot, "TERM")
       assert.equal(i, shop.counts.stopping)
     end
-    shop.next_question = math.huge
-    assert.is_true(#deliveries "failed" > 0)
-    local stored = delivered()
+    shop:stop_asking()
+    assert.is_true(#shop:deliveries "failed" > 0)
+    local stored = shop:delivered()
     shop:bot { poll = false }
     judge(stored)
   end)
 
   it("does so while the file is locked at its end", function()
     open { faults = {}, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
-    shop.next_question = math.huge
+    shop:stop_asking()
     for _, released in ipairs { true, false } do
       local bot = shop:bot { poll = false }
       bot:wait_for "started"
@@ -122,17 +107,17 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       assert(lock:begin(5))
       local asked = {}
       for i = 1, 5 do asked[i] = shop:ask(1 + i).message_id end
-      while #deliveries "sending" < 5 and #deliveries "failed" == 0 do shop:live(0.01) end
+      while #shop:deliveries "sending" < 5 and #shop:deliveries "failed" == 0 do shop:live(0.01) end
       bot.child:kill "TERM"
       bot:wait_for "stopping"
       if released then lock:rollback() end
-      while #deliveries "sending" > 0 do shop:live(0.01) end
+      while #shop:deliveries "sending" > 0 do shop:live(0.01) end
       lock:close()
       ends(bot)
-      local answered = delivered()
+      local answered = shop:delivered()
       for _, id in ipairs(released and {} or asked) do assert.is_nil(answered[id]) end
     end
-    local answered = delivered()
+    local answered = shop:delivered()
     shop:bot { poll = false }
     judge(answered)
   end)

@@ -1,7 +1,4 @@
---- What every store does. `start(options)` gives an environment:
----   store          an empty store
----   other()        another handle on the same data, as another process would have
----   stop()
+--- What every store does. `start()` gives an empty store, and optionally a function that is called after its handles are closed.
 local assert = require "luassert"
 local busted = require "busted"
 local problem = require "avito_messenger.store.problem"
@@ -37,15 +34,22 @@ local DAY = 86400
 local function group(describe_it)
   return function(start)
     local place = {}
+    local handles, stop
+
     busted.before_each(function()
-      place.started = start()
-      place.store, place.driver = place.started.store, clock(1700000000)
+      place.store, stop = start()
+      handles, place.driver = { place.store }, clock(1700000000)
       place.store:attach(place.driver)
     end)
-    busted.after_each(function() place.started.stop() end)
+
+    busted.after_each(function()
+      for _, handle in ipairs(handles) do handle:close() end
+      if stop then stop() end
+    end)
 
     function place.other()
-      local other = place.started.other()
+      local other = place.store:again()
+      handles[#handles + 1] = other
       other:attach(place.driver)
       return other
     end

@@ -1,17 +1,11 @@
 local avito = require "avito_messenger"
 local contract = require "store.contract"
 
-contract("memory", function()
-  local store = avito.memory_store()
-  local handles = { store }
-  return {
-    store = store,
-    other = function()
-      handles[#handles + 1] = store:again()
-      return handles[#handles]
-    end,
-    stop = function()
-      for _, handle in ipairs(handles) do handle:close() end
-    end,
-  }
+contract("memory", avito.memory_store)
+
+describe("a store in memory", function()
+  it("refuses a wrong option", function()
+    assert.error_matches(function() avito.memory_store { keep = "7" } end, "avito%.memory_store: keep: the span '7' has no unit")
+    assert.error_matches(function() avito.memory_store { sync = 1 } end, "avito%.memory_store: unknown option 'sync'")
+  end)
 end)

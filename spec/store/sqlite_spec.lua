@@ -13,19 +13,7 @@ end
 
 contract("a file", function()
   local path = files.temporary()
-  local store = assert(avito.store(path, { synchronous = "normal" }))
-  local handles = { store }
-  return {
-    store = store,
-    other = function()
-      handles[#handles + 1] = store:again()
-      return handles[#handles]
-    end,
-    stop = function()
-      for _, handle in ipairs(handles) do handle:close() end
-      remove(path)
-    end,
-  }
+  return assert(avito.store(path, { synchronous = "normal" })), function() remove(path) end
 end)
 
 local function row(chat_id, key) return { chat_id = chat_id, key = key, kind = "avito", body = "body of " .. key } end

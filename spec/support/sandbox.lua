@@ -31,6 +31,17 @@ function sandbox.spawn(arguments, options)
   return require("spec_support.process").spawn(argv, options)
 end
 
+--- Runs a command line of this project to its end. Returns its exit status and all that it wrote.
+function sandbox.command(...)
+  local child = sandbox.spawn({ "bin/avito-messenger", ... },
+    { stdout = "pipe", stderr = "pipe", env = { NO_COLOR = "1", COLUMNS = "100", LD_PRELOAD = os.getenv "LD_PRELOAD" or false } })
+  local output = assert(child:read_all(60))
+  local how, code = child:wait()
+  child:close()
+  if how ~= "exit" then error(("ended by %s %s: %s"):format(how, code, output), 2) end
+  return code, output
+end
+
 --- Performs one request. Returns what the transport reports: { status, head, body } or { error, … }.
 --- `request.turn` is called between steps: a server in the same process works there.
 function sandbox.request(request)

@@ -3,10 +3,10 @@
  *
  *   vfs.fail{ at =, code =, from_then_on =, reads = }
  *     at             the operation that fails, counted from 1 from now on; 0 or nil: none, it only counts
- *     code           "full": the disk is, "io": it does not work
+ *     code           "full": the disk is, "io": it does not work, "busy": somebody else has the lock
  *     from_then_on   all after it fail, too
  *     reads          reads are operations, too. Without: opening, writing, syncing, truncating and deleting files, and
- *                    growing the shared memory.
+ *                    growing the shared memory. With "busy" only locking is one.
  *     A write that fails has written half of what it should. Until off(), a sync that works is not done: it would only
  *     take time.
  *   vfs.count()      -> how many operations there were since
@@ -31,9 +31,11 @@ static struct {
   const char *last;
   bool counting;
   bool full;
+  bool busy;
   bool from_then_on;
   bool reads;
   bool readonly;
+  bool without_wal;
 } shim;
 
 /* What SQLite holds; the file of the real VFS lies behind it. */
@@ -46,8 +48,7 @@ static sqlite3_file *real_of(sqlite3_file *file)
   return (sqlite3_file *)((struct file *)file + 1);
 }
 
-/* Counts an operation: tells whether it is to fail. */
-static bool fails(const char *what)
+static bool reached(const char *what)
 {
   shim.count++;
   if (shim.at == 0 || shim.count < shim.at || (shim.count > shim.at && !shim.from_then_on))
@@ -56,6 +57,17 @@ static bool fails(const char *what)
   shim.last = what;
   errno = shim.full ? ENOSPC : EIO;
   return true;
+}
+
+/* Counts an operation: tells whether it is to fail. */
+static bool fails(const char *what)
+{
+  return !shim.busy && reached(what);
+}
+
+static bool is_busy(const char *what)
+{
+  return shim.busy && reached(what);
 }
 
 /* Files */
@@ -104,6 +116,8 @@ static int on_file_size(sqlite3_file *file, sqlite3_int64 *size)
 
 static int on_lock(sqlite3_file *file, int lock)
 {
+  if (is_busy("lock"))
+    return SQLITE_BUSY;
   return real_of(file)->pMethods->xLock(real_of(file), lock);
 }
 
@@ -143,6 +157,8 @@ static int on_shm_map(sqlite3_file *file, int region, int size, int extend, void
 
 static int on_shm_lock(sqlite3_file *file, int offset, int count, int flags)
 {
+  if ((flags & SQLITE_SHM_LOCK) && is_busy("shm lock"))
+    return SQLITE_BUSY;
   return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
 }
 
@@ -156,26 +172,20 @@ static int on_shm_unmap(sqlite3_file *file, int remove)
   return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
 }
 
-/* Version 2: nothing is read past xRead. */
+/* Version 2: nothing is read past xRead. Version 1 knows no shared memory. */
+#define FILE_METHODS                                                                                                   \
+  .xClose = on_close, .xRead = on_read, .xWrite = on_write, .xTruncate = on_truncate, .xSync = on_sync,                \
+  .xFileSize = on_file_size, .xLock = on_lock, .xUnlock = on_unlock, .xCheckReservedLock = on_check_reserved_lock,     \
+  .xFileControl = on_file_control, .xSectorSize = on_sector_size, .xDeviceCharacteristics = on_device_characteristics
 static const sqlite3_io_methods methods = {
     .iVersion = 2,
-    .xClose = on_close,
-    .xRead = on_read,
-    .xWrite = on_write,
-    .xTruncate = on_truncate,
-    .xSync = on_sync,
-    .xFileSize = on_file_size,
-    .xLock = on_lock,
-    .xUnlock = on_unlock,
-    .xCheckReservedLock = on_check_reserved_lock,
-    .xFileControl = on_file_control,
-    .xSectorSize = on_sector_size,
-    .xDeviceCharacteristics = on_device_characteristics,
+    FILE_METHODS,
     .xShmMap = on_shm_map,
     .xShmLock = on_shm_lock,
     .xShmBarrier = on_shm_barrier,
     .xShmUnmap = on_shm_unmap,
 };
+static const sqlite3_io_methods methods_without_wal = {.iVersion = 1, FILE_METHODS};
 
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *given)
 {
@@ -187,7 +197,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
     flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
   int result = shim.real->xOpen(shim.real, name, real_of(file), flags, given);
   if (real_of(file)->pMethods != NULL)
-    file->pMethods = &methods;
+    file->pMethods = shim.without_wal ? &methods_without_wal : &methods;
   return result;
 }
 
@@ -221,7 +231,7 @@ static void start(void)
 {
   shim.at = shim.count = shim.failures = 0;
   shim.last = NULL;
-  shim.counting = shim.full = shim.from_then_on = shim.reads = false;
+  shim.counting = shim.full = shim.busy = shim.from_then_on = shim.reads = false;
 }
 
 static bool flag(lua_State *L, const char *name)
@@ -234,17 +244,18 @@ static bool flag(lua_State *L, const char *name)
 
 static int fail(lua_State *L)
 {
-  static const char *const codes[] = {"io", "full", NULL};
+  static const char *const codes[] = {"io", "full", "busy", NULL};
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "at");   /* options at */
   lua_getfield(L, 1, "code"); /* options at code */
   lua_Integer at = luaL_optinteger(L, 2, 0);
-  bool full = luaL_checkoption(L, 3, "io", codes) == 1;
+  int code = luaL_checkoption(L, 3, "io", codes);
   start();
   shim.counting = true;
   shim.at = at;
-  shim.full = full;
+  shim.full = code == 1;
+  shim.busy = code == 2;
   shim.from_then_on = flag(L, "from_then_on");
   shim.reads = flag(L, "reads");
   return 0;
@@ -269,18 +280,25 @@ static int readonly(lua_State *L)
   return 0;
 }
 
+static int without_wal(lua_State *L)
+{
+  shim.without_wal = lua_toboolean(L, 1);
+  return 0;
+}
+
 static int off(lua_State *L)
 {
   (void)L;
   start();
-  shim.readonly = false;
+  shim.readonly = shim.without_wal = false;
   return 0;
 }
 
 int luaopen_spec_support_vfs(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-      {"fail", fail}, {"count", count}, {"failed", failed}, {"readonly", readonly}, {"off", off}, {NULL, NULL},
+      {"fail", fail}, {"count", count}, {"failed", failed}, {"readonly", readonly}, {"without_wal", without_wal},
+      {"off", off},   {NULL, NULL},
   };
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);

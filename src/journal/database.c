@@ -79,7 +79,7 @@ static bool make_file(const char *path, struct avito_problem *problem)
   struct stat found;
   int fd;
   do {
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   } while (fd < 0 && errno == EINTR);
   if (fd >= 0) {
     close(fd);
@@ -121,11 +121,19 @@ static bool read_version(struct avito_database *database, int64_t *version, stru
   return true;
 }
 
+/* In one transaction: another process may be at making it. */
+static bool look(struct avito_database *database, int64_t *version, struct avito_problem *problem)
+{
+  bool ok = execute(database, "BEGIN", problem) && read_version(database, version, problem);
+  sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+  return ok;
+}
+
 static bool migrate(struct avito_database *database, struct avito_problem *problem)
 {
   char pragmas[100];
   int64_t version;
-  /* Another process may have done it meanwhile. */
+  /* Another process may have done it since one looked. */
   if (!execute(database, "BEGIN EXCLUSIVE", problem) || !read_version(database, &version, problem))
     return false;
   for (int64_t i = version; i < AVITO_JOURNAL_VERSION; i++)
@@ -139,19 +147,19 @@ static bool migrate(struct avito_database *database, struct avito_problem *probl
 static bool is_wal(struct avito_database *database)
 {
   sqlite3_stmt *statement = NULL;
-  bool wal = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
-             sqlite3_step(statement) == SQLITE_ROW &&
-             strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+  const unsigned char *mode = NULL;
+  if (sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
+      sqlite3_step(statement) == SQLITE_ROW)
+    mode = sqlite3_column_text(statement, 0);
+  bool wal = mode != NULL && strcmp((const char *)mode, "wal") == 0;
   sqlite3_finalize(statement);
   return wal;
 }
 
-/* Two that make the same file get into each other's way here, and SQLite does not always wait then. */
 static bool use_wal(struct avito_database *database, struct avito_problem *problem)
 {
-  for (int times = 0; !execute(database, "PRAGMA journal_mode = WAL", problem); times++)
-    if (strcmp(problem->code, "busy") != 0 || !on_busy(database, times))
-      return false;
+  if (!execute(database, "PRAGMA journal_mode = WAL", problem))
+    return false;
   if (!is_wal(database)) {
     avito_problem_say(problem, "open", "write-ahead logging does not work on this file system: choose another one");
     return false;
@@ -164,12 +172,11 @@ static bool prepare(struct avito_database *database, bool full, struct avito_pro
   int64_t version;
   sqlite3_extended_result_codes(database->handle, 1);
   sqlite3_busy_handler(database->handle, on_busy, database);
-  sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   if (!execute(database,
                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 8388608;",
                problem) ||
-      !read_version(database, &version, problem))
+      !look(database, &version, problem))
     return false;
   if (sqlite3_db_readonly(database->handle, "main") == 1) {
     avito_problem_say(problem, "readonly", "the file may be read, but not written");
@@ -178,6 +185,31 @@ static bool prepare(struct avito_database *database, bool full, struct avito_pro
   return use_wal(database, problem) &&
          execute(database, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", problem) &&
          (version == AVITO_JOURNAL_VERSION || migrate(database, problem));
+}
+
+void avito_database_calm(struct avito_database *database)
+{
+  if (database->running != NULL)
+    sqlite3_reset(database->running);
+  database->running = NULL;
+}
+
+static void undo(struct avito_database *database)
+{
+  avito_database_calm(database);
+  if (!sqlite3_get_autocommit(database->handle)) /* SQLite may have done it by itself */
+    sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Those that make or leave the same file get into each other's way here, and SQLite does not always wait then. */
+static bool prepare_patiently(struct avito_database *database, bool full, struct avito_problem *problem)
+{
+  for (int times = 0; !prepare(database, full, problem); times++) {
+    undo(database);
+    if (strcmp(problem->code, "busy") != 0 || !on_busy(database, times))
+      return false;
+  }
+  return true;
 }
 
 bool avito_database_open(struct avito_database *database, const char *path, bool full, struct avito_problem *problem)
@@ -192,7 +224,7 @@ bool avito_database_open(struct avito_database *database, const char *path, bool
   if (!ok)
     avito_problem_of(problem, database->handle, result);
   else
-    ok = prepare(database, full, problem);
+    ok = prepare_patiently(database, full, problem);
   if (!ok)
     avito_database_close(database);
   return ok;
@@ -210,20 +242,6 @@ void avito_database_close(struct avito_database *database)
 }
 
 /* Transactions */
-
-void avito_database_calm(struct avito_database *database)
-{
-  if (database->running != NULL)
-    sqlite3_reset(database->running);
-  database->running = NULL;
-}
-
-static void undo(struct avito_database *database)
-{
-  avito_database_calm(database);
-  if (!sqlite3_get_autocommit(database->handle)) /* SQLite may have done it by itself */
-    sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
-}
 
 static void end(struct avito_database *database)
 {

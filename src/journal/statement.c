@@ -3,8 +3,6 @@
 
 #include "journal.h"
 
-#define EXACT 9007199254740992.0 /* 2^53: a double is an exact integer up to here */
-
 enum kind { EXEC, ROW, ROWS };
 
 static const struct {
@@ -26,22 +24,15 @@ void avito_statement_push_names(lua_State *L)
   }
 }
 
-static bool is_integer(lua_Number number)
-{
-  return number >= -EXACT && number <= EXACT && (lua_Number)(int64_t)number == number;
-}
-
+/* A column of integers makes an integer of 5.0, which is all that LuaJIT has; NaN would become NULL. */
 static void bind_number(lua_State *L, sqlite3_stmt *statement, int parameter, int index)
 {
   lua_Number number = lua_tonumber(L, index);
+  luaL_argcheck(L, number == number, index, "a number expected, got NaN");
   if (lua_isinteger(L, index))
     sqlite3_bind_int64(statement, parameter, (int64_t)lua_tointeger(L, index));
-  else if (is_integer(number))
-    sqlite3_bind_int64(statement, parameter, (int64_t)number);
-  else if (number == number)
-    sqlite3_bind_double(statement, parameter, number);
   else
-    luaL_argerror(L, index, "a number expected, got NaN");
+    sqlite3_bind_double(statement, parameter, number);
 }
 
 /* Strings are bound as they lie: they are on the stack as long as the statement runs. */
@@ -110,7 +101,6 @@ static int step(lua_State *L, sqlite3_stmt *statement, enum kind kind, int *resu
       lua_rawseti(L, -2, ++count);
     } else {
       count = sqlite3_column_count(statement);
-      luaL_checkstack(L, count, "journal");
       for (int i = 0; i < count; i++)
         push_column(L, statement, i);
     }

@@ -1,6 +1,7 @@
 --- What comes to a chat from outside of its lane, as rows of the store's inbox and back as events of the engine.
 ---
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
+local about = require "avito_messenger.bot.about"
 local curl = require "avito_messenger.curl"
 local json = require "avito_messenger.json"
 local webhook = require "avito_messenger.webhook"
@@ -59,6 +60,7 @@ local function read(one)
   local event, why = reader(one.body)
   if type(event) ~= "table" then return nil, why or "it is no event" end
   if not TYPES[event.type] then return nil, ("unknown event '%s'"):format(tostring(event.type)) end
+  if event.type == "message" and not about.is_message(event.message) then return nil, "it has no message" end
   return event
 end
 

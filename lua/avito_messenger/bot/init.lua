@@ -162,10 +162,10 @@ end
 
 --- Tells that the store could not do something.
 ---@param what string
----@param err avito.StoreError
+---@param err avito.StoreError|string what a store of the program's own raised
 function Bot:store_failed(what, err)
-  self.trouble = err.code
-  self:tell { kind = "store", what = what, code = err.code, message = ("%s: %s"):format(what, tostring(err)) }
+  self.trouble = type(err) == "table" and err.code or "error"
+  self:tell { kind = "store", what = what, code = self.trouble, message = ("%s: %s"):format(what, tostring(err)) }
 end
 
 --- Looks at the outcome of an effect for what concerns the account as a whole.
@@ -210,12 +210,7 @@ end
 ---@return avito.bot.Listener? server port, url, close()
 ---@return string? message
 function Bot:listen(given)
-  local server, message = require("avito_messenger.bot.listen").new(self, given)
-  if server and self.log then
-    self.log:hide(given.path_secret)
-    if given.signature then self.log:hide(given.signature.key) end
-  end
-  return server, message
+  return require("avito_messenger.bot.listen").new(self, given)
 end
 
 --- Has Avito send webhooks to an address, and sees to it from time to time that it still does. Inside loop.run only.
@@ -227,8 +222,8 @@ function Bot:subscribe(url, given)
   return task
 end
 
---- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, SIGHUP has the rulebook
---- read again. Runs the loop itself where it does not run.
+--- Polls, takes webhooks, or both, until bot:stop() or a signal: SIGTERM and SIGINT end it in order, the second one
+--- at once; SIGHUP has the rulebook read again. Runs the loop itself where it does not run.
 ---@param given? avito.RunOptions
 ---@return boolean? ok
 ---@return string? message why it could not begin

@@ -14,7 +14,7 @@ local PATIENCE = 1.2    -- seconds for the store
 local WHOLE = 1.9       -- seconds for a request, from its first byte on
 local LEAST = 0.1       -- seconds for the store, however long the request took to come in
 
----@param bot { store: table, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table) }
+---@param bot { store: table, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table), store_failed: function }
 ---@param answer fun(request: table, outcome: "message"|"known"|"unavailable") sends what a request is told
 ---@param stored fun() called when a store has come back
 ---@return avito.bot.Intake
@@ -56,8 +56,7 @@ end
 
 local function store_failed(self, batch, err)
   settle_all(self, batch, function() return "unavailable" end)
-  self.bot:tell { kind = "store", what = "receive", code = type(err) == "table" and err.code or "error",
-    message = tostring(err) }
+  self.bot:store_failed("receive", err)
 end
 
 local function store(self, account, batch)
@@ -77,6 +76,7 @@ local function receive(self, account, batch)
   if not ok then ending.pass(flags) end
   if ok and flags then
     settle_all(self, batch, function(entry) return flags[entry.last] and "message" or "known" end)
+    self.bot.trouble = nil
     self.bot.lanes:told()
   else
     store_failed(self, batch, ok and err or flags)

@@ -13,7 +13,7 @@ local Lanes = {}
 Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
 
-local MAX_RUNNING = 100 -- lanes at a time
+local MAX_RUNNING = 20  -- lanes at a time: what one turn of the loop does for them is what a webhook waits for
 local MAX_PAUSE = 300   -- seconds
 local ALL = 2 ^ 31 - 1
 local FRESH = 2         -- seconds for which it is believed that nobody has typed in a chat since it was read

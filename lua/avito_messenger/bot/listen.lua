@@ -200,7 +200,7 @@ end
 
 -- ---- the server
 
-local function refuse(message, level) error("bot:listen: " .. message, level + 2) end
+local function refuse(message, level) error("bot:listen: " .. message, level + 1) end
 
 local function check_integer(name, value, least, most, level)
   if value and not (value >= least and value <= most and value % 1 == 0) then
@@ -230,9 +230,31 @@ local function check(given, level)
   end
 end
 
+local function not_found(self, request) tell_outcome(self, request, "not_found") end
+
+-- One for everybody, and one for the metrics where they have an address of their own.
+local function open_doors(self, given)
+  local where = { max_body = self.hook.max_body, deadline = given.deadline or 1.5,
+    max_connections = given.max_connections or 4096 }
+  local public, problem = open_door(self, where, { host = given.host, port = given.port or 8080 },
+    { ["/healthz"] = healthz, ["/metrics"] = given.metrics == true and metrics or nil, other = hook })
+  if not public then return nil, problem end
+  self.doors[1], self.port, self.url = public, public.port, public.url .. "/"
+  if type(given.metrics) ~= "table" then return true end
+  local inner
+  inner, problem = open_door(self, where, given.metrics,
+    { ["/healthz"] = healthz, ["/metrics"] = metrics, other = not_found })
+  if not inner then
+    public.listener:close()
+    return nil, problem
+  end
+  self.doors[2], self.metrics_url = inner, inner.url .. "/metrics"
+  return true
+end
+
 --- Listens in the background of the running loop, until `close` or the loop's end. Raises for misuse; returns nil and why when
 --- it cannot listen.
----@param bot table store, lanes (told), driver, metrics (text); account(), health(), tell(note)
+---@param bot table store, lanes (told), driver, metrics (text), log?; account(), health(), tell(note), store_failed(what, err)
 ---@param given avito.ListenOptions
 ---@return avito.bot.Server?
 ---@return string? message
@@ -241,28 +263,15 @@ function listen.new(bot, given)
   local self = setmetatable({ bot = bot, counts = {}, doors = {} }, Server)
   self.hook = webhook.make({ path_secret = given.path_secret, path = given.path, signature = given.signature,
     max_body = given.max_body }, "bot:listen", 2)
+  if bot.log then
+    bot.log:hide(given.path_secret)
+    if given.signature then bot.log:hide(given.signature.key) end
+  end
   if not loop.is_running() then error("bot:listen must be called inside loop.run(function() … end)", 2) end
   self.intake = Intake.new(bot, function(request, outcome) tell_outcome(self, request, outcome) end,
     function() for _, door in ipairs(self.doors) do door.event:set() end end)
-  local where = { max_body = self.hook.max_body, deadline = given.deadline or 1.5,
-    max_connections = given.max_connections or 4096 }
-  local own = type(given.metrics) == "table" and given.metrics
-  local public, problem = open_door(self, where, { host = given.host, port = given.port or 8080 },
-    { ["/healthz"] = healthz, ["/metrics"] = given.metrics == true and metrics or nil, other = hook })
-  if not public then return nil, problem end
-  self.doors[1], self.port, self.url = public, public.port, public.url .. "/"
-  if own then
-    local inner
-    inner, problem = open_door(self, where, { host = own.host, port = own.port },
-      { ["/healthz"] = healthz, ["/metrics"] = metrics, other = function(_, request)
-        tell_outcome(self, request, "not_found")
-      end })
-    if not inner then
-      public.listener:close()
-      return nil, problem
-    end
-    self.doors[2], self.metrics_url = inner, inner.url .. "/metrics"
-  end
+  local opened, problem = open_doors(self, given)
+  if not opened then return nil, problem end
   for _, door in ipairs(self.doors) do door.task = loop.background(door.run, door) end
   return self
 end

@@ -49,6 +49,20 @@ function arguments.read(given, rules)
   return options
 end
 
+--- The same for a command whose first word is a path.
+---@param given string[]
+---@param rules table<string, table>
+---@return string? path nil when there is none
+---@return table<string, any>? options
+---@return string? problem
+function arguments.read_with_path(given, rules)
+  local rest, path = {}, nil
+  for i, word in ipairs(given) do
+    if i == 1 and word:sub(1, 1) ~= "-" then path = word else rest[#rest + 1] = word end
+  end
+  return path, arguments.read(rest, rules)
+end
+
 --- Seconds written as 50ms, 1.5s, 2m, 1h, 1d, or a plain number of seconds.
 ---@param text string
 ---@return number? seconds

@@ -84,11 +84,7 @@ end
 ---@param words string[] the arguments after the command's name
 ---@return integer
 function journal.main(words)
-  local rest, path = {}, nil
-  for i, word in ipairs(words) do
-    if i == 1 and word:sub(1, 1) ~= "-" then path = word else rest[#rest + 1] = word end
-  end
-  local given, problem = arguments.read(rest, rules)
+  local path, given, problem = arguments.read_with_path(words, rules)
   if not given then return fail(2, problem) end
   if given.help then
     io.stdout:write(help.journal)

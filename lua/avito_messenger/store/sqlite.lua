@@ -85,7 +85,7 @@ local function sweep(self, now)
   local ids = gone(self, run(self, "owner_list"))
   for _, id in ipairs(ids) do
     run(self, "owner_sweep", id, retention.soon(now))
-    run(self, "tokens_sweep", id)
+    run(self, "tokens_sweep", ("%d"):format(id))
     run(self, "owner_remove", id)
   end
   if #ids > 0 then self.changes = self.changes + 1 end -- chats became due by no write of others
@@ -303,7 +303,7 @@ function Sqlite:close()
   -- Whoever cannot say so is found gone: the lock is free.
   pcall(self.group.write_now, self.group, function()
     run(self, "owner_sweep", self.owner, retention.soon(time(self)))
-    run(self, "tokens_sweep", self.owner)
+    run(self, "tokens_sweep", ("%d"):format(self.owner))
     run(self, "owner_remove", self.owner)
     return true
   end, 0)

@@ -65,11 +65,12 @@ end
 -- ---- a process: the driver of its bot
 
 ---@param world proof.World
----@param given { unix: number, exchange: fun(process, request, answer: fun(response)), tasks: boolean, broken: fun(why: string) }
+---@param given { unix: number, exchange: function, tasks: boolean, broken: fun(why: string) } exchange(process, request, answer):
+--- gives the marketplace a request, and calls `answer` with the response when it comes
 ---@return proof.Process
 function clockwork.process(world, given)
-  local self = setmetatable({ world = world, unix = given.unix, exchange = given.exchange, broken = given.broken, alive = true, skew = 0, awake = 0,
-    parked = {} }, Process)
+  local self = setmetatable({ world = world, unix = given.unix, exchange = given.exchange, broken = given.broken, alive = true,
+    skew = 0, awake = 0, parked = {} }, Process)
   if not given.tasks then self.spawn, self.park, self.unpark, self.in_task = false, false, false, false end
   return self
 end

@@ -20,7 +20,7 @@ local FAULTS = {
   { kind = "rate_limited", retry_after = 3 }, { kind = "rate_limited" }, { kind = "latency", seconds = 8 },
   { kind = "token_expired" }, { kind = "status", status = 402 }, { kind = "status", status = 401 },
 }
--- After these nothing is tried again.
+-- After these nothing is tried again. Of get_self they would say that the account has no such API at all.
 local FINAL = { { kind = "status", status = 400 }, { kind = "status", status = 403 }, { kind = "status", status = 404 } }
 
 -- Where a process may die: at which call, before it or after it.
@@ -32,7 +32,7 @@ local function fault(random)
   local list = random:chance(0.04) and FINAL or FAULTS
   local one = {}
   for name, value in pairs(list[random:pick(#list)]) do one[name] = value end
-  one.operation, one.times = OPERATIONS[random:pick(#OPERATIONS)], random:pick(3)
+  one.operation, one.times = OPERATIONS[random:pick(list == FINAL and #OPERATIONS - 1 or #OPERATIONS)], random:pick(3)
   return one
 end
 
@@ -103,7 +103,8 @@ end
 
 local function doom(random)
   local what = DOOMS[random:pick(#DOOMS)]
-  return { what = what, count = random:pick(what == "any" and 150 or 8), after = random:chance(0.6), delay = random:within { 0.1, 40 } }
+  return { what = what, count = random:pick(what == "any" and 150 or 8), after = random:chance(0.6),
+    delay = random:within { 0.1, 40 } }
 end
 
 --- Everything that is decided beforehand.
