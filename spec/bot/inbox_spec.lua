@@ -37,6 +37,14 @@ end
 
 describe("the inbox", function()
   describe("knows", function()
+    it("a command from every other, also from those of a process that was forked", function()
+      local function key() return event({ type = "resume" })[1].key end
+      local how, code, forked = process.fork(key)
+      assert.same({ "exit", 0 }, { how, code })
+      local one, two = key(), key()
+      assert.is_true(one ~= two and one ~= forked and two ~= forked)
+    end)
+
     it("a message by its id, wherever it came from", function()
       local row = event { message = message("m1", 10), chat_type = "u2i" }[1]
       assert.same({ CHAT, "m1", "event", nil }, { row.chat_id, row.key, row.kind, row.replace })
