@@ -64,8 +64,8 @@ describe("a bot on a file", function()
     local store, pressed = open(), false
     local own = store.group.journal
     store.group.journal = setmetatable({ begin = function(_, seconds)
-      local ok, problem = own:begin(seconds)
-      if pressed then return ok, problem end
+      local ok, failure = own:begin(seconds)
+      if pressed then return ok, failure end
       pressed = true
       error("somewhere.lua:7: interrupted!", 0)
     end }, { __index = function(_, name) return function(_, ...) return own[name](own, ...) end end })
@@ -276,7 +276,8 @@ describe("a bot keeps", function()
   end)
 
   it("to what was to be done at a time, when its clock was put back between two starts", function()
-    place = shop.open { store = store, rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
+    place = shop.open { store = store,
+      rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
     poll(5)
     local chat = place:says "Торг есть?"
     poll(20)
