@@ -345,7 +345,8 @@ function sqlite.open(path, options)
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }
   local self = setmetatable({ path = path, options = options, journal = opened, keep = keep, lease = options.lease or LEASE,
-    group = Group.new(opened, settings), ended = false, renewed = 0, changes = 0, told = setmetatable({}, { __mode = "k" }) }, Sqlite)
+    group = Group.new(opened, settings), ended = false, renewed = 0, changes = 0,
+    told = setmetatable({}, { __mode = "k" }) }, Sqlite)
   local ok, err = begin(self)
   if ok then return self end
   self:abandon()
