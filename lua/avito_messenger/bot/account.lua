@@ -27,7 +27,7 @@ local function remember(bot, name, settings)
   started, err = store:cursor(name, "started")
   if err then return nil, err end
   since, started = tonumber(since), tonumber(started)
-  if not (since and started) or started > now then -- the clock was wrong then
+  if not (since and started) then
     since, started = now - backlog, now
     local ok
     ok, err = store:set_cursor(name, "since", json.digits(since))
@@ -35,7 +35,7 @@ local function remember(bot, name, settings)
     if not ok then return nil, err end
   end
   bot.since = math.min(math.max(since, now - AWAY), now - backlog)
-  bot.started = started
+  bot.started = math.min(started, now)
   return true
 end
 
