@@ -27,9 +27,7 @@ local function remember(bot, name, settings)
   started, err = store:cursor(name, "started")
   if err then return nil, err end
   since, started = tonumber(since), tonumber(started)
-  if since and started and started > now then -- the clock is wrong, or was: what is written from now on counts in any case
-    since, started = now - backlog, now
-  elseif not (since and started) then
+  if not (since and started) then
     since, started = now - backlog, now
     local ok
     ok, err = store:set_cursor(name, "since", json.digits(since))
@@ -37,7 +35,7 @@ local function remember(bot, name, settings)
     if not ok then return nil, err end
   end
   bot.since = math.min(math.max(since, now - AWAY), now - backlog)
-  bot.started = started
+  bot.started = math.min(started, now)
   return true
 end
 
