@@ -140,7 +140,7 @@ describe("a bot remembers what it began with", function()
 
   local function sends() return #box:sends() end
 
-  it("and answers what came while it was not there, also what somebody has read, and nothing from before its first start", function()
+  it("and answers what came while it was not there, also what was read, and nothing from before its first start", function()
     start(0):says "Торг есть?"
     poll(start(60))
     assert.equal(0, sends())
@@ -192,8 +192,8 @@ describe("a bot remembers what it began with", function()
     it(("and begins nothing anew when the store refuses to tell '%s'"):format(name), function()
       poll(start(0))
       local cursor, refused = store.cursor, 0
-      function store:cursor(account, wanted)
-        if wanted ~= name or refused == 3 then return cursor(self, account, wanted) end
+      function store:cursor(whose, wanted)
+        if wanted ~= name or refused == 3 then return cursor(self, whose, wanted) end
         refused = refused + 1
         return nil, problem.make("io", "the disk failed")
       end
