@@ -117,6 +117,16 @@ local function moment(sim, process, what, after)
   coroutine.yield() -- for ever
 end
 
+local function freeze(sim, process, seconds)
+  sim:note("%s is stopped for %.1f s", process.name, seconds)
+  process:freeze(seconds)
+  if seconds > stores.LEASE then
+    sim.world:after(stores.LEASE, function()
+      if process.alive then stores.run_out(sim.root, process.store) end
+    end)
+  end
+end
+
 local READS = { peek = true, rows = true, due = true, cursor = true, changed = true }
 local WRITES = { receive = true, claim = true, commit = true, release = true, set_cursor = true, maintain = true }
 
@@ -146,7 +156,14 @@ local function wrap(sim, process, store)
       end
       local first, second = store[name](store, ...)
       if name == "receive" and first then sim:received((select(2, ...)), first) end
-      if name == "commit" then sim:note("%s commit %s: %s", process.name, (...).chat_id, first or second.code) end
+      if name == "commit" then
+        sim:note("%s commit %s: %s", process.name, (...).chat_id, first or second.code)
+        if process.stops_for and sim.chaos then
+          freeze(sim, process, process.stops_for)
+          process.stops_for = nil
+          process:sleep(0)
+        end
+      end
       moment(sim, process, name, true)
       if name ~= "changed" then linger() end
       return first, second
@@ -376,17 +393,13 @@ local function each_bot(sim, fn)
   for _, process in ipairs(sim:living()) do fn(process) end
 end
 
-local function freeze(sim, one)
+
+-- Somebody is stopped: at once, or right after its next commit.
+local function stop_one(sim, one)
   local living = sim:living()
   if #living == 0 then return end
   local process = living[sim.random:pick(#living)]
-  sim:note("%s is stopped for %.1f s", process.name, one.seconds)
-  process:freeze(one.seconds)
-  if one.seconds > stores.LEASE then
-    sim.world:after(stores.LEASE, function()
-      if process.alive then stores.run_out(sim.root, process.store) end
-    end)
-  end
+  if one.at_commit then process.stops_for = one.seconds else freeze(sim, process, one.seconds) end
 end
 
 local function refuse(sim, one, yes)
@@ -421,7 +434,7 @@ local function plan(sim)
     sim.box:fault(one.fault)
   end)
   each(drawn.jumps, function(one) jump(sim, one.by) end)
-  each(drawn.freezes, function(one) freeze(sim, one) end)
+  each(drawn.freezes, function(one) stop_one(sim, one) end)
   each(drawn.reloads, function() each_bot(sim, function(process) process.bot:reload() end) end)
   each(drawn.stops, function(one)
     each_bot(sim, function(process)

@@ -131,7 +131,7 @@ function story.draw(seed)
   end) or {}
   drawn.late = #drawn.jumps == 0 and random:chance(0.5)
   drawn.freezes = drawn.tasks and random:chance(0.3) and several(random, 2, function()
-    return { seconds = random:chance(0.6) and random:within { 16, 60 } or random:within { 1, 15 } }
+    return { seconds = random:chance(0.6) and random:within { 16, 90 } or random:within { 1, 15 }, at_commit = random:chance(0.5) }
   end) or {}
   drawn.reloads = several(random, 1, function() return {} end)
   drawn.stops = several(random, 1, function() return { delay = random:within { 0.1, 20 } } end)
