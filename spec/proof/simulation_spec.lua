@@ -71,7 +71,7 @@ describe("the simulation", function()
   if ONLY or not proof.choose { short = false, full = true } then return end
   for i, mutant in ipairs(mutants.list) do
     it("finds a bot that " .. mutant.name, function()
-      local pipe = assert(io.popen(("$AVITO_LUA spec/proof/support/mutant.lua %d %d 2>&1"):format(i, mutant.seeds)))
+      local pipe = assert(io.popen(("$AVITO_LUA spec/proof/support/mutant.lua %d %d 2>&1"):format(i, mutant.seeds or 2000)))
       local told = pipe:read "*a"
       pipe:close()
       assert.matches("^%d+\t", told)
