@@ -1,5 +1,6 @@
 local inbox = require "avito_messenger.bot.inbox"
 local json = require "avito_messenger.json"
+local process = require "spec_support.process"
 
 local CHAT = "u2i-one"
 
@@ -36,6 +37,14 @@ end
 
 describe("the inbox", function()
   describe("knows", function()
+    it("a command from every other, also from those of a process that was forked", function()
+      local function key() return event({ type = "resume" })[1].key end
+      local how, code, forked = process.fork(key)
+      assert.same({ "exit", 0 }, { how, code })
+      local one, two = key(), key()
+      assert.is_true(one ~= two and one ~= forked and two ~= forked)
+    end)
+
     it("a message by its id, wherever it came from", function()
       local row = event { message = message("m1", 10), chat_type = "u2i" }[1]
       assert.same({ CHAT, "m1", "event", nil }, { row.chat_id, row.key, row.kind, row.replace })
@@ -50,6 +59,14 @@ describe("the inbox", function()
       local one, other = event { type = "pause", seconds = 5 }[1], event { type = "pause", seconds = 5 }[1]
       assert.not_equal(one.key, other.key)
       assert.matches("^pause/", one.key)
+    end)
+
+    it("a command from those of a process that was forked", function()
+      local function key() return event({ type = "resume" })[1].key end
+      local how, code, forked = process.fork(key)
+      assert.same({ "exit", 0 }, { how, code })
+      local one, two = key(), key()
+      assert.is_true(one ~= two and one ~= forked and two ~= forked)
     end)
 
     it("the facts of a chat as the newest", function()
@@ -98,9 +115,9 @@ describe("the inbox", function()
   end)
 
   it("passes over what it cannot read, says so, and takes the rest", function()
-    local events, problems = inbox.events({ { key = "a", kind = "telegram", body = "{}" },
-      { key = "b", kind = "event", body = "{" }, { key = "c", kind = "event", body = "5" },
-      { key = "d", kind = "event", body = [[{"type":"nonsense"}]] },
+    local events, problems = inbox.events({
+      { key = "a", kind = "telegram", body = "{}" }, { key = "b", kind = "event", body = "{" },
+      { key = "c", kind = "event", body = "5" }, { key = "d", kind = "event", body = [[{"type":"nonsense"}]] },
       { key = "e", kind = "avito", body = "{}" }, stored(event { message = message("m1", 10) })[1] }, 0)
     assert.equal(1, #events)
     assert.same({ "m1" }, ids(events[1]))

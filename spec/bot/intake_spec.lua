@@ -14,7 +14,8 @@ describe("the intake of a listener", function()
     local bot = { driver = { now = function() return now end }, lanes = { told = function() end },
       tell = function(_, note) notes[#notes + 1] = note end,
       store_failed = function(_, what, err)
-        notes[#notes + 1] = { kind = "store", what = what, code = type(err) == "table" and err.code or "error", message = tostring(err) }
+        local code = type(err) == "table" and err.code or "error"
+        notes[#notes + 1] = { kind = "store", what = what, code = code, message = tostring(err) }
       end }
     bot.store = { receive = function(_, account, rows)
       local keys = {}

@@ -1,4 +1,3 @@
-local avito = require "avito_messenger"
 local shop = require "support.shop"
 
 local DAY, HOUR, MINUTE = 86400, 3600, 60
@@ -530,20 +529,6 @@ describe("polling", function()
     place:at(30, function() place.driver.unix = place.driver.unix - 3600 end)
     place:at(40, function() chat = place:says "Торг есть?" end)
     poll { seconds = 100, interval = 20 }
-    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
-  end)
-
-  it("answers what was written while it was away, though it began with a clock that was ahead", function()
-    open()
-    place.driver.unix = place.driver.unix + 3600
-    poll { seconds = 5 }
-    place.driver.unix = place.driver.unix - 3600
-    place.bot = avito.bot { client = place.client, rulebook = shop.rules, store = place.bot.store }
-    poll { seconds = 5 }
-    local chat = place:says "Торг есть?"
-    place.driver:sleep(60)
-    place.bot = avito.bot { client = place.client, rulebook = shop.rules, store = place.bot.store }
-    poll { seconds = 60 }
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 

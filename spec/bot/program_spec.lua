@@ -124,6 +124,15 @@ describe("a bot as a program", function()
     assert.is_nil(told "started")
   end)
 
+  it("listens no more where it cannot begin", function()
+    loop.run(function()
+      make "http://127.0.0.1:9"
+      local port = free_port()
+      assert.is_false((pcall(bot.run, bot, { listen = { port = port, path_secret = SECRET }, subscribe = "http://shop.example/" })))
+      assert(require("avito_messenger.httpd").listen { port = port }):close()
+    end)
+  end)
+
   it("leaves signals to the program where it is told to, and gives them back", function()
     local set = {}
     local on_signal = loop.on_signal

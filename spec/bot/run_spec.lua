@@ -60,6 +60,38 @@ describe("a bot on a file", function()
     loop.close()
   end)
 
+  it("goes on after Ctrl-C that came when a transaction had just begun", function()
+    local store, pressed = open(), false
+    local own = store.group.journal
+    store.group.journal = setmetatable({ begin = function(_, seconds)
+      local ok, failure = own:begin(seconds)
+      if pressed then return ok, failure end
+      pressed = true
+      error("somewhere.lua:7: interrupted!", 0)
+    end }, { __index = function(_, name) return function(_, ...) return own[name](own, ...) end end })
+    assert.error_matches(function() store:set_cursor(ACCOUNT, "a", "b") end, "interrupted!")
+    assert.is_true(store:set_cursor(ACCOUNT, "a", "c"))
+    assert.equal("c", store:cursor(ACCOUNT, "a"))
+  end)
+
+  it("has its lease renewed by what it commits", function()
+    local uptime, stores = 0, {}
+    for i = 1, 2 do
+      local store = open()
+      local own = store.journal
+      uptime = own:uptime()
+      store.journal = setmetatable({ uptime = function() return uptime end },
+        { __index = function(_, name) return function(_, ...) return own[name](own, ...) end end })
+      stores[i] = store
+    end
+    local claim = assert(stores[1]:claim(ACCOUNT, "u2i-slow"))
+    for _ = 1, 3 do
+      uptime = uptime + 10
+      assert(stores[1]:commit(claim, { record = claim.record, now = 0 }))
+      assert.is_false((stores[2]:claim(ACCOUNT, "u2i-slow")))
+    end
+  end)
+
   it("is told of what others write, though another bot of the process has been", function()
     local store, other, one, two = open(), open(), {}, {}
     assert.is_true(store:changed(one) and store:changed(two))
@@ -244,12 +276,12 @@ describe("a bot keeps", function()
   end)
 
   it("to what was to be done at a time, when its clock was put back between two starts", function()
-    local rules = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } }
-    place = shop.open { store = store, rulebook = rules }
+    place = shop.open { store = store,
+      rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
     poll(5)
     local chat = place:says "Торг есть?"
     poll(20)
-    place = shop.open { store = store, box = place.box, rulebook = rules,
+    place = shop.open { store = store, box = place.box, rulebook = place.bot.source,
       driver = { now = place.driver:time() - 86400 } }
     local refused
     function store:cursor(account, name)

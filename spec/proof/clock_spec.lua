@@ -8,7 +8,7 @@ local Random = require "avito_messenger.sandbox.random"
 local trial = require "proof.support.trial"
 local webhook = require "avito_messenger.webhook"
 
-local RUNS = proof.size("CLOCKS", { short = os.getenv "AVITO_SANITIZED" and 1 or 4, full = 100 })
+local RUNS = proof.size("CLOCKS", { short = os.getenv "AVITO_SANITIZED" and 1 or 3, full = 100 })
 local CHATS, STEPS, HOUR = 4, 40, 3600
 local BURST, INTERVAL = 3, 5
 local SLACK = 1 -- second: requests take their time, and times of messages are whole

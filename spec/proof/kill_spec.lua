@@ -17,12 +17,16 @@ local PATIENCE = 120 -- seconds until everything is answered
 describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
   local shop
 
-  before_each(function() shop = trial.start { seed = SEED } end)
+  local function open(more)
+    local given = { seed = SEED }
+    for name, value in pairs(more or {}) do given[name] = value end
+    shop = trial.start(given)
+  end
   after_each(function() shop:close() end)
 
-  local function judge()
-    shop:settle(PATIENCE)
-    shop:verdict()
+  local function judge(wanted)
+    shop:settle(PATIENCE, wanted)
+    shop:verdict(wanted)
     shop:inspect()
   end
 
@@ -43,6 +47,7 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
   end
 
   it("answers every question once", function()
+    open()
     local began = clock.now()
     for _ = 1, KILLS do die(shop:bot()) end
     tell(began)
@@ -52,7 +57,18 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
     if KILLS >= 50 then assert.is_true(shop.counts["recovered send"] > KILLS / 10, shop:report()) end
   end)
 
-  it("does so with two processes on a store, of which one is killed or stopped", function()
+  it("answers every webhook that it has answered 200, though it does not look at the chats", function()
+    local kills = math.min(KILLS, 500)
+    -- Nobody reads a chat of which there was no webhook.
+    open { apart = true, rate = 60, log_limit = 1000 * kills, webhooks = { duplicate = 0, reorder = 0.1, retries = { 0.3, 0.3 } } }
+    for _ = 1, kills do die(shop:bot { poll = false }) end
+    shop:fall_silent(PATIENCE)
+    shop:bot { poll = false }
+    judge(shop:delivered())
+  end)
+
+  it("answers every question once with two processes on a store, of which one is killed or stopped", function()
+    open()
     local began = clock.now()
     local settings = { { lease = LEASE, timeout = 1 }, { lease = LEASE, timeout = 1, listen = false } }
     local bots = { shop:bot(settings[1]), shop:bot(settings[2]) }

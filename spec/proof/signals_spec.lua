@@ -24,7 +24,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     shop:inspect()
   end
 
-  local function ends(bot)
+  local function comes_to_its_end(bot)
     local how, code = bot:reap(10)
     assert.same({ "exit", 0 }, { how, code }, shop:report())
     assert.is_true(bot.told.ended)
@@ -32,7 +32,7 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
 
   local function end_by(bot, signal)
     bot.child:kill(signal)
-    ends(bot)
+    comes_to_its_end(bot)
   end
 
   it("ends on TERM and INT within ten seconds, and goes on where it was", function()
@@ -73,21 +73,6 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
     judge()
   end)
 
-  local function deliveries(state)
-    local list = {}
-    for _, one in ipairs(shop.market:control("GET", "deliveries").deliveries) do
-      if one.state == state then list[#list + 1] = one end
-    end
-    return list
-  end
-
-  -- Ids of the messages that were answered 200.
-  local function delivered()
-    local ids = {}
-    for _, one in ipairs(deliveries "delivered") do ids[one.message_id] = true end
-    return ids
-  end
-
   it("answers a webhook with 200 only when it is stored, also while it ends", function()
     open { faults = {}, rate = 60, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
     local bots = 4
@@ -97,19 +82,19 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       shop:live(0.3)
       bot.child:kill "TERM"
       shop:live(0.1) -- of what comes now, some is stored and some refused
-      end_by(bot, "TERM")
+      comes_to_its_end(bot)
       assert.equal(i, shop.counts.stopping)
     end
-    shop.next_question = math.huge
-    assert.is_true(#deliveries "failed" > 0)
-    local stored = delivered()
+    shop:stop_asking()
+    assert.is_true(#shop:deliveries "failed" > 0)
+    local stored = shop:delivered()
     shop:bot { poll = false }
     judge(stored)
   end)
 
   it("does so while the file is locked at its end", function()
     open { faults = {}, webhooks = { retries = {}, duplicate = 0, reorder = 0 } }
-    shop.next_question = math.huge
+    shop:stop_asking()
     for _, released in ipairs { true, false } do
       local bot = shop:bot { poll = false }
       bot:wait_for "started"
@@ -122,17 +107,17 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
       assert(lock:begin(5))
       local asked = {}
       for i = 1, 5 do asked[i] = shop:ask(1 + i).message_id end
-      while #deliveries "sending" < 5 and #deliveries "failed" == 0 do shop:live(0.01) end
+      while #shop:deliveries "sending" < 5 and #shop:deliveries "failed" == 0 do shop:live(0.01) end
       bot.child:kill "TERM"
       bot:wait_for "stopping"
       if released then lock:rollback() end
-      while #deliveries "sending" > 0 do shop:live(0.01) end
+      while #shop:deliveries "sending" > 0 do shop:live(0.01) end
       lock:close()
-      ends(bot)
-      local answered = delivered()
+      comes_to_its_end(bot)
+      local answered = shop:delivered()
       for _, id in ipairs(released and {} or asked) do assert.is_nil(answered[id]) end
     end
-    local answered = delivered()
+    local answered = shop:delivered()
     shop:bot { poll = false }
     judge(answered)
   end)
@@ -147,9 +132,9 @@ describe("a bot under load, PROOF_SEED=" .. trial.seed(), function()
   end
 
   local function wait_for_answers(word, number)
-    local ends = clock.now() + PATIENCE
+    local limit = clock.now() + PATIENCE
     while count(word) < number do
-      assert.is_true(clock.now() < ends, shop:report())
+      assert.is_true(clock.now() < limit, shop:report())
       shop:live(0.1)
     end
   end

@@ -27,7 +27,7 @@ local function remember(bot, name, settings)
   started, err = store:cursor(name, "started")
   if err then return nil, err end
   since, started = tonumber(since), tonumber(started)
-  if not (since and started) or started > now then -- the clock was wrong then
+  if not (since and started) then
     since, started = now - backlog, now
     local ok
     ok, err = store:set_cursor(name, "since", json.digits(since))
@@ -35,7 +35,7 @@ local function remember(bot, name, settings)
     if not ok then return nil, err end
   end
   bot.since = math.min(math.max(since, now - AWAY), now - backlog)
-  bot.started = started
+  bot.started = math.min(started, now)
   return true
 end
 
@@ -84,10 +84,9 @@ end
 
 --- Asks whether a parked account is served again, when it is time.
 ---@param bot avito.Bot
----@param at_once? boolean
-function account.look(bot, at_once)
+function account.look(bot)
   local parked = bot.parked
-  if not parked or (not at_once and bot.driver:now() < parked.again) then return end
+  if not parked or bot.driver:now() < parked.again then return end
   local chats, err = bot.client:get_chats { limit = 1 }
   if bot.parked ~= parked then return end
   if chats or not PARKS[err.kind] and err.status then

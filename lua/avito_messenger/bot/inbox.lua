@@ -2,6 +2,7 @@
 ---
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
 local about = require "avito_messenger.bot.about"
+local curl = require "avito_messenger.curl"
 local json = require "avito_messenger.json"
 local webhook = require "avito_messenger.webhook"
 
@@ -14,12 +15,12 @@ local inbox = {}
 ---@field body string
 ---@field replace? boolean the newest of its key counts
 
-local serial, program = 0, ("%s-%s"):format(os.time(), tostring({}):match "%w+$")
+local serial, address = 0, tostring({}):match "%w+$"
 
--- A command is never the same as another.
+-- A command is never the same as another; a process that was forked differs from its parent in the time only.
 local function unique(event)
   serial = serial + 1
-  return ("%s/%s/%d"):format(event.type, program, serial)
+  return ("%s/%.6f-%s/%d"):format(event.type, curl.time(), address, serial)
 end
 
 --- The key of a message. That it was taken back is another piece of news than the message itself.

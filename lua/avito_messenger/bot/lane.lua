@@ -41,7 +41,7 @@ end
 --- One event on a copy of the record. nil: the engine raised.
 local function step(self, chat, event, now, notes)
   local bot = self.bot
-  local copy = record.copy(chat)
+  local copy = record.fork(chat)
   local ok, told = xpcall(function() return bot.engine:step(copy, event, now) end, debug.traceback)
   if not ok then
     ending.pass(told)
@@ -56,8 +56,8 @@ end
 local function recover(self, chat, now, notes)
   local row = not self.begun and outbox.head(chat)
   if not row or row.state ~= "latched" then return chat end
-  self.bot.engine:recover(chat, now)
   notes[#notes + 1] = { kind = "recovered", chat_id = self.chat_id, key = row.key, effect = row.kind }
+  for _, note in ipairs(self.bot.engine:recover(chat, now)) do notes[#notes + 1] = note end
   return chat
 end
 
@@ -109,7 +109,7 @@ end
 ---@return table? change nil: the engine could not take what was brought
 local function prepare(self, brought, now)
   local notes = {}
-  local chat = recover(self, record.copy(self.record), now, notes)
+  local chat = recover(self, record.fork(self.record), now, notes)
   if brought.latch then self.bot.engine:latch(chat, brought.latch, now) end
   chat = step_all(self, chat, brought.events, now, notes)
   if not chat then return nil end

@@ -13,7 +13,7 @@ local Lanes = {}
 Lanes.__index = Lanes
 Lanes.__name = "avito.bot.Lanes"
 
-local MAX_RUNNING = 100 -- lanes at a time
+local MAX_RUNNING = 20  -- lanes at a time: what one turn of the loop does for them is what a webhook waits for
 local MAX_PAUSE = 300   -- seconds
 local ALL = 2 ^ 31 - 1
 local FRESH = 2         -- seconds for which it is believed that nobody has typed in a chat since it was read
@@ -21,7 +21,7 @@ local FRESH = 2         -- seconds for which it is believed that nobody has type
 ---@param bot avito.Bot
 ---@return avito.bot.Lanes
 function Lanes.new(bot)
-  return setmetatable({ bot = bot, posted = {}, running = {}, count = 0, resting = {}, again = {}, looked = {}, looked_before = {},
+  return setmetatable({ bot = bot, posted = {}, running = {}, resting = {}, again = {}, looked = {}, looked_before = {},
     turned = 0, next = -math.huge, failures = 0 }, Lanes)
 end
 
@@ -60,8 +60,8 @@ end
 --- Everything in the chat is known as of now.
 ---@param chat_id string
 function Lanes:looked_at(chat_id)
-  local now = self.bot.driver:time()
-  if now - self.turned > FRESH or now < self.turned then
+  local now = self.bot.driver:now()
+  if now - self.turned > FRESH then
     self.looked_before, self.looked, self.turned = self.looked, {}, now
   end
   self.looked[chat_id] = now
@@ -72,8 +72,8 @@ end
 ---@param chat_id string
 ---@return boolean
 function Lanes:is_stale(chat_id)
-  local now, looked = self.bot.driver:time(), self.looked[chat_id] or self.looked_before[chat_id]
-  return self.bot.since ~= nil and not (looked and now - looked < FRESH and now >= looked)
+  local looked = self.looked[chat_id] or self.looked_before[chat_id]
+  return self.bot.since ~= nil and not (looked and self.bot.driver:now() - looked < FRESH)
 end
 
 --- Something may be due: ends `wait`.

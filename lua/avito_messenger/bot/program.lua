@@ -54,16 +54,18 @@ local function work(bot, settings, given, drain)
     server, message = bot:listen(given.listen)
     if not server then return nil, message end
   end
-  local subscribe = given.subscribe
-  if type(subscribe) == "table" then
-    bot:subscribe(subscribe.url, { every = subscribe.every })
-  elseif subscribe then
-    bot:subscribe(subscribe)
-  end
-  bot:tell { kind = "started" }
-  local ok, left = pcall(run.loop, bot, settings, function()
-    bot:tell { kind = "stopping", seconds = drain }
-    if server then server:close() end
+  local ok, left = pcall(function()
+    local subscribe = given.subscribe
+    if type(subscribe) == "table" then
+      bot:subscribe(subscribe.url, { every = subscribe.every })
+    elseif subscribe then
+      bot:subscribe(subscribe)
+    end
+    bot:tell { kind = "started" }
+    return run.loop(bot, settings, function()
+      bot:tell { kind = "stopping", seconds = drain }
+      if server then server:close() end
+    end)
   end)
   if server then server:close() end
   if not ok then error(left, 0) end

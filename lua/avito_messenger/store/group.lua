@@ -67,8 +67,14 @@ local function outcome(piece)
   return piece.value
 end
 
+-- Ctrl-C may have come right after a transaction had begun.
+local function begin(self, patience)
+  self.journal:rollback()
+  return self.journal:begin(patience)
+end
+
 local function at_once(self, work, patience)
-  local ok, failure = self.journal:begin(patience)
+  local ok, failure = begin(self, patience)
   if not ok then return nil, self:problem(failure) end
   local piece = { work = work }
   carry_out(self, { piece })
@@ -112,7 +118,7 @@ local function lead(self, piece)
   local driver, step = piece.driver, FIRST_STEP
   pause(driver, 0)
   while not piece.done do
-    local ok, failure = self.journal:begin(0)
+    local ok, failure = begin(self, 0)
     if ok then
       local pieces = next_pieces(self)
       carry_out(self, pieces)

@@ -131,7 +131,7 @@ function Memory:claim(name, chat_id)
   if chat.owner and chat.owner ~= self then return false end
   chat.owner, chat.fence = self, chat.fence + 1
   return { account = name, chat_id = chat_id, fence = chat.fence, rows = rows_of(chat),
-    record = record.copy(chat.record) or { id = chat_id } }
+    record = chat.record and record.fork(chat.record) or { id = chat_id } }
 end
 
 local function claimed(self, claim)
@@ -158,7 +158,7 @@ end
 function Memory:commit(claim, change)
   local chat, account = claimed(self, claim)
   if not chat then return nil, account end
-  chat.record = record.copy(change.record)
+  chat.record = record.fork(change.record)
   if change.taken then take(self, account, chat, change.taken, change.now) end
   set_wake(account, chat, change.wake)
   if chat.waiting[1] then wake_soon(account, chat, change.now) end
@@ -175,7 +175,7 @@ end
 
 function Memory:peek(name, chat_id)
   local chat = account_of(self, name).chats[chat_id]
-  return chat and record.copy(chat.record)
+  return chat and chat.record and record.fork(chat.record)
 end
 
 function Memory:cursor(name, cursor)

@@ -61,7 +61,8 @@ end
 
 -- A process that was stopped for long finds itself given up: it goes on as another owner.
 local function renew(self)
-  if run(self, "owner_renew", self.owner, self.journal:uptime() + self.lease) == 0 then enrol(self) end
+  self.renewed = self.journal:uptime()
+  if run(self, "owner_renew", self.owner, self.renewed + self.lease) == 0 then enrol(self) end
 end
 
 local function is_alive(self, id, lease)
@@ -199,6 +200,8 @@ function Sqlite:commit(claim, change)
   local taken, wake, release, now = change.taken, change.wake, change.release or false, change.now
   local ok, err = self.group:write(function()
     if not holds(self, claim) then return nil, problem.fenced(claim.chat_id, self.path) end
+    -- What is latched now is sent within the lease, also where nobody has had the time to call maintain.
+    if self.journal:uptime() - self.renewed > self.lease / 3 then renew(self) end
     if taken then run(self, "inbox_take", claim.account, claim.chat_id, taken, now) end
     write_record(self, claim, difference, now)
     run(self, "chat_commit", claim.account, claim.chat_id, claim.fence, claim.owner, wake, release, retention.soon(now))
@@ -342,7 +345,8 @@ function sqlite.open(path, options)
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }
   local self = setmetatable({ path = path, options = options, journal = opened, keep = keep, lease = options.lease or LEASE,
-    group = Group.new(opened, settings), ended = false, changes = 0, told = setmetatable({}, { __mode = "k" }) }, Sqlite)
+    group = Group.new(opened, settings), ended = false, renewed = 0, changes = 0,
+    told = setmetatable({}, { __mode = "k" }) }, Sqlite)
   local ok, err = begin(self)
   if ok then return self end
   self:abandon()

@@ -322,6 +322,22 @@ describe("a reply of which nobody knows whether it was sent", function()
     assert.equal("send", c:wants())
   end)
 
+  it("is not sent again before as much time has passed since its answer was given up", function()
+    local c = shop()
+    local effect = c:replying "Торг есть?"
+    c.now = c.now + 50
+    c:step { type = "failed", key = effect.key, error = TIMEOUT }
+    assert.equal("check", c:wants())
+    c:step { type = "history", key = effect.key, messages = {} }
+    assert.equal(c.now + 30, c.engine:wake_at(c.record))
+    c.now = c.now + 30
+    c:step { type = "history", key = effect.key, messages = {} }
+    assert.equal("send", c:latch().kind)
+    c.engine:recover(c.record, c.now)
+    c:step { type = "history", key = effect.key, messages = {} }
+    assert.equal(c.now + 30, c.engine:wake_at(c.record))
+  end)
+
   it("is looked for again when it may have arrived while the chat was read", function()
     local c, effect = uncertain()
     local asked = c.now + 29

@@ -59,6 +59,21 @@ describe("a record", function()
     assert.equal(900, chat.seen.n)
   end)
 
+  it("can be copied for a step that may be thrown away", function()
+    local chat = { id = "u2i-1", outbox = { { key = "a", state = "queued" } } }
+    for i = 1, 599 do record.mark(chat, "m" .. i, i) end
+    local before, copy = record.copy(chat), record.fork(chat)
+    record.mark(copy, "m600", 600)
+    record.mark(copy, "m601", 601)
+    copy.outbox[1].state = "latched"
+    assert.same(before, chat)
+    assert.same({ 601, 301 }, { copy.seen.n, (function()
+      local count = 0
+      for _ in pairs(copy.seen.ids) do count = count + 1 end
+      return count
+    end)() })
+  end)
+
   it("knows messages of which no time is told", function()
     local chat = { id = "u2i-1" }
     for i = 1, 1300 do record.mark(chat, "m" .. i, i <= 600 and i or nil) end

@@ -43,8 +43,10 @@ describe("after a restart", function()
 
   it("a message that was told already is done", function()
     local c, effect = under_way("Торг?", 1)
-    c:tell(c:message(effect.text, { author_id = chats.SELLER }))
-    c.engine:recover(c.record, c.now)
+    local message = c:message(effect.text, { author_id = chats.SELLER })
+    c:tell(message)
+    assert.same({ { kind = "done", key = effect.key, effect = "send", rule = "торг", id = message.id, chat_id = c.record.id } },
+      c.engine:recover(c.record, c.now))
     assert.same({ "photo-1" }, c:pass(1).said)
   end)
 

@@ -61,18 +61,19 @@ end
 local function world(given)
   local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 0.3, 0.6, 1.2, 2.4 } }
   for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
-  return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = 1000,
+  return { latency = { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = given.log_limit or 1000,
     accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
     items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } },
     buyers = json.list {}, chats = json.list {} }
 end
 
----@param given { seed: integer, rate: number?, webhooks: table?, faults: table?, latency: table? } rate: questions a second
+---@param given { seed: integer, rate: number?, apart: boolean?, webhooks: table?, faults: table?, log_limit: integer? }
+--- rate: questions a second; apart: each in a chat of its own
 function trial.start(given)
   local directory = files.temporary()
   assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))
-  local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, directory = directory,
-    port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
+  local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, apart = given.apart,
+    directory = directory, port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
   self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
   self:rule "Ответ"
   local path = self.directory .. "/world.lua"
@@ -165,6 +166,7 @@ end
 
 function Trial:ask(chat)
   local number = #self.asked + 1
+  if self.apart then chat = number end
   chat = chat or math.floor(number / (CHATS * QUESTIONS)) * CHATS + self.random:pick(CHATS)
   local said, status = self.market:control("POST", "say",
     { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
@@ -212,10 +214,27 @@ local function missing(self, wanted)
   return list
 end
 
-local function under_way(self)
-  for _, delivery in ipairs(self.market:control("GET", "deliveries").deliveries) do
-    if delivery.state == "waiting" or delivery.state == "sending" then return true end
+--- The deliveries of webhooks that are in a state.
+---@param state "waiting"|"sending"|"delivered"|"failed"
+---@return table[]
+function Trial:deliveries(state)
+  local list = {}
+  for _, one in ipairs(self.market:control("GET", "deliveries").deliveries) do
+    if one.state == state then list[#list + 1] = one end
   end
+  return list
+end
+
+--- Ids of the messages whose webhooks were answered 200.
+---@return table<string, true>
+function Trial:delivered()
+  local ids = {}
+  for _, one in ipairs(self:deliveries "delivered") do ids[one.message_id] = true end
+  return ids
+end
+
+local function under_way(self)
+  return #self:deliveries "waiting" + #self:deliveries "sending" > 0
 end
 
 -- What waits in the file, in words; nil: nothing does.
@@ -231,13 +250,26 @@ local function left_in(self)
   return #list > 0 and table.concat(list, ", ") or nil
 end
 
+--- The buyers stop.
+function Trial:stop_asking()
+  self.next_question = math.huge
+end
+
+--- The buyers stop, all webhooks come, or are given up.
+---@param seconds number
+function Trial:fall_silent(seconds)
+  self:stop_asking()
+  local ends = clock.now() + seconds
+  while under_way(self) and clock.now() < ends do self:live(0.2) end
+end
+
 --- The buyers stop, and nothing goes wrong any more: waits until every question has its answer, or those that are wanted,
 --- every webhook has come, and all that is in the store has its end.
 ---@param seconds number
 ---@param wanted? table<string, true> ids of messages
 function Trial:settle(seconds, wanted)
   self.market:control("DELETE", "faults")
-  self.next_question = math.huge
+  self:stop_asking()
   local ends = clock.now() + seconds
   for _, waits in ipairs { function() return #missing(self, wanted) > 0 end, under_way, left_in } do
     while waits(self) and clock.now() < ends do self:live(0.2) end

@@ -272,8 +272,12 @@ end
 --- After a restart, before anything else: what was under way is made certain first.
 ---@param chat avito.bot.Chat
 ---@param now number
+---@return table[] notes
 function Engine:recover(chat, now) -- luacheck: no self
-  outbox.recover(chat, now)
+  local notes = {}
+  outbox.recover(chat, now, notes)
+  for _, note in ipairs(notes) do note.chat_id = chat.id end
+  return notes
 end
 
 --- Why each rule would, or would not, fire on a message. Nothing changes.

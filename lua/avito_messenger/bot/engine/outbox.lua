@@ -19,6 +19,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field label? string which of labelled texts it is
 ---@field latched_at? number since when it may have left
 ---@field behind? number when the newest message was written that the chat had then, as the server tells it
+---@field unclear_at? number when its answer was given up: until then it may have been on its way
 ---@field check_at? number when to read the chat back
 ---@field claimed? string id of the own message that turned out to be this row
 ---@field withdrawn? boolean a person took over while it was under way: it is not tried again
@@ -146,6 +147,7 @@ function outbox.put_back(chat, now)
     if row.at - now > row.delay then row.at = now + row.delay end
     if row.check_at and (row.latched_at > now or row.check_at - now > math.max(LAST_RETRY, row.delay)) then row.check_at = now end
     if row.latched_at and row.latched_at > now then row.latched_at = now end
+    if row.unclear_at and row.unclear_at > now then row.unclear_at = now end
   end
 end
 
@@ -191,7 +193,7 @@ function outbox.latch(chat, key, now)
   local row = head_of(chat, key)
   if not row then return nil, "it was withdrawn" end
   if row.state ~= "queued" then return nil, "it is " .. row.state end
-  row.state, row.latched_at, row.tries = "latched", now, (row.tries or 0) + 1
+  row.state, row.latched_at, row.unclear_at, row.tries = "latched", now, nil, (row.tries or 0) + 1
   if spoken(row) then row.behind = row.behind or record.newest(chat) end
   return row
 end
@@ -274,7 +276,7 @@ function outbox.failed(chat, key, err, now, notes)
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
     if unknown then row.check_at = now + ACCOUNT_RETRY else refused(chat, row, now, ACCOUNT_RETRY) end
   elseif not unknown and not FINAL[err.kind] and err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
-    row.state, row.check_at = "unknown", now
+    row.state, row.check_at, row.unclear_at = "unknown", now, now
   elseif FINAL[err.kind] or row.tries >= MAX_TRIES then
     reject(chat, row, err, notes)
   elseif unknown then
@@ -332,7 +334,7 @@ end
 function outbox.read_back(chat, key, policy, asked, now, notes)
   local row = head_of(chat, key)
   if not row or row.state ~= "unknown" then return end
-  local settled = row.latched_at + policy.settle
+  local settled = (row.unclear_at or row.latched_at) + policy.settle
   if asked < settled then
     row.check_at = settled
   elseif not row.withdrawn and (policy.unclear == "hold" or (row.resends or 0) >= MAX_RESENDS) then
@@ -346,11 +348,12 @@ end
 --- After a restart: what was under way may have arrived. What can be done twice without harm is done again.
 ---@param chat avito.bot.Chat
 ---@param now number
-function outbox.recover(chat, now)
+---@param notes table[]
+function outbox.recover(chat, now, notes)
   local row = outbox.head(chat)
   if not row or row.state ~= "latched" then return end
   if row.claimed then -- its own message was told before the restart, and will be passed over as known when it is read back
-    confirm(chat, row, nil, now, {})
+    confirm(chat, row, nil, now, notes)
   elseif spoken(row) then
     row.state, row.check_at = "unknown", now
   else

@@ -45,25 +45,26 @@ local record = {}
 
 local KEPT = 300
 
---- Notes an id; the oldest are forgotten when there are twice as many as need be kept, but not how new they were.
+--- Notes an id; the oldest are forgotten when there are twice as many as need be kept, but not how new they were. What was
+--- noted before is left as it is: other records may share it (see fork).
 ---@param chat avito.bot.Chat
 ---@param id string
 ---@param created? number when the message was written
 function record.mark(chat, id, created)
-  local marks = chat.seen or { n = 0, ids = {} }
-  chat.seen = marks
-  if marks.ids[id] then return end
-  marks.n = marks.n + 1
-  marks.ids[id] = marks.n
+  local before = chat.seen or { n = 0, ids = {} }
+  if before.ids[id] then return end
+  local marks = { n = before.n + 1, ids = {}, newest = before.newest, before = before.before, forgotten = before.forgotten }
   if created then marks.newest = math.max(marks.newest or created, created) end
+  local oldest = 0
   if marks.n % KEPT == 0 then
-    local kept = {}
-    for one, order in pairs(marks.ids) do
-      if order > marks.n - KEPT then kept[one] = order end
-    end
-    marks.ids = kept
+    oldest = marks.n - KEPT
     marks.forgotten, marks.before, marks.newest = marks.before, marks.newest or marks.before, nil
   end
+  for one, order in pairs(before.ids) do
+    if order > oldest then marks.ids[one] = order end
+  end
+  marks.ids[id] = marks.n
+  chat.seen = marks
 end
 
 ---@param chat avito.bot.Chat
@@ -83,6 +84,15 @@ end
 function record.newest(chat)
   local marks = chat.seen
   return marks and (marks.newest or marks.before)
+end
+
+--- A copy of a record, to be changed by the engine. It shares what is long and never changed in place: the ids that were seen.
+---@param chat avito.bot.Chat
+---@return avito.bot.Chat
+function record.fork(chat)
+  local copy = {}
+  for name, value in pairs(chat) do copy[name] = name == "seen" and value or record.copy(value) end
+  return copy
 end
 
 --- A copy of plain data that shares nothing with it.
