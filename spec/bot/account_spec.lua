@@ -192,8 +192,8 @@ describe("a bot remembers what it began with", function()
     it(("and begins nothing anew when the store refuses to tell '%s'"):format(name), function()
       poll(start(0))
       local cursor, refused = store.cursor, 0
-      function store:cursor(whose, wanted)
-        if wanted ~= name or refused == 3 then return cursor(self, whose, wanted) end
+      function store:cursor(of, wanted)
+        if wanted ~= name or refused == 3 then return cursor(self, of, wanted) end
         refused = refused + 1
         return nil, problem.make("io", "the disk failed")
       end

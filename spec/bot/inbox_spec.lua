@@ -115,9 +115,9 @@ describe("the inbox", function()
   end)
 
   it("passes over what it cannot read, says so, and takes the rest", function()
-    local events, problems = inbox.events({ { key = "a", kind = "telegram", body = "{}" },
-      { key = "b", kind = "event", body = "{" }, { key = "c", kind = "event", body = "5" },
-      { key = "d", kind = "event", body = [[{"type":"nonsense"}]] },
+    local events, problems = inbox.events({
+      { key = "a", kind = "telegram", body = "{}" }, { key = "b", kind = "event", body = "{" },
+      { key = "c", kind = "event", body = "5" }, { key = "d", kind = "event", body = [[{"type":"nonsense"}]] },
       { key = "e", kind = "avito", body = "{}" }, stored(event { message = message("m1", 10) })[1] }, 0)
     assert.equal(1, #events)
     assert.same({ "m1" }, ids(events[1]))

@@ -356,6 +356,17 @@ describe("a lane", function()
     assert.equal(1, place.bot.lanes:rest())
   end)
 
+  it("that rested and is at work again is waited for, not looked at over and over", function()
+    local place = shop.open { user_id = shop.user_id }
+    local lanes = place.bot.lanes
+    lanes:work()
+    lanes.resting["u2i-a"] = { failures = 1, ends = place.driver:now() + 1 }
+    assert.equal(1, lanes:rest())
+    place.driver:sleep(2)
+    lanes.running["u2i-a"] = true
+    assert.equal(math.huge, lanes:rest())
+  end)
+
   it("that breaks off is told of, and goes on a second later", function()
     local place = shop.open()
     local chat = place:says "Торг есть?"

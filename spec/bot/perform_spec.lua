@@ -210,6 +210,17 @@ describe("what a bot does:", function()
       assert.is_false(place:unread(chat))
     end)
 
+    it("finds what the buyer wrote meanwhile, also where it was done and the answer got lost, and is refused then", function()
+      open { client = { retries = 0 } }
+      local chat = place:says "Торг есть?"
+      place.box:fault { operation = "mark_chat_as_read", kind = "apply_and_close" }
+      place.box:fault { operation = "mark_chat_as_read", kind = "status", status = 403 }
+      place:before("POST .*/read$", function() place:says { chat_id = chat, text = "А доставка?" } end)
+      poll()
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре.", "buyer: А доставка?", "bot: Отправлю завтра." },
+        place:conversation(chat))
+    end)
+
     it("is tried again", function()
       open { client = { retries = 0 } }
       local chat = place:says "Торг есть?"

@@ -276,12 +276,12 @@ describe("a bot keeps", function()
   end)
 
   it("to what was to be done at a time, when its clock was put back between two starts", function()
-    local rules = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } }
-    place = shop.open { store = store, rulebook = rules }
+    place = shop.open { store = store,
+      rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1h", say = "Торг при осмотре." } } }
     poll(5)
     local chat = place:says "Торг есть?"
     poll(20)
-    place = shop.open { store = store, box = place.box, rulebook = rules,
+    place = shop.open { store = store, box = place.box, rulebook = place.bot.source,
       driver = { now = place.driver:time() - 86400 } }
     local refused
     function store:cursor(account, name)

@@ -8,7 +8,7 @@ local proof = require "support.proof"
 local simulation = require "proof.support.simulation"
 
 local SANITIZED = os.getenv "AVITO_SANITIZED" ~= nil
-local SEEDS = proof.size("PROOF_SEEDS", { short = SANITIZED and 15 or 150, full = 20000, long = 200000 })
+local SEEDS = proof.size("PROOF_SEEDS", { short = SANITIZED and 25 or 250, full = 20000, long = 200000 })
 local ON_DISK = proof.choose { short = SANITIZED and 2 or 10, full = 500 } -- seeds that run over files as well
 local GROUP = math.max(1, math.floor(SEEDS / 20))
 local ONLY = tonumber(os.getenv "PROOF_SEED")
@@ -71,7 +71,7 @@ describe("the simulation", function()
   if ONLY or not proof.choose { short = false, full = true } then return end
   for i, mutant in ipairs(mutants.list) do
     it("finds a bot that " .. mutant.name, function()
-      local pipe = assert(io.popen(("$AVITO_LUA spec/proof/support/mutant.lua %d %d 2>&1"):format(i, mutant.seeds)))
+      local pipe = assert(io.popen(("$AVITO_LUA spec/proof/support/mutant.lua %d %d 2>&1"):format(i, mutant.seeds or 2000)))
       local told = pipe:read "*a"
       pipe:close()
       assert.matches("^%d+\t", told)

@@ -10,6 +10,9 @@ local AWAY = 86400 -- seconds: what is older than that at a start is left alone,
 -- Errors that no call of the account escapes.
 local PARKS = { payment_required = true, auth = true }
 
+-- Errors of which the account itself is not the reason, and that an account that is refused would not get.
+local SERVED = { invalid = true, forbidden = true, not_found = true, rate_limited = true }
+
 --- The account's id as the store knows it.
 ---@param user_id integer|string
 ---@return string
@@ -89,7 +92,7 @@ function account.look(bot)
   if not parked or bot.driver:now() < parked.again then return end
   local chats, err = bot.client:get_chats { limit = 1 }
   if bot.parked ~= parked then return end
-  if chats or not PARKS[err.kind] and err.status then
+  if chats or SERVED[err.kind] then
     bot.parked = nil
     bot:tell { kind = "unparked" }
     bot.lanes:told()

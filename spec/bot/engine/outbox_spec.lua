@@ -38,6 +38,41 @@ describe("reading a chat back that the server puts off for an hour", function()
   end)
 end)
 
+describe("a clock that is wrong by an hour", function()
+  for name, off in pairs { ahead = 3600, behind = -3600 } do
+    it(name .. " does not hide from the bot what it has sent", function()
+      local c = shop()
+      local server = c.now
+      c.now = c.now + off
+      c:buyer("Торг есть?", { created = server })
+      c.now = c.now + 3
+      c:wake()
+      local effect = c:latch()
+      c:step { type = "failed", key = effect.key, error = TIMEOUT }
+      assert.equal("check", c:wants())
+      assert.is_true(c:pending()[1].since <= server)
+      c.history = { c:message(HAGGLE, { author_id = chats.SELLER, created = server + 3 }) }
+      c:work()
+      assert.equal("done", (c:note "done" or {}).kind)
+      assert.same({}, c.said)
+      assert.is_nil(c:note "human")
+    end)
+
+    it(name .. " does not make a person of it where no answer told its id", function()
+      local c = shop()
+      local server = c.now
+      c.now = c.now + off
+      c:buyer("Торг есть?", { created = server })
+      c.now = c.now + 3
+      c:wake()
+      local effect = c:latch()
+      c:step { type = "sent", key = effect.key }
+      c:person(HAGGLE, { created = server + 3 })
+      assert.is_nil(c:note "human")
+    end)
+  end
+end)
+
 describe("what a person who typed takes back", function()
   it("is a reply that failed, and was to be tried again", function()
     local c = shop()

@@ -7,7 +7,7 @@ local mutants = {}
 ---@field module string
 ---@field from string stands in the module once
 ---@field into string
----@field seeds integer how many seeds are enough for it to be found
+---@field seeds? integer how many seeds are enough for it to be found; 2000 when absent
 
 local LATCHED = "record = chat, taken"
 
@@ -40,7 +40,7 @@ mutants.list = {
   { name = "speaks after a person has typed", module = "avito_messenger.bot.engine.arrive",
     from = "person(engine, chat, message, now, notes)\n    return", into = "return" },
   { name = "commits what is another's by now", module = "avito_messenger.store.memory",
-    from = "if chat.owner ~= self or chat.fence ~= claim.fence then", into = "if false then" },
+    from = "if chat.owner ~= self or chat.fence ~= claim.fence then", into = "if false then", seeds = 6000 },
   { name = "sends after having been stopped for long", module = "avito_messenger.bot.lane",
     from = "return self.bot.driver:now() - self.since > (self.bot.store.lease or LEASE) / 2", into = "return false" },
   { name = "marks a chat as read, and does not read it again", module = "avito_messenger.bot.perform",
@@ -54,7 +54,7 @@ mutants.list = {
     into = "started = store:cursor(name, \"started\")" },
   { name = "stays unwell when the store works again", module = "avito_messenger.bot.run", from = "bot.trouble = nil", into = "" },
   { name = "never asks again when the account was refused", module = "avito_messenger.bot.run",
-    from = "    account.look(bot)\n", into = "" },
+    from = "    account.look(bot)\n", into = "    bot.parked.again = math.huge\n" },
   { name = "leaves the chats of the dead alone", module = "avito_messenger.store.memory",
     from = "if chat.owner and chat.owner.ended then", into = "if false then" },
 }
