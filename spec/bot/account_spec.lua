@@ -100,7 +100,7 @@ describe("an account that the marketplace refuses", function()
     assert.same({ "buyer: А доставка?", "bot: Отправлю завтра." }, place:conversation(other))
   end)
 
-  it("stays parked where nobody answers, and is not where another error comes", function()
+  it("stays parked where nobody answers or the server fails, and is not where it is answered otherwise", function()
     poll(10)
     seller().tariff = false
     poll(10)
@@ -109,7 +109,11 @@ describe("an account that the marketplace refuses", function()
     poll(70)
     assert.equal("payment_required", place.bot.parked.kind)
     place.box:fault { operation = "get_chats", kind = "status", status = 500, times = 3 }
-    poll(120) -- it is asked for after 60 s and after 180 s
+    poll(120)
+    assert.equal("payment_required", place.bot.parked.kind)
+    local asked = place.box:fault { operation = "get_chats", kind = "status", status = 403 }
+    poll(600)
+    assert.equal(1, asked.struck)
     assert.is_nil(place.bot.parked)
   end)
 end)
