@@ -117,6 +117,16 @@ describe("a log", function()
     assert.is_nil(last().problem)
   end)
 
+  it("tells why an account is parked", function()
+    open():note { kind = "parked", code = "auth", message = "the account is refused: client_secret is wrong" }
+    assert.equal("the account is refused: client_secret is wrong", last().message)
+  end)
+
+  it("rounds durations to a millionth of a second", function()
+    open():event { type = "retry", endpoint = "get_self", seconds = 0.18125298634549836 }
+    assert.equal("0.181253", last().seconds)
+  end)
+
   it("writes nothing of a kind it does not know but the kind", function()
     local logger = open()
     logger:note { kind = "new", text = "dummy-text", message = "dummy-text" }

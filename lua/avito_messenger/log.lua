@@ -139,9 +139,15 @@ local function at(note, path)
   return value
 end
 
+-- What is below a millionth of a second is noise, and long to read.
+local function whole_microseconds(seconds)
+  return math.floor(seconds * 1e6 + 0.5) / 1e6
+end
+
 local function add(self, line, note, fields)
   for _, field in ipairs(fields) do
     local value = at(note, field.path)
+    if field.name == "seconds" and type(value) == "number" then value = whole_microseconds(value) end
     if value ~= nil then
       line[#line + 1] = { field.name, value_of(self, value, field.name == "message" and note.chat_id) }
     end

@@ -87,10 +87,9 @@ function webhook.make(given, where, level)
   options.check(where, given, OPTIONS, level + 1)
   local function refuse(message) error(("%s: %s"):format(where, message), level + 2) end
   local secret, path, max_body = given.path_secret, given.path or "/", given.max_body or MAX_BODY
-  if not secret then refuse "path_secret is missing" end
-  if #secret < MIN_SECRET or secret:find "[^%w%-._~]" then
-    refuse(("path_secret must be %d characters or more of A-Z a-z 0-9 - . _ ~"):format(MIN_SECRET))
-  end
+  local wanted = ("%d characters or more of A-Z a-z 0-9 - . _ ~"):format(MIN_SECRET)
+  if not secret then refuse("path_secret is missing: " .. wanted) end
+  if #secret < MIN_SECRET or secret:find "[^%w%-._~]" then refuse("path_secret must be " .. wanted) end
   if not path:find "^/[%w%-._~/]*$" then refuse "path must begin with / and hold nothing but A-Z a-z 0-9 - . _ ~ /" end
   if not (max_body >= 1024 and max_body <= 2 ^ 24 and max_body % 1 == 0) then
     refuse "max_body must be an integer from 1024 to 16777216"

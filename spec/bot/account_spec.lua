@@ -111,9 +111,9 @@ describe("an account that the marketplace refuses", function()
     place.box:fault { operation = "get_chats", kind = "status", status = 500, times = 3 }
     poll(120)
     assert.equal("payment_required", place.bot.parked.kind)
-    local asked = place.box:fault { operation = "get_chats", kind = "status", status = 403 }
+    local fault = place.box:fault { operation = "get_chats", kind = "status", status = 403 }
     poll(600)
-    assert.equal(1, asked.struck)
+    assert.equal(1, fault.struck)
     assert.is_nil(place.bot.parked)
   end)
 end)

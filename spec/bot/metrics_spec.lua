@@ -117,6 +117,12 @@ describe("the metrics of a bot", function()
     assert.equal(0, value("replies_total", { result = "confirmed" }))
   end)
 
+  it("begin at 0 where something may be raised for the first of them", function()
+    for _, code in ipairs { "full", "io", "busy", "readonly", "damaged" } do
+      assert.equal(0, value("store_errors_total", { code = code }))
+    end
+  end)
+
   it("count every other note there is", function()
     local notes = {
       { "webhooks_total", { outcome = "not_found" }, { kind = "webhook", outcome = "not_found", count = 3 }, 3 },

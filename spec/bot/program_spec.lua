@@ -112,6 +112,20 @@ describe("a bot as a program", function()
     assert.matches("^poll: get_self: network", said)
   end)
 
+  it("ends in the midst of a subscription, without a word of it", function()
+    local unclaimed = {}
+    loop.on_error(function(err) unclaimed[#unclaimed + 1] = tostring(err) end)
+    box:fault { operation = "get_webhook_subscriptions", kind = "hang" }
+    assert.is_true(running(function(port)
+      return { poll = false, subscribe = address(port) }
+    end, function()
+      wait_for(function() return #box:log { operation = "get_webhook_subscriptions" } > 0 end)
+    end))
+    loop.on_error(nil)
+    assert.same({}, unclaimed)
+    assert.is_nil(told "error")
+  end)
+
   it("says why it cannot listen", function()
     loop.run(function()
       local taken = assert(require("avito_messenger.httpd").listen {})
@@ -119,6 +133,7 @@ describe("a bot as a program", function()
       local ok, message = bot:run { listen = { port = taken:port(), path_secret = SECRET } }
       assert.is_nil(ok)
       assert.matches("^EADDRINUSE: cannot listen on 127.0.0.1 port ", message)
+      assert.matches(": end the program that has the port, or take another$", message)
       taken:close()
     end)
     assert.is_nil(told "started")
@@ -153,7 +168,11 @@ describe("a bot as a program", function()
       { "bot:run: poll: interval must be at least 1 s", { poll = { interval = 0.1 } } },
       { "bot:run: drain: ", { drain = "5" } },
       { "bot:listen: path_secret is missing", { listen = {} } },
+      { "bot:listen: path_secret must be 16 characters or more", { listen = { path_secret = "short" } } },
+      { "bot:listen: unknown option 'prt'", { listen = { prt = 1, path_secret = SECRET } } },
       { "subscribe: url ", { subscribe = "http://shop.example/hook" } },
+      { "subscribe: every: must be at least 60 s", { subscribe = { url = "https://shop.example/hook", every = 1 } } },
+      { "subscribe: unknown option 'evry'", { subscribe = { url = "https://shop.example/hook", evry = "1h" } } },
     }
     for _, row in ipairs(rows) do
       it(row[1], function()
@@ -164,7 +183,22 @@ describe("a bot as a program", function()
           assert.matches(row[1], tostring(message))
         end)
       end)
+
+      it("and blames who called it, before the loop runs: " .. row[1], function()
+        make "http://127.0.0.1:9"
+        local ok, message = pcall(function() bot:run(row[2]) end)
+        assert.is_false(ok)
+        assert.matches("^[^\n]*program_spec%.lua:%d+: " .. row[1] .. "[^\n]*$", message)
+      end)
     end
+
+    it("a stop in a time that is none, and goes on", function()
+      make "http://127.0.0.1:9"
+      local ok, message = pcall(function() bot:stop "soon" end)
+      assert.is_false(ok)
+      assert.matches("program_spec%.lua:%d+: bot:stop: 'soon' is no span", message)
+      assert.is_falsy(bot.stopped)
+    end)
 
     it("webhooks without the loop", function()
       local place = shop.open()

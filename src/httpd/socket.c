@@ -10,10 +10,11 @@
 
 void avito_httpd_say(char *problem, size_t size, const struct avito_listener_options *options, int code)
 {
-  const char *name = "";
+  const char *name = "", *hint = "";
   switch (code) {
   case EADDRINUSE:
     name = "EADDRINUSE: ";
+    hint = ": end the program that has the port, or take another";
     break;
   case EACCES:
     name = "EACCES: ";
@@ -24,7 +25,8 @@ void avito_httpd_say(char *problem, size_t size, const struct avito_listener_opt
   default:
     break;
   }
-  snprintf(problem, size, "%scannot listen on %s port %u: %s", name, options->host, options->port, strerror(code));
+  snprintf(problem, size, "%scannot listen on %s port %u: %s%s", name, options->host, options->port, strerror(code),
+           hint);
 }
 
 int avito_httpd_socket(const struct avito_listener_options *options, unsigned *port, char *problem, size_t size)

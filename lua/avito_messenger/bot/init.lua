@@ -233,10 +233,14 @@ function Bot:run(given)
 end
 
 --- Ends poll and run, after what is being done.
----@param seconds? number how long that may take; what is not done then is left for the next start
-function Bot:stop(seconds)
+---@param how_long? number|string seconds or a span that this may take; what is not done then is left for the next start
+function Bot:stop(how_long)
+  if how_long ~= nil then
+    local seconds, problem = span.seconds(how_long)
+    if not seconds then error("bot:stop: " .. problem, 2) end
+    self.drain_ends = self.driver:now() + seconds
+  end
   self.stopped = true
-  if seconds then self.drain_ends = self.driver:now() + seconds end
   self.lanes:told()
 end
 

@@ -230,6 +230,17 @@ local function check(given, level)
   end
 end
 
+--- Raises what is wrong with the options; gives what reads the webhooks.
+---@param given avito.ListenOptions
+---@param level integer as for error()
+---@return avito.webhook.Hook
+function listen.check(given, level)
+  check(given, level + 1)
+  local reader = webhook.make({ path_secret = given.path_secret, path = given.path, signature = given.signature,
+    max_body = given.max_body }, "bot:listen", level + 1)
+  return reader
+end
+
 local function not_found(self, request) tell_outcome(self, request, "not_found") end
 
 -- One for everybody, and one for the metrics where they have an address of their own.
@@ -259,10 +270,8 @@ end
 ---@return avito.bot.Server?
 ---@return string? message
 function listen.new(bot, given)
-  check(given, 2)
-  local self = setmetatable({ bot = bot, counts = {}, doors = {} }, Server)
-  self.hook = webhook.make({ path_secret = given.path_secret, path = given.path, signature = given.signature,
-    max_body = given.max_body }, "bot:listen", 2)
+  local reader = listen.check(given, 2)
+  local self = setmetatable({ bot = bot, hook = reader, counts = {}, doors = {} }, Server)
   if bot.log then
     bot.log:hide(given.path_secret)
     if given.signature then bot.log:hide(given.signature.key) end

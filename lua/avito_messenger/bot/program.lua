@@ -17,6 +17,25 @@ local DRAIN = 10
 ---@field drain? number|string how long what is under way may take at the end; default 10 s
 ---@field signals? boolean false: signals are left to the program
 
+-- The address, and the options of bot:subscribe.
+local function read_subscribe(given)
+  if type(given) ~= "table" then return given end
+  local how = {}
+  for name, value in pairs(given) do
+    if name ~= "url" then how[name] = value end
+  end
+  return given.url, how
+end
+
+-- Before the loop runs: there, a mistake would be told with a traceback of the loop.
+local function check_webhooks(bot, given, level)
+  if given.listen then require("avito_messenger.bot.listen").check(given.listen, level + 1) end
+  if given.subscribe then
+    local url, how = read_subscribe(given.subscribe)
+    require("avito_messenger.bot.subscription").new(bot, url, how, level + 1)
+  end
+end
+
 local function need_loop(where, level)
   local loop = require "avito_messenger.io.loop"
   if not loop.is_running() then error(where .. " must be called inside loop.run(function() … end)", level + 1) end
@@ -55,12 +74,7 @@ local function work(bot, settings, given, drain)
     if not server then return nil, message end
   end
   local ok, left = pcall(function()
-    local subscribe = given.subscribe
-    if type(subscribe) == "table" then
-      bot:subscribe(subscribe.url, { every = subscribe.every })
-    elseif subscribe then
-      bot:subscribe(subscribe)
-    end
+    if given.subscribe then bot:subscribe(read_subscribe(given.subscribe)) end
     bot:tell { kind = "started" }
     return run.loop(bot, settings, function()
       bot:tell { kind = "stopping", seconds = drain }
@@ -93,6 +107,7 @@ function program.run(bot, given, level)
     run.loop(bot, settings)
     return true
   end
+  check_webhooks(bot, given, level + 1)
   local loop = require "avito_messenger.io.loop"
   if not loop.is_running() then return loop.run(program.run, bot, given, level) end
   local restore = given.signals ~= false and handle_signals(bot, loop, drain) or function() end

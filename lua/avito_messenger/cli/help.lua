@@ -36,8 +36,14 @@ avito-messenger journal: what is in the store of a bot.
 
   avito-messenger journal PATH [--check]
 
-Tells for each account how many messages wait and for how long, and what is to be sent; and which processes work on the
-file. A bot that runs is not disturbed, and nothing is changed.
+Tells for each account how many messages wait and for how long (inbox), what is to be said (outbox), and what became of
+what was; and how many processes work on the file, or ended without closing it (gone). A bot that runs is not disturbed,
+and nothing is changed.
+
+  queued             to be sent
+  latched            being sent, or was when the process ended
+  unknown            perhaps sent: the chat is to be read
+  withdrawn          not sent, for the seller wrote first
 
   --check            reads the whole file, and tells what is wrong with it
 

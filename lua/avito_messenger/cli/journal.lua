@@ -40,7 +40,7 @@ end
 
 local function print_all(file, path, bytes)
   local curl = require "avito_messenger.curl"
-  io.stdout:write(("%s: %.1f MB\n"):format(path, bytes / 1e6))
+  io.stdout:write(bytes < 1e6 and ("%s: %.0f kB\n"):format(path, bytes / 1e3) or ("%s: %.1f MB\n"):format(path, bytes / 1e6))
   local account = ask(file, "account_next", "")
   while account do
     print_account(file, account, curl.time())
@@ -72,7 +72,7 @@ local function show(path, given)
   local errors = require "avito_messenger.store.problem"
   local file, failure = require("avito_messenger.journal").open(path)
   if not file then return fail(1, tostring(errors.from(failure, path))) end
-  local ok, raised = pcall(print_all, file, path, bytes)
+  local ok, raised = pcall(print_all, file, path, bytes + (size(path .. "-wal") or 0))
   local status = ok and given.check and check(file) or 0
   file:close()
   if ok then return status end

@@ -340,7 +340,7 @@ end
 ---@return avito.StoreError? err
 function sqlite.open(path, options)
   options = options or {}
-  local keep = retention.seconds("avito.store", options.keep, 4)
+  local keep = retention.seconds("avito.store", options.keep, 3)
   local opened, failure = journal.open(path, { synchronous = options.synchronous or "full" })
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }

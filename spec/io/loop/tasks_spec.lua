@@ -1,5 +1,6 @@
 local Event = require "avito_messenger.io.loop.event"
 local curl = require "avito_messenger.curl"
+local errors = require "avito_messenger.errors"
 local failure = require "avito_messenger.io.loop.failure"
 local loop = require "avito_messenger.io.loop"
 local scheduler = require "avito_messenger.io.loop.scheduler"
@@ -125,11 +126,23 @@ describe("a task", function()
           error "in its cleanup"
         end)
         loop.sleep(0)
+        local passed = loop.spawn(function() -- what a call of a client gives then is raised
+          local ok, problem = pcall(loop.sleep, 3600)
+          if not ok then error(errors.new("cancelled", problem.endpoint or "get_self", "the task was cancelled"), 0) end
+        end)
+        loop.sleep(0)
         assert.is_true(quiet:cancel())
         assert.is_true(loud:cancel())
+        assert.is_true(passed:cancel())
       end)
       assert.equal(1, #reported)
       assert.matches("in its cleanup", reported[1].message)
+    end)
+
+    it("is reported where a call was given up, but not for the task's own end", function()
+      loop.run(function() loop.spawn(error, errors.new("cancelled", "get_self", "the client is closed")) end)
+      assert.equal(1, #reported)
+      assert.equal("the client is closed", reported[1].message)
     end)
 
     it("is reported although the handler raises", function()

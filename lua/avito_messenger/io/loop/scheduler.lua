@@ -260,7 +260,7 @@ local function finish(task, ok, ...)
   else
     task.err = ...
     task.failed = true
-    if task.cancelled and task.err == task.cancelled.err then task.claimed = true end
+    if task.cancelled and errors.is(task.err) and task.err.kind == "cancelled" then task.claimed = true end
   end
   local waiters = task.waiters
   task.waiters, task.co, task.scope = nil, false, nil
