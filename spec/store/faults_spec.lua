@@ -4,6 +4,7 @@ local vfs = require "spec_support.vfs" -- before any database is opened
 local avito = require "avito_messenger"
 local files = require "support.files"
 local problem = require "avito_messenger.store.problem"
+local proof = require "support.proof"
 
 local function row(chat_id, key, replace)
   return { chat_id = chat_id, key = key, kind = "avito", body = ("x"):rep(3000), replace = replace }
@@ -153,7 +154,9 @@ describe("a store whose disk fails", function()
     return failures > 0
   end
 
-  for code, for_good in pairs { full = false, io = true } do
+  for _, case in ipairs(proof.choose { short = { { "full", false }, { "io", true } },
+    full = { { "full", false }, { "full", true }, { "io", false }, { "io", true } } }) do
+    local code, for_good = case[1], case[2]
     it(("keeps what it acknowledged, and nothing in part: %s, %s"):format(code, for_good and "for good" or "once"), function()
       local at = 0
       repeat at = at + 1 until not survives(at, code, for_good) or at == 1000
