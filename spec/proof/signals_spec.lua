@@ -1,5 +1,8 @@
 -- A bot that is told to end, or to read its rulebook again, in the midst of work: by the sandbox's own record, every question
 -- is answered once.
+-- What of it is C runs under the sanitizers in specs of its own, and many times faster.
+if os.getenv "AVITO_SANITIZED" then return end
+
 local clock = require "avito_messenger.curl"
 local files = require "support.files"
 local journal = require "avito_messenger.journal"
