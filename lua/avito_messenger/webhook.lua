@@ -200,12 +200,18 @@ local function text_of(id)
   return type(id) == "number" and json.digits(id) or id
 end
 
+--- What a message is known by. That it was taken back is another piece of news than the message itself.
+---@param message { id: string, type: string }
+---@return string
+function webhook.key(message)
+  return message.type == "deleted" and message.id .. "/deleted" or message.id
+end
+
 local function take(body)
   local value, outcome, why = read(body)
   if not value then return answer(outcome, why) end
-  local key = value.type == "deleted" and value.id .. "/deleted" or value.id
   local taken = answer "message"
-  taken.rows = { { chat_id = value.chat_id, key = key, kind = "avito", body = body } }
+  taken.rows = { { chat_id = value.chat_id, key = webhook.key(value), kind = "avito", body = body } }
   taken.account = text_of(value.user_id)
   return taken
 end

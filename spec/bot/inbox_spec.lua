@@ -1,5 +1,6 @@
 local inbox = require "avito_messenger.bot.inbox"
 local json = require "avito_messenger.json"
+local hooks = require "avito_messenger.webhook"
 local process = require "spec_support.process"
 
 local CHAT = "u2i-one"
@@ -51,8 +52,8 @@ describe("the inbox", function()
     end)
 
     it("that a message was taken back as another piece of news", function()
-      assert.equal("m1", inbox.key { id = "m1", type = "text" })
-      assert.equal("m1/deleted", inbox.key { id = "m1", type = "deleted" })
+      assert.equal("m1", hooks.key { id = "m1", type = "text" })
+      assert.equal("m1/deleted", hooks.key { id = "m1", type = "deleted" })
     end)
 
     it("a command of the program as one that never came before", function()

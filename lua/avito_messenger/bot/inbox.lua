@@ -23,13 +23,6 @@ local function unique(event)
   return ("%s/%.6f-%s/%d"):format(event.type, curl.time(), address, serial)
 end
 
---- The key of a message. That it was taken back is another piece of news than the message itself.
----@param message { id: string, type: string }
----@return string
-function inbox.key(message)
-  return message.type == "deleted" and message.id .. "/deleted" or message.id
-end
-
 local function row(chat_id, key, event, replace)
   return { chat_id = chat_id, key = key, kind = "event", body = assert(json.encode(event)), replace = replace }
 end
@@ -43,7 +36,7 @@ function inbox.rows(chat_id, event)
   if event.type ~= "message" then return { row(chat_id, unique(event), event) } end
   local rows = {}
   for i, message in ipairs(event.messages or { event.message }) do
-    rows[i] = row(chat_id, inbox.key(message), { type = "message", message = message, chat_type = event.chat_type,
+    rows[i] = row(chat_id, webhook.key(message), { type = "message", message = message, chat_type = event.chat_type,
       item_id = event.item_id, earlier = event.earlier })
   end
   return rows

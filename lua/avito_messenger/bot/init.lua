@@ -190,11 +190,7 @@ function Bot:health()
   if self.parked then return nil, "parked" end
   if self.trouble then return nil, "store" end
   if not self.since then return nil, "starting" end
-  local looking = self.looking
-  local interval = looking and looking.settings.poll and looking.settings.poll.interval
-  if interval and looking.expected and self.driver:time() - looking.expected > math.max(3 * interval, 30) then
-    return nil, "stalled"
-  end
+  if self.looking and run.stalled(self, self.looking) then return nil, "stalled" end
   return true
 end
 

@@ -27,11 +27,22 @@ local CLOCK = 60    -- seconds between two notes of the time
 ---@field task? table
 ---@field problem? any what a round raised
 
-local function note_stall(bot, looking, interval)
-  local expected, now = looking.expected, bot.driver:time()
-  if expected and now - expected > math.max(3 * interval, 30) then
-    bot:tell { kind = "stall", seconds = now - expected,
-      message = ("nobody looked at the chats for %.0f s longer than meant"):format(now - expected) }
+local function interval_of(settings) return settings.poll and settings.poll.interval or 10 end
+
+--- How much later than meant the next look is, in seconds; nil: not so late that it is worth telling.
+---@param bot avito.Bot
+---@param looking avito.bot.Looking
+---@return number?
+function run.stalled(bot, looking)
+  local late = looking.expected and bot.driver:time() - looking.expected
+  return late and late > math.max(3 * interval_of(looking.settings), 30) and late or nil
+end
+
+local function note_stall(bot, looking)
+  local late = run.stalled(bot, looking)
+  if late then
+    bot:tell { kind = "stall", seconds = late,
+      message = ("nobody looked at the chats for %.0f s longer than meant"):format(late) }
   end
 end
 
@@ -56,12 +67,11 @@ local function round(bot, looking)
     account.look(bot)
     if bot.parked then return end
   end
-  local interval = settings.poll and settings.poll.interval or 10
-  note_stall(bot, looking, interval)
+  note_stall(bot, looking)
   local err = look_at_chats(bot, settings)
   looking.failures = err and looking.failures + 1 or 0
   looking.rounds = looking.rounds + 1
-  local pause = poll.pause(interval, looking.failures, err)
+  local pause = poll.pause(interval_of(settings), looking.failures, err)
   looking.next, looking.expected = driver:now() + pause, driver:time() + pause
   if not settings.poll and not err then looking.next, looking.expected = math.huge, nil end
   bot.looking = looking
