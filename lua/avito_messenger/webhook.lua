@@ -5,6 +5,7 @@
 ---     local answer = hook:answer { method = "POST", path = "/…", headers = {…}, body = "…" }
 ---     if answer.rows then store them durably, then answer.status else answer.status at once end
 local core = require "avito_messenger.core"
+local digits = require "avito_messenger.bot.digits"
 local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
 
@@ -177,9 +178,9 @@ end
 
 local function expected_signature(signature, body)
   if not signature.algorithm then return core.hmac_sha256(signature.key, body) end
-  local ok, digits = pcall(signature.algorithm, body, signature.key)
-  if not ok or type(digits) ~= "string" or digits == "" then return nil end
-  return digits:lower()
+  local ok, hex = pcall(signature.algorithm, body, signature.key)
+  if not ok or type(hex) ~= "string" or hex == "" then return nil end
+  return hex:lower()
 end
 
 --- Why the signature is not the body's; nil when it is.
@@ -195,11 +196,6 @@ local function answer(outcome, note)
   return { status = STATUS[outcome], outcome = outcome, note = note }
 end
 
--- The text of an id; its digits where it is a number.
-local function text_of(id)
-  return type(id) == "number" and json.digits(id) or id
-end
-
 --- What a message is known by. That it was taken back is another piece of news than the message itself.
 ---@param message { id: string, type: string }
 ---@return string
@@ -212,7 +208,7 @@ local function take(body)
   if not value then return answer(outcome, why) end
   local taken = answer "message"
   taken.rows = { { chat_id = value.chat_id, key = webhook.key(value), kind = "avito", body = body } }
-  taken.account = text_of(value.user_id)
+  taken.account = value.user_id and digits.text(value.user_id)
   return taken
 end
 

@@ -13,13 +13,6 @@ local PARKS = { payment_required = true, auth = true }
 -- Errors of which the account itself is not the reason, and that an account that is refused would not get.
 local SERVED = { invalid = true, forbidden = true, not_found = true, rate_limited = true }
 
---- The account's id as the store knows it.
----@param user_id integer|string
----@return string
-function account.name(user_id)
-  return type(user_id) == "number" and json.digits(user_id) or tostring(user_id)
-end
-
 -- From when on messages are answered, and which of them count though they were read: those since the first start. What came
 -- while the bot was not running is answered, too, unless it was away for long.
 local function remember(bot, name, settings)
@@ -67,7 +60,7 @@ function account.identify(bot, settings)
   end
   bot.engine.user_id = bot.user_id
   if bot.since then return true end
-  local ok, err = remember(bot, account.name(bot.user_id), settings)
+  local ok, err = remember(bot, bot:account(), settings)
   if not ok then return nil, err end
   bot.lanes.held = nil
   bot.lanes:told()

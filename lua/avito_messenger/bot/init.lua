@@ -6,6 +6,7 @@
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
 local about = require "avito_messenger.bot.about"
 local account = require "avito_messenger.bot.account"
+local digits = require "avito_messenger.bot.digits"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
 local Lanes = require "avito_messenger.bot.lanes"
@@ -180,7 +181,7 @@ end
 --- The account's id as text; nil while it is not known.
 ---@return string?
 function Bot:account()
-  return self.user_id and account.name(self.user_id) or nil
+  return self.user_id and digits.text(self.user_id) or nil
 end
 
 --- Can it do its work? nil and a word: it cannot.
