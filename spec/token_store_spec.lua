@@ -81,7 +81,7 @@ describe("a file token store", function()
       local ok, message = require("avito_messenger").file_token_store(arg[1]).save { access_token = "dummy-new" }
       print(ok, message)]])
     assert.truthy(child:read_line():find("^nil\t.*File too large"))
-    child:close()
+    assert.same({ "exit", 0 }, { child:wait() })
     assert.equal("dummy-old", store.load().access_token)
     assert.equal(path .. "\n", output_of { "sh", "-c", "ls " .. path .. "*" })
   end)
