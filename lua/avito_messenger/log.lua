@@ -58,7 +58,7 @@ end
 local function build(given)
   return setmetatable({ format = formats[given.format or "logfmt"], least = LEVELS[given.level or "info"],
     write = given.write or to_stderr, texts = given.texts or false,
-    clock = given.clock or require("avito_messenger.curl").time, secrets = secrets.new(given.secrets),
+    clock = given.clock or require("avito_messenger.clock").time, secrets = secrets.new(given.secrets),
     saying = {}, chats = 0 }, Log)
 end
 

@@ -1,6 +1,6 @@
 -- `avito-messenger journal`, as a seller runs it.
 local avito = require "avito_messenger"
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local support = require "support.sandbox"
 
@@ -12,7 +12,7 @@ describe("avito-messenger journal", function()
   before_each(function()
     path = files.temporary()
     store = assert(avito.store(path))
-    local now = curl.time()
+    local now = clock.time()
     assert(store:receive("7", { { chat_id = "c1", key = "m1", kind = "avito", body = "secret words" },
       { chat_id = "c2", key = "m2", kind = "avito", body = "secret words" } }))
     assert(store:receive("8", { { chat_id = "c1", key = "m1", kind = "avito", body = "secret words" } }))
@@ -48,7 +48,7 @@ owners: 1 at work, 0 gone
   it("disturbs no bot", function()
     local claim = store:claim("7", "c2")
     run(path, "--check")
-    assert.is_true(store:commit(claim, { record = { id = "c2" }, now = curl.time() }))
+    assert.is_true(store:commit(claim, { record = { id = "c2" }, now = clock.time() }))
     store:changed()
     run(path)
     assert.is_false(store:changed())

@@ -3,7 +3,7 @@
 -- What of it is C runs under the sanitizers in specs of its own, and many times faster.
 if os.getenv "AVITO_SANITIZED" then return end
 
-local clock = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local journal = require "avito_messenger.journal"
 local trial = require "proof.support.trial"

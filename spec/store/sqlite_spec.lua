@@ -1,6 +1,6 @@
 local avito = require "avito_messenger"
 local contract = require "store.contract"
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local journal = require "avito_messenger.journal"
 local loop = require "avito_messenger.io.loop"
@@ -56,11 +56,11 @@ describe("a store in a file", function()
   end
 
   local function until_true(what, seconds)
-    local ends = curl.now() + seconds
+    local ends = clock.now() + seconds
     local value = what()
     while not value do
-      assert(curl.now() < ends, "waited in vain")
-      curl.sleep(0.01)
+      assert(clock.now() < ends, "waited in vain")
+      clock.sleep(0.01)
       value = what()
     end
     return value
@@ -118,13 +118,13 @@ describe("a store in a file", function()
     assert.same({}, (store:due("7", math.huge, 10)))
     child:kill "KILL"
     child:wait()
-    assert.same({ "c1" }, (store:due("7", curl.time(), 10)))
+    assert.same({ "c1" }, (store:due("7", clock.time(), 10)))
     assert.equal(2, store:claim("7", "c1").fence)
     child = spawn("3600", "hold", "c2")
     assert.equal("fence 1", child:read_line())
     child:kill "KILL"
     child:wait()
-    assert.same({ "c2" }, assert(open().journal:run("chats_due", "7", curl.time(), 0, 10))[1]) -- swept by opening
+    assert.same({ "c2" }, assert(open().journal:run("chats_due", "7", clock.time(), 0, 10))[1]) -- swept by opening
   end)
 
   it("takes the chats of a process that was stopped when its lease is over, and fences it", function()
@@ -149,8 +149,8 @@ describe("a store in a file", function()
     local store = open { lease = 0 }
     assert(store:receive("7", { row("c1", "m1") }))
     local claim = store:claim("7", "c1")
-    assert.same({ "c1" }, (store:due("7", curl.time(), 10)))
-    assert.equal(0, store:maintain(curl.time()).swept)
+    assert.same({ "c1" }, (store:due("7", clock.time(), 10)))
+    assert.equal(0, store:maintain(clock.time()).swept)
     assert.is_true(store:commit(claim, { record = { id = "c1" }, now = 5 }))
   end)
 
@@ -166,12 +166,12 @@ describe("a store in a file", function()
     local child = spawn("2", "hold", "c1")
     assert.equal("fence 1", child:read_line())
     local store = open()
-    local ends = curl.now() + 2.5
-    while curl.now() < ends do
+    local ends = clock.now() + 2.5
+    while clock.now() < ends do
       child:write "maintain\n"
       assert.equal("true", child:read_line())
       assert.is_false(store:claim("7", "c1"))
-      curl.sleep(0.1)
+      clock.sleep(0.1)
     end
   end)
 

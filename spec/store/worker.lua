@@ -4,7 +4,7 @@
 ---   work NAME KEYS CHATS     receives the messages 1 to KEYS, which belong to CHATS chats and are received by the other workers
 ---                            as well, and takes what there is until all are taken; of each claim it tells "took CHAT FENCE KEYS"
 local avito = require "avito_messenger"
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 
 local ACCOUNT = "7"
 local LONGEST = 60 -- seconds
@@ -23,9 +23,9 @@ local function hold(chat_id)
   for line in io.lines() do
     local done, err
     if line == "commit" then
-      done, err = store:commit(claim, { record = { id = chat_id, turns = 2 }, now = curl.time() })
+      done, err = store:commit(claim, { record = { id = chat_id, turns = 2 }, now = clock.time() })
     elseif line == "maintain" then
-      done, err = store:maintain(curl.time())
+      done, err = store:maintain(clock.time())
     else
       done, err = store:claim(ACCOUNT, chat_id)
     end
@@ -48,7 +48,7 @@ local function take(chat_id)
   local record, keys = claim.record, {}
   for _, row in ipairs(claim.rows) do
     record.turns, keys[#keys + 1] = (record.turns or 0) + 1, row.key
-    assert(store:commit(claim, { record = record, taken = row.seq, now = curl.time() }))
+    assert(store:commit(claim, { record = record, taken = row.seq, now = clock.time() }))
   end
   say("took", chat_id, claim.fence, table.concat(keys, " "))
   assert(store:release(claim))
@@ -56,10 +56,10 @@ end
 
 local function work(name, count, chats)
   receive(name, count, chats)
-  local ends = curl.now() + LONGEST
+  local ends = clock.now() + LONGEST
   repeat
-    for _, chat_id in ipairs((assert(store:due(ACCOUNT, curl.time(), 3)))) do take(chat_id) end
-    assert(curl.now() < ends, "not all rows were taken in time")
+    for _, chat_id in ipairs((assert(store:due(ACCOUNT, clock.time(), 3)))) do take(chat_id) end
+    assert(clock.now() < ends, "not all rows were taken in time")
   until store:stats(ACCOUNT, 0).inbox == 0
   say "finished"
 end

@@ -19,10 +19,11 @@ void avito_register(lua_State *L, const char *type, const luaL_Reg *methods, con
 
 int luaopen_avito_messenger_curl(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"easy", avito_easy_new},       {"multi", avito_multi_new},
-                                       {"signals", avito_signals_new}, {"interrupts", avito_interrupts_new},
-                                       {"now", avito_clock_now},       {"time", avito_clock_time},
-                                       {"sleep", avito_clock_sleep},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"easy", avito_easy_new},
+                                       {"multi", avito_multi_new},
+                                       {"signals", avito_signals_new},
+                                       {"interrupts", avito_interrupts_new},
+                                       {NULL, NULL}};
 
   avito_easy_register(L);
   avito_multi_register(L);

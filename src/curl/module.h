@@ -18,9 +18,4 @@ void avito_easy_register(lua_State *L);
 void avito_multi_register(lua_State *L);
 void avito_signals_register(lua_State *L);
 
-/* clock.c: no argument, or seconds */
-int avito_clock_now(lua_State *L);
-int avito_clock_time(lua_State *L);
-int avito_clock_sleep(lua_State *L);
-
 #endif

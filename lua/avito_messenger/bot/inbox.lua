@@ -2,7 +2,7 @@
 ---
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
 local about = require "avito_messenger.bot.about"
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local json = require "avito_messenger.json"
 local webhook = require "avito_messenger.webhook"
 
@@ -20,7 +20,7 @@ local serial, address = 0, tostring({}):match "%w+$"
 -- A command is never the same as another; a process that was forked differs from its parent in the time only.
 local function unique(event)
   serial = serial + 1
-  return ("%s/%.6f-%s/%d"):format(event.type, curl.time(), address, serial)
+  return ("%s/%.6f-%s/%d"):format(event.type, clock.time(), address, serial)
 end
 
 local function row(chat_id, key, event, replace)

@@ -39,11 +39,11 @@ local function print_owners(file)
 end
 
 local function print_all(file, path, bytes)
-  local curl = require "avito_messenger.curl"
+  local clock = require "avito_messenger.clock"
   io.stdout:write(bytes < 1e6 and ("%s: %.0f kB\n"):format(path, bytes / 1e3) or ("%s: %.1f MB\n"):format(path, bytes / 1e6))
   local account = ask(file, "account_next", "")
   while account do
-    print_account(file, account, curl.time())
+    print_account(file, account, clock.time())
     account = ask(file, "account_next", account)
   end
   print_owners(file)

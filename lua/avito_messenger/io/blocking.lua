@@ -1,6 +1,7 @@
 --- The blocking driver: performs one request at a time on a kept-alive libcurl handle.
 ---
 --- A driver moves bytes and waits; every decision is the core's.
+local clock = require "avito_messenger.clock"
 local curl = require "avito_messenger.curl"
 
 ---@class avito.Driver
@@ -46,19 +47,19 @@ Driver.__index = Driver
 
 --- A clock that never goes back.
 ---@return number seconds
-Driver.now = curl.now
+Driver.now = clock.now
 
 --- The wall clock.
 ---@return number seconds since 1970-01-01 UTC
-Driver.time = curl.time
+Driver.time = clock.time
 
 --- Waits. A signal wakes the C call early, so that Ctrl-C works; the rest is waited after it.
 ---@param seconds number
 function Driver:sleep(seconds) -- luacheck: no self
-  local deadline = curl.now() + seconds
+  local deadline = clock.now() + seconds
   while seconds > 0 do
-    curl.sleep(seconds)
-    seconds = deadline - curl.now()
+    clock.sleep(seconds)
+    seconds = deadline - clock.now()
   end
 end
 

@@ -8,7 +8,7 @@
 ---     end)
 ---
 --- A client made with `io = loop` has the same methods as any other; they suspend the task they are called in.
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local driver = require "avito_messenger.io.loop.driver"
 local errors = require "avito_messenger.errors"
 local failure = require "avito_messenger.io.loop.failure"
@@ -110,7 +110,7 @@ function loop.wait_fd(fd, what, seconds)
   if not ok then error("loop.wait_fd: " .. problem, 2) end
   local found, err
   if seconds then
-    found, err = scheduler.suspend_until(task, DESCRIPTOR, entry, curl.now() + seconds)
+    found, err = scheduler.suspend_until(task, DESCRIPTOR, entry, clock.now() + seconds)
   else
     found, err = scheduler.suspend(task, DESCRIPTOR, entry)
   end
@@ -156,7 +156,7 @@ function loop.deadline(seconds, fn, ...)
   check_function("loop.deadline", fn)
   local task = scheduler.running_task("loop.deadline")
   local err = errors.new("timeout", "loop.deadline", ("the deadline of %g s passed"):format(seconds))
-  local scope = scheduler.open_scope(task, curl.now() + seconds, err)
+  local scope = scheduler.open_scope(task, clock.now() + seconds, err)
   return leave(scope, xpcall(fn, failure.keep, ...))
 end
 

@@ -1,6 +1,6 @@
 --- A store in memory: everything is forgotten with the process. Its handles (`again`) share what they hold as processes share
 --- a file; a handle that was closed or abandoned is gone at once.
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local interface = require "avito_messenger.store.interface"
 local problem = require "avito_messenger.store.problem"
 local record = require "avito_messenger.bot.engine.record"
@@ -40,7 +40,7 @@ local function wake_soon(account, chat, now)
 end
 
 local function time(self)
-  return self.driver and self.driver:time() or curl.time()
+  return self.driver and self.driver:time() or clock.time()
 end
 
 -- Frees what handles held that are gone. Returns how many were.
@@ -196,8 +196,8 @@ end
 
 local function lock(self, row)
   local held = row.lock
-  if held and not held.owner.ended and curl.now() < held.ends then return false end
-  local mine = { owner = self, ends = curl.now() + LOCK_LEASE }
+  if held and not held.owner.ended and clock.now() < held.ends then return false end
+  local mine = { owner = self, ends = clock.now() + LOCK_LEASE }
   row.lock = mine
   function mine.unlock()
     if row.lock == mine then row.lock = nil end

@@ -2,7 +2,7 @@
 ---
 --- A handle is an owner: while it lives it holds a lock of the system, and it renews a lease. An owner whose lock is free, or
 --- whose lease has run out, is gone, and its chats are anybody's.
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local Group = require "avito_messenger.store.group"
 local interface = require "avito_messenger.store.interface"
 local journal = require "avito_messenger.journal"
@@ -23,7 +23,7 @@ local PATIENCE = 5 -- seconds
 local MAX_IDS = 10
 
 local function time(self)
-  return self.driver and self.driver:time() or curl.time()
+  return self.driver and self.driver:time() or clock.time()
 end
 
 local function run(self, name, ...)
@@ -321,7 +321,7 @@ local sqlite = {}
 local function begin(self)
   return self.group:write(function()
     enrol(self)
-    sweep(self, curl.time())
+    sweep(self, clock.time())
     return true
   end)
 end

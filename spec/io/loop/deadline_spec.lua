@@ -1,4 +1,4 @@
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local loop = require "avito_messenger.io.loop"
 local scheduler = require "avito_messenger.io.loop.scheduler"
 
@@ -89,8 +89,8 @@ describe("loop.deadline", function()
     loop.run(function()
       local reached
       loop.spawn(function()
-        local clock = curl.now()
-        repeat until curl.now() - clock > 0.005
+        local clock = clock.now()
+        repeat until clock.now() - clock > 0.005
       end)
       local result, err = loop.deadline(0.002, function()
         loop.deadline(0.001, function()

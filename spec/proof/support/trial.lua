@@ -10,7 +10,7 @@
 ---   shop:inspect()                            ends the bots, and raises what is wrong with the store
 ---   shop:close()
 local avito = require "avito_messenger"
-local clock = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local json = require "avito_messenger.json"
 local ports = require "support.ports"

@@ -1,7 +1,7 @@
 --- The loop's driver: a client's calls suspend the task they are made in.
 ---
 --- Each driver has so many connections; requests beyond them wait in order, within their own time.
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local scheduler = require "avito_messenger.io.loop.scheduler"
 local options = require "avito_messenger.options"
 
@@ -14,8 +14,8 @@ local LOOK = 1
 local Driver = { __name = "avito_messenger.io.loop" }
 Driver.__index = Driver
 
-Driver.now = curl.now
-Driver.time = curl.time
+Driver.now = clock.now
+Driver.time = clock.time
 
 local function not_sent(kind, message)
   return { error = kind, message = message, dispatched = false }
@@ -67,7 +67,7 @@ end
 
 -- Waits for a connection. Returns the seconds that are left for the request, or nil and the response instead of one.
 local function queue_up(self, task, request, owner)
-  local deadline = curl.now() + request.timeout
+  local deadline = clock.now() + request.timeout
   local place = { task = task }
   self.queue[self.last] = place
   self.last = self.last + 1
@@ -75,7 +75,7 @@ local function queue_up(self, task, request, owner)
   local got, err = scheduler.suspend_until(task, CONNECTION, place, deadline)
   task.owner = false
   err = err or scheduler.interruption(task) -- since it was woken
-  if got and not err then return math.max(deadline - curl.now(), 0.001) end
+  if got and not err then return math.max(deadline - clock.now(), 0.001) end
   if place.served then release(self) end
   if err then return nil, not_sent(err.kind, err.message) end
   return nil, not_sent("timeout", ("none of the %d connections was free within %g s"):format(self.limit, request.timeout))
@@ -162,7 +162,7 @@ function Driver:park(seconds, owner)
   parked[task] = true
   task.owner = owner
   local told_to_look
-  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, curl.now() + math.min(seconds, LOOK))
+  told_to_look, err = scheduler.suspend_until(task, PARKED, parked, clock.now() + math.min(seconds, LOOK))
   task.owner = false
   return told_to_look, err
 end

@@ -1,5 +1,5 @@
 --- What one task waits for and others bring about: set by them, or by a descriptor that is ready to be read.
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local scheduler = require "avito_messenger.io.loop.scheduler"
 
 local Event = { __name = "avito_messenger.io.loop.event" }
@@ -39,7 +39,7 @@ function Event:wait(seconds)
     return true
   end
   self.waiter = task
-  local set, err = scheduler.suspend_until(task, WAIT, self, curl.now() + seconds)
+  local set, err = scheduler.suspend_until(task, WAIT, self, clock.now() + seconds)
   if err then error(err, 0) end
   return set
 end

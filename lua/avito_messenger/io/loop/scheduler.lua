@@ -2,6 +2,7 @@
 ---
 --- A task that waits has said what for: a kind of wait, which knows how to give the wait up. Only this file resumes
 --- coroutines, and only from the turn of the loop, never from within another task.
+local clock = require "avito_messenger.clock"
 local curl = require "avito_messenger.curl"
 local errors = require "avito_messenger.errors"
 local failure = require "avito_messenger.io.loop.failure"
@@ -173,7 +174,7 @@ local SLEEP = {
 
 --- Suspends the task for so long. Returns true, or nil and why it was woken early.
 function scheduler.sleep(task, seconds)
-  return scheduler.suspend_until(task, SLEEP, nil, curl.now() + seconds)
+  return scheduler.suspend_until(task, SLEEP, nil, clock.now() + seconds)
 end
 
 --- The task waits for a transfer; woken with its response.
@@ -234,7 +235,7 @@ end
 local function keep_unclaimed(task)
   local entry = setmetatable({ task = task }, Unclaimed)
   unclaimed[entry] = true
-  timers:add(entry, curl.now() + REPORT_AFTER)
+  timers:add(entry, clock.now() + REPORT_AFTER)
 end
 
 local function report_unclaimed()
@@ -471,7 +472,7 @@ end
 local function serve_timers()
   local first = timers:first()
   if not first then return end
-  local now = curl.now()
+  local now = clock.now()
   while first and first.at <= now do
     timers:remove(first)
     expire(first)
@@ -499,7 +500,7 @@ local function turn(over)
       if next(alive) then stuck() end
       return
     end
-    seconds = first and math.max(0, first.at - curl.now()) or LONG
+    seconds = first and math.max(0, first.at - clock.now()) or LONG
   end
   local descriptor_count
   fetched, arrived = 0, 0

@@ -1,22 +1,22 @@
-local curl = require "avito_messenger.curl"
+local clock = require "avito_messenger.clock"
 local process = require "spec_support.process"
 local raw_server = require "support.raw_server"
 
 describe("the clocks", function()
   it("tell seconds, and never go back", function()
-    local before = curl.now()
-    assert.is_true(curl.now() >= before)
-    assert.is_true(math.abs(curl.time() - os.time()) <= 2)
+    local before = clock.now()
+    assert.is_true(clock.now() >= before)
+    assert.is_true(math.abs(clock.time() - os.time()) <= 2)
   end)
 
   it("sleep at least as long as asked, when no signal comes", function()
-    local before = curl.now()
-    curl.sleep(0.01)
-    assert.is_true(curl.now() - before >= 0.01)
-    curl.sleep(0)
-    curl.sleep(-1)
-    curl.sleep(0 / 0)
-    assert.error_matches(function() curl.sleep "soon" end, "number expected")
+    local before = clock.now()
+    clock.sleep(0.01)
+    assert.is_true(clock.now() - before >= 0.01)
+    clock.sleep(0)
+    clock.sleep(-1)
+    clock.sleep(0 / 0)
+    assert.error_matches(function() clock.sleep "soon" end, "number expected")
   end)
 
   it("let Ctrl-C end a long sleep of a driver", function()
