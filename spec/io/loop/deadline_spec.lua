@@ -89,8 +89,8 @@ describe("loop.deadline", function()
     loop.run(function()
       local reached
       loop.spawn(function()
-        local clock = clock.now()
-        repeat until clock.now() - clock > 0.005
+        local began = clock.now()
+        repeat until clock.now() - began > 0.005
       end)
       local result, err = loop.deadline(0.002, function()
         loop.deadline(0.001, function()
