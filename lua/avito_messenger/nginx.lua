@@ -79,11 +79,11 @@ local function read_webhook(bot, given, level)
 end
 
 -- What each worker has for itself is spent by as many as there are.
-local function warn_of_several(bot)
-  local client = bot.client
+local function warn_of_several(client)
   if ngx.worker.count() == 1 then return end
-  if not client.token_store then ngx.log(ngx.WARN, "avito: each worker renews tokens of its own: give avito.client a token_store") end
-  if not client.pace_store then ngx.log(ngx.WARN, "avito: each worker has a pace of its own: give avito.client a pace_store") end
+  for name, what in pairs { token_store = "renews tokens", pace_store = "keeps a pace" } do
+    if not client[name] then ngx.log(ngx.WARN, ("avito: each worker %s of its own: give avito.client a %s"):format(what, name)) end
+  end
 end
 
 local function log_error(problem)
@@ -105,7 +105,7 @@ function nginx.start(bot, given)
     bot = bot, drain = drain, shared = shared.new(given.shared or DICT), intake = require("avito_messenger.nginx.intake").new(bot),
     hook = read_webhook(bot, given.webhook, 2), settings = read_settings(given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
-  warn_of_several(bot)
+  warn_of_several(bot.client)
   workers[bot] = worker
   worker:begin()
 end
