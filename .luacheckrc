@@ -18,6 +18,10 @@ include_files = {
 }
 
 files["spec/**/*.lua"] = { std = "+busted" }
+for _, path in ipairs { "lua/avito_messenger/io/nginx.lua", "lua/avito_messenger/nginx.lua", "lua/avito_messenger/nginx/*.lua",
+  "spec/nginx/support/*.lua" } do
+  files[path] = { globals = { "ngx" } } -- runs nowhere else
+end
 files["lua/avito_messenger/types.lua"] = { ignore = { "212", "241" } } -- declarations for editors, without bodies
 files["*.rockspec"] = { std = "+rockspec", globals = { "package" } }
 files[".luacheckrc"] = { std = "+luacheckrc" }

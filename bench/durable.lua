@@ -6,7 +6,7 @@
 -- STORE: memory; group: a file at PATH; alone: the same, with a commit for each webhook.
 -- `take` and `answer` print `port N` at once, and serve until SIGTERM; then the seconds of CPU since, the resident kilobytes
 -- at the begin and the most there were, and how many replies were sent.
-local now = require("avito_messenger.curl").now
+local now = require("avito_messenger.clock").now
 local began = now()
 
 local avito = require "avito_messenger"

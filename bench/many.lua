@@ -9,7 +9,7 @@
 
 local avito = require "avito_messenger"
 local loop = require "avito_messenger.io.loop"
-local now = require("avito_messenger.curl").now
+local now = require("avito_messenger.clock").now
 
 local AT_ONCE = 50 -- of the calls of `growth`
 

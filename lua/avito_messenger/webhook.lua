@@ -8,6 +8,7 @@ local core = require "avito_messenger.core"
 local digits = require "avito_messenger.bot.digits"
 local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
+local outcomes = require "avito_messenger.bot.outcomes"
 
 local webhook = {}
 
@@ -62,9 +63,6 @@ local secrets = setmetatable({}, { __mode = "k" })
 
 local OPTIONS = { path_secret = "string", path = "string", signature = "table", max_body = "number" }
 local SIGNATURE = { key = "string", algorithm = "string|function", header = "string", report_only = "boolean" }
-
-local STATUS = { message = 200, probe = 200, ignored = 200, not_found = 404, method = 405, too_large = 413,
-  bad_request = 400, signature = 401 }
 
 local function read_signature(given, where, level)
   options.check(where .. ": signature", given, SIGNATURE, level + 1)
@@ -193,7 +191,7 @@ local function signature_problem(signature, request)
 end
 
 local function answer(outcome, note)
-  return { status = STATUS[outcome], outcome = outcome, note = note }
+  return { status = outcomes.STATUS[outcome], outcome = outcome, note = note }
 end
 
 --- What a message is known by. That it was taken back is another piece of news than the message itself.

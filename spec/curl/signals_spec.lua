@@ -41,7 +41,7 @@ describe("curl.signals", function()
         %s
         print("ready")
         io.stdout:flush()
-        require("avito_messenger.curl").sleep(60)
+        require("avito_messenger.clock").sleep(60)
       ]]):format(ending) }, { stdout = "pipe" })
       assert.equal("ready", child:read_line())
       child:kill "TERM"

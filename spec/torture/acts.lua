@@ -10,7 +10,7 @@ local core = require "avito_messenger.core"
 local errors = require "avito_messenger.errors"
 local files = require "support.files"
 local loop = require "avito_messenger.io.loop"
-local now = require("avito_messenger.curl").now
+local now = require("avito_messenger.clock").now
 
 local PHONE = "examples/phone.png"
 local KEPT = 100 -- ids of each kind at most

@@ -14,7 +14,7 @@ local avito = require "avito_messenger"
 local files = require "support.files"
 local json = require "avito_messenger.json"
 local loop = require "avito_messenger.io.loop"
-local now = require("avito_messenger.curl").now
+local now = require("avito_messenger.clock").now
 local Random = require "avito_messenger.sandbox.random"
 local sandbox = require "support.sandbox"
 

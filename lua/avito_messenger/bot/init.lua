@@ -48,7 +48,8 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@class avito.BotOptions
 ---@field client avito_messenger.Client
 ---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
----@field store? string|avito.Store where it keeps what must not be lost: the path of a file, or a store; default: memory
+---@field store? string|avito.Store where it keeps what must not be lost: the path of a file, or a store; default: memory,
+--- inside nginx the file avito-messenger.db of its prefix
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
 ---@field log? "logfmt"|"json"|avito_messenger.LogOptions|avito_messenger.Log a line for everything that happens; default: none
@@ -91,8 +92,9 @@ local STORE = { "attach", "receive", "due", "claim", "rows", "commit", "release"
   "changed", "close" }
 
 -- The store, and whether it is the bot's own.
-local function open_store(given)
+local function open_store(given, driver)
   local avito = require "avito_messenger"
+  if given == nil and driver.default_store then given = driver:default_store() end
   if given == nil then return avito.memory_store(), true end
   if type(given) == "string" then
     local store, err = avito.store(given)
@@ -123,7 +125,7 @@ function Bot.new(given)
   local book, err = load(given.rulebook, given.calls)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
   local logger = log.read(given.log, "avito.bot: log", 2)
-  local store, own = open_store(given.store)
+  local store, own = open_store(given.store, given.client.driver)
   local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
     owns_store = own, log = logger, calls = given.calls, user_id = given.user_id,
     on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, read = {},

@@ -2,17 +2,13 @@
 --- whatever the store does.
 local ending = require "avito_messenger.bot.ending"
 local loop = require "avito_messenger.io.loop"
+local outcomes = require "avito_messenger.bot.outcomes"
 local Timers = require "avito_messenger.io.loop.timers"
 
 ---@class avito.bot.Intake
 local Intake = {}
 Intake.__index = Intake
 Intake.__name = "avito.bot.Intake"
-
--- Avito waits for 2 s.
-local PATIENCE = 1.2    -- seconds for the store
-local WHOLE = 1.9       -- seconds for a request, from its first byte on
-local LEAST = 0.1       -- seconds for the store, however long the request took to come in
 
 ---@param bot { store: table, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table), store_failed: function }
 ---@param answer fun(request: table, outcome: "message"|"known"|"unavailable") sends what a request is told
@@ -28,7 +24,7 @@ end
 ---@param account string
 ---@param rows avito.webhook.Row[]
 function Intake:add(request, account, rows)
-  local seconds = math.max(LEAST, math.min(PATIENCE, WHOLE - request.age))
+  local seconds = outcomes.patience(request.age)
   local entry = { request = request, rows = rows }
   self.open:add(entry, self.bot.driver:now() + seconds)
   local waiting = self.waiting[account] or {}

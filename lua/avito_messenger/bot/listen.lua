@@ -8,6 +8,7 @@ local Intake = require "avito_messenger.bot.intake"
 local loop = require "avito_messenger.io.loop"
 local Event = require "avito_messenger.io.loop.event"
 local options = require "avito_messenger.options"
+local outcomes = require "avito_messenger.bot.outcomes"
 local webhook = require "avito_messenger.webhook"
 
 local listen = {}
@@ -40,30 +41,23 @@ Server.__name = "avito.bot.Server"
 
 -- ---- answers
 
-local PLAIN = "text/plain; charset=utf-8"
-
-local WORDS = { message = "ok", known = "ok", probe = "ok", ignored = "ok", not_found = "not found",
-  method = "method not allowed", too_large = "too large", bad_request = "bad request", signature = "unauthorized",
-  foreign = "ok", unavailable = "try again", failed = "internal error" }
-local STATUS = { message = 200, known = 200, foreign = 200, unavailable = 503, not_found = 404, method = 405, failed = 500 }
-
 local function respond(self, request, status, text, headers)
   headers = headers or {}
-  headers["Content-Type"] = headers["Content-Type"] or PLAIN
+  headers["Content-Type"] = headers["Content-Type"] or outcomes.TYPE
   if self.closing or (status >= 400 and status < 500) then headers.Connection = "close" end
   request:respond(status, headers, text)
 end
 
 -- One of the outcomes.
-local function tell_outcome(self, request, outcome, status, allowed)
-  respond(self, request, status or STATUS[outcome], WORDS[outcome] .. "\n",
+local function tell_outcome(self, request, outcome, allowed)
+  respond(self, request, outcomes.STATUS[outcome], outcomes.WORDS[outcome] .. "\n",
     { Allow = outcome == "method" and (allowed or "POST") or nil, ["Retry-After"] = outcome == "unavailable" and 1 or nil })
 end
 
 -- Pages that are read; true: it was one.
 local function may_read(self, request)
   if request.method == "GET" or request.method == "HEAD" then return true end
-  tell_outcome(self, request, "method", nil, "GET, HEAD")
+  tell_outcome(self, request, "method", "GET, HEAD")
 end
 
 local function healthz(self, request)
@@ -99,7 +93,7 @@ local function hook(self, request)
   end
   local outcome = answer.rows and "unavailable" or answer.outcome -- not before it is known whose message it is
   count(self, outcome, answer.note)
-  tell_outcome(self, request, outcome, not answer.rows and answer.status or nil)
+  tell_outcome(self, request, outcome)
 end
 
 -- Tells the bot how many requests of this turn had which outcome.

@@ -16,6 +16,7 @@ local CLOCK = 60    -- seconds between two notes of the time
 ---@field backlog number seconds
 ---@field rounds number
 ---@field seconds number
+---@field leads? fun(): boolean is this the process that is to look at the chats?
 
 ---@class avito.bot.Looking the rounds: when the next is, and whether one is under way
 ---@field settings avito.bot.Settings
@@ -157,10 +158,61 @@ local function finish(bot, looking, keeping)
   return left
 end
 
+-- Of several processes one looks; all learn whose chats they are, and whether they are served.
+local function is_to_look(bot, looking)
+  local leads = looking.settings.leads
+  if not leads or bot.parked or not bot.since or leads() then return true end
+  looking.expected = nil
+  return false
+end
+
 local function next_look(bot, looking)
   if looking.busy then return math.huge end
   if bot.parked then return bot.parked.again end
+  if not is_to_look(bot, looking) then return math.huge end
   return looking.rounds >= looking.settings.rounds and math.huge or looking.next
+end
+
+-- ---- the work
+
+---@class avito.bot.Work what run.begin hands out
+local Work = {}
+Work.__index = Work
+
+--- Begins to work. Whoever hosts the bot calls `turn`, waits, and calls it again, until it is over; then `finish`.
+---@param bot avito.Bot
+---@param settings avito.bot.Settings
+---@return avito.bot.Work
+function run.begin(bot, settings)
+  local driver, lanes = bot.driver, bot.lanes
+  bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
+  lanes:told()
+  if bot.parked then bot.parked.again = driver:now() end -- somebody may have mended it
+  return setmetatable({ bot = bot, ends = driver:now() + settings.seconds,
+    looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() },
+    keeping = { next = driver:now(), watch = driver:now() + WATCH },
+    longest = bot.store.shared and WATCH or KEEP }, Work)
+end
+
+--- Does what is to be done now.
+---@return number? seconds until there is more, unless lanes are told of something before; nil: it is over
+function Work:turn()
+  local bot, looking = self.bot, self.looking
+  local driver, lanes, settings = bot.driver, bot.lanes, looking.settings
+  if bot.stopped or looking.problem or driver:now() >= self.ends then return nil end
+  if driver:now() >= next_look(bot, looking) then look(bot, looking) end
+  keep(bot, self.keeping)
+  lanes:work()
+  if looking.rounds >= settings.rounds and not lanes:busy() and lanes:rest() > 0 then return nil end
+  if bot.stopped or looking.problem then return nil end
+  return math.min(math.min(next_look(bot, looking), self.ends) - driver:now(), lanes:rest(), self.longest)
+end
+
+--- Waits for what is under way, and hands in what was posted.
+---@return integer left how many chats were left in the middle of their work
+function Work:finish()
+  self.bot.lanes.held = nil
+  return finish(self.bot, self.looking, self.keeping)
 end
 
 --- Works until bot:stop(), or as long as the settings say.
@@ -169,26 +221,14 @@ end
 ---@param at_end? fun() called when it is to end, before what is under way is waited for
 ---@return integer left how many chats were left in the middle of their work
 function run.loop(bot, settings, at_end)
-  local driver, lanes = bot.driver, bot.lanes
-  bot.stopped, bot.drain_ends, lanes.stopping, lanes.held = false, nil, nil, not bot.since
-  local looking = { settings = settings, rounds = 0, failures = 0, next = driver:now() }
-  local keeping = { next = driver:now(), watch = driver:now() + WATCH }
-  local ends = driver:now() + settings.seconds
-  local longest = bot.store.shared and WATCH or KEEP
-  lanes:told()
-  if bot.parked then bot.parked.again = driver:now() end -- somebody may have mended it
-  while not bot.stopped and not looking.problem and driver:now() < ends do
-    if driver:now() >= next_look(bot, looking) then look(bot, looking) end
-    keep(bot, keeping)
-    lanes:work()
-    if looking.rounds >= settings.rounds and not lanes:busy() and lanes:rest() > 0 then break end
-    if not bot.stopped and not looking.problem then
-      lanes:wait(math.min(math.min(next_look(bot, looking), ends) - driver:now(), lanes:rest(), longest))
-    end
+  local work = run.begin(bot, settings)
+  local seconds = work:turn()
+  while seconds do
+    bot.lanes:wait(seconds)
+    seconds = work:turn()
   end
-  lanes.held = nil
   if at_end then at_end() end
-  return finish(bot, looking, keeping)
+  return work:finish()
 end
 
 return run

@@ -144,22 +144,22 @@ local function wait(self, seconds, stopped)
   end
 end
 
--- What raises, as a closed driver does, is an error as another: nothing but the end ends the looking.
-local function look(self)
+--- Looks once; what fails is told to the bot, also what raises, as a closed driver does. Raises where the task is cancelled.
+---@return number seconds to the next look
+function Subscription:look()
   local returned, ok, err = pcall(self.check, self)
-  if returned then return ok, err end
-  ending.pass(ok)
-  return nil, without_url(self, ok)
+  if not returned then
+    ending.pass(ok)
+    ok, err = nil, without_url(self, ok)
+  end
+  if not ok then self.bot:tell { kind = "error", what = "subscription", message = "subscription: " .. err, error = err } end
+  return pause(self, err)
 end
 
---- Looks again and again until it is told to stop; what fails is told to the bot. Raises where the task is cancelled.
+--- Looks again and again until it is told to stop. Raises where the task is cancelled.
 ---@param stopped fun(): boolean
 function Subscription:run(stopped)
-  while not stopped() do
-    local ok, err = look(self)
-    if not ok then self.bot:tell { kind = "error", what = "subscription", message = "subscription: " .. err, error = err } end
-    wait(self, pause(self, err), stopped)
-  end
+  while not stopped() do wait(self, self:look(), stopped) end
 end
 
 --- Ends the wait for the next look.

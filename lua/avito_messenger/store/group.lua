@@ -1,14 +1,16 @@
 --- Group commit: writers that wait at the same time share one transaction, and one sync of the disk.
 ---
---- The first that waits leads: it lets the others of its turn join, carries out what all of them have, commits, and wakes them.
---- While another process writes it looks again in growing steps, so that nothing else waits.
+--- The first that waits has a task begun that leads: when the others of the turn have joined, it carries out what all of them
+--- have, commits, and wakes them. While another process writes it looks again in growing steps, so that nothing else waits.
+--- It is a task of its own because those that wait may be gone at any moment, as a request of nginx is.
+local ending = require "avito_messenger.bot.ending"
 local problem = require "avito_messenger.store.problem"
 
 ---@class avito.store.Group
 local Group = {}
 Group.__index = Group
 
-local FIRST_STEP, LAST_STEP = 0.001, 0.05 -- seconds between two looks
+local FIRST_STEP, LAST_STEP = 0.001, 0.05 -- seconds between two looks at a file that is busy
 
 ---@class avito.store.Piece
 ---@field work function
@@ -114,36 +116,48 @@ local function tell(self, pieces)
   for _, piece in ipairs(pieces) do piece.driver:unpark(self) end
 end
 
-local function lead(self, piece)
-  local driver, step = piece.driver, FIRST_STEP
-  pause(driver, 0)
-  while not piece.done do
+-- Until nobody waits. Several may lead: from taking the pieces to telling them nothing waits.
+local function lead(self, driver)
+  local step = 0
+  while self.queue[1] do
     local ok, failure = begin(self, 0)
     if ok then
       local pieces = next_pieces(self)
       carry_out(self, pieces)
       tell(self, pieces)
+      step = 0
     elseif failure.code ~= "busy" then
       tell(self, give_up(self, failure, math.huge))
     else
       tell(self, give_up(self, failure, driver:now()))
-      if not piece.done then pause(driver, step) end
-      step = math.min(2 * step, LAST_STEP)
+      step = math.min(math.max(2 * step, FIRST_STEP), LAST_STEP)
     end
+    if self.queue[1] then pause(driver, step) end
   end
+end
+
+-- Begins the task that leads. Where none can be had, the caller leads.
+local function begin_to_lead(self, driver)
+  local function task()
+    local ok, raised = pcall(lead, self, driver)
+    self.leader = nil
+    if ok then return end
+    local left = self.queue
+    if not ending.is(raised) then
+      self.queue = {}
+      finish(left, nil, raised)
+    end
+    tell(self, left) -- those that are not told an outcome have another lead
+  end
+  local spawned, leader = pcall(driver.spawn, driver, task)
+  if spawned then self.leader = leader else task() end
 end
 
 -- Until the piece is done, by whomever.
 local function wait(self, piece)
   while not piece.done do
-    if self.leader then
-      pause(piece.driver, 1, self)
-    else
-      self.leader = piece
-      lead(self, piece)
-      self.leader = nil
-      if self.queue[1] then tell(self, self.queue) end
-    end
+    if not self.leader or self.leader.ended then begin_to_lead(self, piece.driver) end
+    if not piece.done then pause(piece.driver, 1, self) end
   end
 end
 
@@ -159,15 +173,9 @@ function Group:write(work)
   local piece = { work = work, driver = driver, ends = driver:now() + self.patience }
   table.insert(self.queue, piece)
   local ok, raised = pcall(wait, self, piece)
-  if not ok then
-    if self.leader == piece then
-      self.leader = nil
-      tell(self, self.queue) -- another leads
-    end
-    if not piece.done then
-      remove(self, piece)
-      error(raised, 0)
-    end
+  if not ok and not piece.done then
+    remove(self, piece)
+    error(raised, 0)
   end
   return outcome(piece)
 end

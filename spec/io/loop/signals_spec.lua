@@ -57,7 +57,7 @@ describe("loop.on_signal", function()
 
   it("leaves a signal to do what it always does outside of the loop, and once the function is taken away", function()
     for _, script in ipairs {
-      [[loop.on_signal("TERM", print) loop.run(loop.sleep, 0) say "ready" require("avito_messenger.curl").sleep(60)]],
+      [[loop.on_signal("TERM", print) loop.run(loop.sleep, 0) say "ready" require("avito_messenger.clock").sleep(60)]],
       [[loop.run(function()
         loop.on_signal("TERM", print)
         loop.sleep(0)

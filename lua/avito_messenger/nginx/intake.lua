@@ -1,0 +1,90 @@
+--- Webhooks that wait for the store inside nginx: what came together is stored together, by a task of its own, for the
+--- request that brought it may be gone at any moment.
+local semaphore = require "ngx.semaphore"
+
+---@class avito.nginx.Intake
+local Intake = {}
+Intake.__index = Intake
+Intake.__name = "avito.nginx.Intake"
+
+---@class avito.nginx.Batch of one account
+---@field rows avito.store.Row[]
+---@field waiters integer
+---@field stored any a semaphore
+---@field flags? boolean[] which rows were new; once it is done, and all is well
+---@field done? boolean
+
+---@param bot { store: avito.Store, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table), store_failed: function }
+---@return avito.nginx.Intake
+function Intake.new(bot)
+  return setmetatable({ bot = bot, waiting = {}, flying = {}, count = 0 }, Intake)
+end
+
+local function receive(self, account, rows)
+  local bot = self.bot
+  local ok, flags, err = pcall(bot.store.receive, bot.store, account, rows)
+  if ok and flags then
+    bot.trouble = nil
+    bot.lanes:told()
+    return flags
+  end
+  bot:store_failed("receive", ok and err or flags)
+end
+
+-- Stores what waits until nothing does. Rows that come meanwhile are the next batch.
+local function store_all(self, account)
+  local batch = self.waiting[account]
+  while batch do
+    self.waiting[account] = nil
+    batch.flags = receive(self, account, batch.rows)
+    batch.done = true
+    if batch.waiters > 0 then batch.stored:post(batch.waiters) end
+    batch = self.waiting[account]
+  end
+  self.flying[account] = nil
+end
+
+-- Where no task can be had, the request stores what there is.
+local function launch(self, account)
+  self.flying[account] = true
+  if not pcall(self.bot.driver.spawn, self.bot.driver, store_all, self, account) then store_all(self, account) end
+end
+
+local function join(self, account, rows)
+  local batch = self.waiting[account]
+  if not batch then
+    batch = { rows = {}, waiters = 0, stored = semaphore.new(0) }
+    self.waiting[account] = batch
+  end
+  for _, row in ipairs(rows) do batch.rows[#batch.rows + 1] = row end
+  return batch, #batch.rows
+end
+
+--- Has rows stored, and waits until they are.
+---@param account string
+---@param rows avito.webhook.Row[]
+---@param seconds number that it may take
+---@return "message"|"known"|"unavailable"
+function Intake:take(account, rows, seconds)
+  if not self.bot.store.shared then -- a store of memory never waits
+    local flags = receive(self, account, rows)
+    return not flags and "unavailable" or flags[#rows] and "message" or "known"
+  end
+  local batch, last = join(self, account, rows)
+  if not self.flying[account] then launch(self, account) end
+  if not batch.done then
+    batch.waiters = batch.waiters + 1
+    batch.stored:wait(seconds)
+    batch.waiters = batch.waiters - 1
+  end
+  if not batch.flags then return "unavailable" end
+  return batch.flags[last] and "message" or "known"
+end
+
+--- Is anything on its way to the store?
+---@return boolean
+function Intake:busy()
+  return next(self.flying) ~= nil
+end
+
+return Intake

@@ -1,0 +1,155 @@
+--- The bot's work in a worker of nginx: turns in a timer, beside the requests. Whatever calls the API is a task, and so a
+--- timer, of its own: what nginx keeps for a timer, it gives back when that ends.
+local run = require "avito_messenger.bot.run"
+
+---@class avito.nginx.Worker
+---@field bot avito.Bot
+---@field shared table what workers share, of avito_messenger.nginx.shared
+---@field intake avito.nginx.Intake
+---@field hook? avito.webhook.Hook
+---@field settings? avito.bot.Settings nil: somebody else answers
+---@field subscription? avito.bot.Subscription
+---@field drain number seconds
+---@field counts table<string, { count: integer, note: string? }> outcomes of requests that the bot has not been told of
+local Worker = {}
+Worker.__index = Worker
+Worker.__name = "avito.nginx.Worker"
+
+local RENEW = 60    -- seconds after which the turns go on in a new timer
+local TICK = 1      -- seconds between two rounds of what is shared
+local LEASE = 5     -- seconds after which a worker that says nothing does not lead any more
+local WORD = 10     -- seconds for which a worker's word of its health counts
+local PAUSE = 1     -- seconds after a turn that failed
+local LOOK = 0.05   -- seconds between two looks at webhooks under way, at the end
+local WEBHOOKS = 2  -- seconds that they are waited for
+
+---@param given table the fields above, without counts
+---@return avito.nginx.Worker
+function Worker.new(given)
+  local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
+    settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0 }, Worker)
+  self.lease = self.shared:lease("poll", LEASE)
+  self.words, self.sums = self.shared:words "health", self.shared:counters "metrics"
+  if self.settings then
+    self.settings.leads = function() return self.leads end
+  end
+  return self
+end
+
+--- One more request had that outcome.
+---@param outcome string
+---@param note? string
+function Worker:count(outcome, note)
+  local entry = self.counts[outcome]
+  if not entry then
+    entry = { count = 0 }
+    self.counts[outcome] = entry
+  end
+  entry.count, entry.note = entry.count + 1, note or entry.note
+end
+
+-- Tells the bot of them; a line of the log is for many requests.
+local function tell_counts(self)
+  local counts = self.counts
+  if next(counts) == nil then return end
+  self.counts = {}
+  for outcome, entry in pairs(counts) do
+    self.bot:tell { kind = "webhook", outcome = outcome, count = entry.count, note = entry.note }
+  end
+end
+
+--- Hands to all workers what only this one knows.
+function Worker:share()
+  tell_counts(self)
+  for key, amount in pairs(self.bot.metrics:drain()) do self.sums:add(key, amount) end
+  local well, word = true, nil
+  if self.settings then well, word = self.bot:health() end
+  self.words:set(well and "ok" or word, WORD)
+end
+
+local function look_at_subscription(self)
+  local one, driver = self.subscription, self.bot.driver
+  if not (one and self.leads and self.bot.since) or driver:now() < (self.next_subscription or 0) then return end
+  self.next_subscription = math.huge -- until this look is over
+  driver:spawn(function()
+    local ok, seconds = pcall(one.look, one)
+    self.next_subscription = driver:now() + (ok and seconds or PAUSE)
+    if not ok then error(seconds, 0) end
+  end)
+end
+
+local function keep_shared(self)
+  local now = self.bot.driver:now()
+  if now < self.tick then return end
+  self.tick = now + TICK
+  self.leads = self.settings ~= nil and self.lease:hold()
+  self:share()
+end
+
+-- Seconds to the next turn; nil: it is over.
+local function turn(self)
+  if ngx.worker.exiting() then return nil end
+  keep_shared(self)
+  if not self.work then return TICK end
+  look_at_subscription(self)
+  local seconds = self.work:turn()
+  return seconds and math.min(seconds, math.max(0, self.tick - self.bot.driver:now()))
+end
+
+-- Nothing is lost whatever becomes of this: what is not done is left for another worker, or the next start.
+local function finish(self)
+  local bot = self.bot
+  bot:tell { kind = "stopping", seconds = self.drain }
+  if self.leads then self.lease:release() end
+  self.leads = false
+  bot:stop(self.drain)
+  local left = self.work and self.work:finish() or 0
+  local ends = bot.driver:now() + WEBHOOKS
+  while self.intake:busy() and bot.driver:now() < ends do bot.driver:sleep(LOOK) end
+  bot:tell { kind = "stopped", left = left }
+  self:share()
+  bot:close()
+end
+
+local function report(self, problem)
+  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
+end
+
+local go_on
+
+local function turns(self)
+  local driver = self.bot.driver
+  local ends = driver:now() + RENEW
+  repeat
+    local ok, seconds = xpcall(turn, debug.traceback, self)
+    if not ok then
+      report(self, seconds)
+      seconds = PAUSE
+    end
+    if not seconds then return finish(self) end
+    self.bot.lanes:wait(seconds)
+  until driver:now() >= ends and go_on(self)
+end
+
+-- The turns go on in a timer of their own. False: there is none.
+function go_on(self, seconds)
+  local ok, problem = ngx.timer.at(seconds or 0, function() -- also where it is called before its time: the worker ends then
+    local done, raised = xpcall(turns, debug.traceback, self)
+    if done then return end
+    report(self, raised)
+    go_on(self, PAUSE)
+  end)
+  if not ok then report(self, "no timer could be had: " .. tostring(problem)) end
+  return ok
+end
+
+--- Begins. May be called where nothing can wait.
+function Worker:begin()
+  if self.settings then
+    self.work = run.begin(self.bot, self.settings)
+    self.bot:tell { kind = "started" }
+  end
+  if not go_on(self) then error("nginx.start: no timer could be had: raise lua_max_pending_timers", 0) end
+end
+
+return Worker

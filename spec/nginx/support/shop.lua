@@ -1,0 +1,36 @@
+--- The bot that specs run inside nginx, as SPEC_PLAN says, a JSON object:
+---   base_url          of the sandbox
+---   store             a path, "memory", or nothing for the default
+---   rules             a path; default: answers "Ответ N" to "Вопрос N"
+---   log               a path that lines of the log go to
+---   user_id, pace, timeout, lease, shared = true
+local avito = require "avito_messenger"
+local json = require "avito_messenger.json"
+local nginx = require "avito_messenger.nginx"
+
+local plan = assert(json.decode(os.getenv "SPEC_PLAN"))
+
+local function open_store()
+  if plan.store == "memory" then return avito.memory_store() end
+  return plan.store and assert(avito.store(plan.store, { lease = plan.lease }))
+end
+
+local store, shared = open_store(), plan.shared and nginx.shared()
+
+local client = avito.client { io = require "avito_messenger.io.nginx", base_url = plan.base_url, user_id = plan.user_id,
+  client_id = plan.client_id or "dummy-client-id", client_secret = "dummy-client-secret", timeout = plan.timeout or 5,
+  pace = plan.pace, token_store = shared and shared:tokens("shop"), pace_store = shared and shared:pace("shop") }
+
+local function write_line(line)
+  local file = assert(io.open(plan.log, "a"))
+  file:write(line)
+  file:close()
+end
+
+return avito.bot { client = client, store = store, log = plan.log and { level = "debug", write = write_line },
+  rulebook = plan.rules or avito.rulebook {
+    burst = "0.05s", flood = false, settle = "1s",
+    { "ответ", hears = "вопрос*", run = function(c)
+      for _, number in ipairs(c.numbers) do c:say(("Ответ %d"):format(number)) end
+    end },
+  } }

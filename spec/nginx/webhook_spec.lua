@@ -1,0 +1,41 @@
+local files = require "support.files"
+local nginx = require "support.nginx"
+if not nginx.wanted() then return end
+local places = require "nginx.support.place"
+
+describe("a bot inside nginx", function()
+  local place, path
+
+  before_each(function() path = files.temporary() end)
+  after_each(function()
+    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
+  end)
+
+  for workers = 1, 2 do
+    it(("answers what webhooks bring, after they were answered, with %d workers"):format(workers), function()
+      place = places.open { workers = workers, plan = { store = path, shared = true },
+        start = ([[{ webhook = { path_secret = "dummy-path-secret", path = "/avito" }, poll = false }]]) }
+      place:until_well()
+      place.market:control("POST", "subscribe", {})
+      local said = place:say "Вопрос 1"
+      local body = place:message { id = said.message_id, chat_id = said.chat_id, created = said.created, author_id = 200000001 }
+      local response = place:hook(body)
+      assert.same({ 200, "ok\n" }, { response.status, response.body })
+      place:until_true("the answer", function() return #place:sent() > 0 end)
+      assert.same({ "Ответ 1" }, place:sent())
+      assert.equal(200, place:hook(body).status) -- again
+      assert.equal(1, place:metric 'avito_bot_webhooks_total{outcome="known"}')
+      assert.same({ "Ответ 1" }, place:sent())
+      place:stop()
+    end)
+  end
+
+  it("answers what it finds by looking, with a store of memory", function()
+    place = places.open { plan = { store = "memory" } }
+    place:until_well()
+    place:say "Вопрос 7"
+    place:until_true("the answer", function() return #place:sent() > 0 end)
+    assert.same({ "Ответ 7" }, place:sent())
+    place:stop()
+  end)
+end)
