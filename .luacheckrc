@@ -17,6 +17,7 @@ include_files = {
   "tools/*.lua", "*.rockspec", ".luacheckrc", ".busted",
 }
 
+files["lua/avito_messenger/nginx/*.lua"] = { read_globals = { "ngx" } }
 files["spec/**/*.lua"] = { std = "+busted" }
 files["lua/avito_messenger/types.lua"] = { ignore = { "212", "241" } } -- declarations for editors, without bodies
 files["*.rockspec"] = { std = "+rockspec", globals = { "package" } }
