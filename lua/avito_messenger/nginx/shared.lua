@@ -141,7 +141,6 @@ local function save_tokens(self, key, behind, tokens)
   local kept = not behind
   if behind then kept, message = behind.save(tokens) end
   local ok, problem = put(self, "safe_set", key, body)
-  if not ok then self.dict:delete(key) end -- what is older must not be read
   if not kept then return nil, message end
   if ok then return true end
   if not behind then return nil, problem end
