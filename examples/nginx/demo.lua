@@ -111,8 +111,9 @@ end
 -- ---- the play
 
 await("the bot", function() return fetch("GET", NGINX .. "/healthz") == 200 end)
+await("the workers", function() return #workers() == 2 end)
 await("the subscription", function() return control("GET", "state").subscriptions[1] end)
-show("*", ("nginx runs %d workers, and the bot in them is subscribed to webhooks"):format(#workers()))
+show("*", "nginx runs two workers, and the bot in them is subscribed to webhooks")
 
 local first, second = buyer("buyer 1", 200000004, PHONE), buyer("buyer 2", 200000003, GALAXY)
 first:says "Добрый вечер! Доставкой отправите?"
@@ -138,8 +139,8 @@ second:hears(1)
 second:says "доплачу 7 тысяч"
 second:hears(1)
 
-local status, word = fetch("GET", NGINX .. "/healthz")
-show("*", ("/healthz answers %d: %s"):format(status, word:match "^[^\n]*"))
+await("health", function() return fetch("GET", NGINX .. "/healthz") == 200 end)
+show("*", ("/healthz answers: %s"):format(select(2, fetch("GET", NGINX .. "/healthz")):match "^[^\n]*"))
 local sent = #texts_to(first.chat_id) + #texts_to(second.chat_id)
 show("*", ("%d messages were sent by the bot, for %d that were due"):format(sent, first.seen + second.seen))
 driver:close()
