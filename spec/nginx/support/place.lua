@@ -1,5 +1,6 @@
 --- For specs: a sandbox, and an nginx that runs the bot of support/shop.lua.
----   local place = places.open { workers = 2, plan = { … }, start = [[Lua: the options of nginx.start]], … }
+---   local place = places.open { workers = 2, plan = { … }, … }
+---     webhooks = true: the marketplace sends them here; poll = false: nobody looks; start: Lua, the options of nginx.start
 ---   place.market, place.server, place.secret
 ---   place:hook(body, fields)              a webhook as the marketplace sends it: the response
 ---   place:message{ id =, text =, … }      the body of one
@@ -8,8 +9,10 @@
 ---   place:until_true(what, fn)
 ---   place:stop()
 local clock = require "avito_messenger.clock"
+local files = require "support.files"
 local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
+local ports = require "support.ports"
 local sandbox = require "support.sandbox"
 
 local places = {}
@@ -31,21 +34,28 @@ local WORLD = { latency = { 0, 0.01 }, items = { { id = 5000, account = sandbox.
   accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
   buyers = json.list {}, chats = json.list {} }
 
-local function start_market(self, given)
+--- A marketplace as a process of its own.
+function places.market(self, given)
+  given = given or {}
   if given.market then return given.market end
   local world = {}
   for name, value in pairs(WORLD) do world[name] = value end
   for name, value in pairs(given.world or {}) do world[name] = value end
-  local files = require "support.files"
   self.world = files.temporary() .. ".lua"
   files.write(self.world, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world))))
   return sandbox.start { "--world", self.world, "--seed", "1", "--rate-limit", "off" }
 end
 
+local function start_of(given, port)
+  local url = ("http://127.0.0.1:%d/avito/%s"):format(port, SECRET)
+  return ('{ webhook = { path_secret = "%s", path = "/avito" }, poll = %s, subscribe = %s }'):format(SECRET,
+    given.poll == false and "false" or "{ interval = 1 }", given.webhooks and '"' .. url .. '"' or "nil")
+end
+
 --- `plan` of the bot; `start`: Lua, the options of nginx.start; the rest as for support.nginx.
 function places.open(given)
   local self = setmetatable({ secret = SECRET }, Place)
-  self.market = start_market(self, given)
+  self.market = places.market(self, given)
   local plan = { base_url = self.market.base_url, user_id = sandbox.user_id, pace = false }
   for name, value in pairs(given.plan or {}) do plan[name] = value end
   local of_server = {}
@@ -53,8 +63,9 @@ function places.open(given)
   of_server.env = { SPEC_PLAN = assert(json.encode(plan)) }
   of_server.main = "env SPEC_PLAN; " .. (given.main or "")
   of_server.server = places.LOCATIONS .. (given.server or "")
+  of_server.port = ports.free(files.temporary())
   of_server.init_worker = ([[require("avito_messenger.nginx").start(require "nginx.support.shop", %s)]]):format(
-    given.start or ('{ webhook = { path_secret = "%s", path = "/avito" }, poll = { interval = 1 } }'):format(SECRET))
+    given.start or start_of(given, of_server.port))
   self.server = nginx.start(of_server)
   return self
 end
