@@ -17,7 +17,6 @@ include_files = {
   "tools/*.lua", "*.rockspec", ".luacheckrc", ".busted",
 }
 
-files["lua/avito_messenger/nginx/*.lua"] = { read_globals = { "ngx" } }
 files["spec/**/*.lua"] = { std = "+busted" }
 for _, path in ipairs { "lua/avito_messenger/io/nginx.lua", "lua/avito_messenger/nginx.lua", "lua/avito_messenger/nginx/*.lua",
   "spec/nginx/support/*.lua" } do

@@ -44,7 +44,11 @@ describe("the bot kit inside nginx", function()
   local function await(market, count, step)
     local ends = clock.now() + 20
     while count_of(market) < count do
-      assert(clock.now() < ends, ("'%s' was not answered as it should be"):format(step[3]))
+      if clock.now() > ends then
+        local said = {}
+        for i, send in ipairs(market:control("GET", "sends").sends) do said[i] = send.text end
+        error(("'%s' was not answered as it should be, but: %s"):format(step[3], table.concat(said, " | ")), 0)
+      end
       clock.sleep(0.02)
     end
   end
@@ -85,18 +89,18 @@ describe("the bot kit inside nginx", function()
   end
 
   local function outside()
-    local place = setmetatable({}, { __index = places })
-    local market, port = places.market(place), ports.free(path)
+    local place = places.alone()
+    local port, market = ports.free(path), place.market
     local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode { base_url = market.base_url, store = path,
       rules = RULES, timeout = 5, run = { poll = { interval = 1 }, listen = { port = port, path_secret = SECRET },
         subscribe = ("http://127.0.0.1:%d/%s"):format(port, SECRET) } }) }, { stdout = "pipe" })
     assert.equal("started", child:read_line())
-    places.until_subscribed { market = market }
+    place:until_subscribed()
     local lines = play(market)
     child:kill "TERM"
     child:read_all()
     child:close()
-    market:stop()
+    place:stop()
     return lines
   end
 

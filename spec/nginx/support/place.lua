@@ -34,16 +34,20 @@ local WORLD = { latency = { 0, 0.01 }, items = { { id = 5000, account = sandbox.
   accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
   buyers = json.list {}, chats = json.list {} }
 
---- A marketplace as a process of its own.
-function places.market(self, given)
-  given = given or {}
-  if given.market then return given.market end
+local function start_market(self, given)
   local world = {}
   for name, value in pairs(WORLD) do world[name] = value end
   for name, value in pairs(given.world or {}) do world[name] = value end
   self.world = files.temporary() .. ".lua"
   files.write(self.world, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world))))
   return sandbox.start { "--world", self.world, "--seed", "1", "--rate-limit", "off" }
+end
+
+--- The marketplace without nginx.
+function places.alone(given)
+  local self = setmetatable({ secret = SECRET }, Place)
+  self.market = start_market(self, given or {})
+  return self
 end
 
 local function start_of(given, port)
@@ -54,8 +58,7 @@ end
 
 --- `plan` of the bot; `start`: Lua, the options of nginx.start; the rest as for support.nginx.
 function places.open(given)
-  local self = setmetatable({ secret = SECRET }, Place)
-  self.market = places.market(self, given)
+  local self = places.alone(given)
   local plan = { base_url = self.market.base_url, user_id = sandbox.user_id, pace = false }
   for name, value in pairs(given.plan or {}) do plan[name] = value end
   local of_server = {}
@@ -101,7 +104,7 @@ end
 function Place:until_true(what, fn)
   local ends = clock.now() + LONGEST
   while not fn() do
-    if clock.now() > ends then error(("waited in vain: %s\n%s"):format(what, self.server:report()), 2) end
+    if clock.now() > ends then error(("waited in vain: %s\n%s"):format(what, self.server and self.server:report() or ""), 2) end
     clock.sleep(0.02)
   end
 end
@@ -109,6 +112,11 @@ end
 --- Until the workers know whose chats they answer.
 function Place:until_well()
   self:until_true("health", function() return self.server:get("/health").body == "ok\n" end)
+end
+
+--- Until the marketplace knows where to send webhooks.
+function Place:until_subscribed()
+  self:until_true("the subscription", function() return #self.market:control("GET", "state").subscriptions > 0 end)
 end
 
 --- The value of a metric, 0 where it is not there.
@@ -120,7 +128,8 @@ function Place:metric(name)
 end
 
 function Place:stop()
-  local ok, problem = pcall(self.server.stop, self.server)
+  local ok, problem = true, nil
+  if self.server then ok, problem = pcall(self.server.stop, self.server) end
   self.market:stop()
   if self.world then os.remove(self.world) end
   if not ok then error(problem, 2) end
