@@ -30,10 +30,11 @@ local STORY = {
 }
 
 describe("the bot kit inside nginx", function()
-  local path
+  local path, place
 
   before_each(function() path = files.temporary() end)
   after_each(function()
+    place:close()
     for _, name in ipairs(files.beginning(path)) do os.remove(name) end
   end)
 
@@ -79,7 +80,7 @@ describe("the bot kit inside nginx", function()
   end
 
   local function inside(workers)
-    local place = places.open { workers = workers, plan = { store = path .. workers, rules = RULES, shared = true },
+    place = places.open { workers = workers, plan = { store = path .. workers, rules = RULES, shared = true },
       webhooks = true }
     place:until_well()
     place:until_subscribed()
@@ -89,7 +90,7 @@ describe("the bot kit inside nginx", function()
   end
 
   local function outside()
-    local place = places.alone()
+    place = places.alone()
     local port, market = ports.free(path), place.market
     local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode { base_url = market.base_url, store = path,
       rules = RULES, timeout = 5, run = { poll = { interval = 1 }, listen = { port = port, path_secret = SECRET },

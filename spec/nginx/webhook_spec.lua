@@ -8,6 +8,7 @@ describe("a bot inside nginx", function()
 
   before_each(function() path = files.temporary() end)
   after_each(function()
+    place:close()
     for _, name in ipairs(files.beginning(path)) do os.remove(name) end
   end)
 

@@ -120,6 +120,12 @@ function Driver:close()
   self.closed = true
 end
 
+--- Where a bot keeps what must not be lost, unless it is told: workers share no memory.
+---@return string path
+function Driver:default_store() -- luacheck: no self
+  return ngx.config.prefix() .. "avito-messenger.db"
+end
+
 function Driver:__tostring()
   return ("avito_messenger.io.nginx (%s)"):format(self.closed and "closed" or "open")
 end

@@ -7,7 +7,7 @@
 ---   place:say(text, chat_number)          a buyer writes: { chat_id, message_id }
 ---   place:sent() -> texts of the bot, as the sandbox's record has them
 ---   place:until_true(what, fn)
----   place:stop()
+---   place:stop(), :close()
 local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local json = require "avito_messenger.json"
@@ -73,7 +73,7 @@ function places.open(given)
   return self
 end
 
-function Place:message(fields)
+function Place:message(fields) -- luacheck: no self
   local value = { id = "m1", chat_id = "u2i-dummy-1", user_id = sandbox.user_id, author_id = 200000001, created = os.time(),
     type = "text", chat_type = "u2i", content = { text = fields.text or "Вопрос 1" }, item_id = 5000 }
   for name, text in pairs(fields) do
@@ -127,12 +127,21 @@ function Place:metric(name)
   return 0
 end
 
+--- Raises what nginx logged that nobody expects.
 function Place:stop()
   local ok, problem = true, nil
   if self.server then ok, problem = pcall(self.server.stop, self.server) end
-  self.market:stop()
-  if self.world then os.remove(self.world) end
+  self.server = nil
+  self:close()
   if not ok then error(problem, 2) end
+end
+
+--- Ends whatever still runs. May be called again.
+function Place:close()
+  if self.server then self.server:close() end
+  if self.market then self.market:stop() end
+  if self.world then os.remove(self.world) end
+  self.server, self.market, self.world = nil, nil, nil
 end
 
 return places

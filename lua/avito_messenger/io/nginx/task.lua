@@ -1,5 +1,6 @@
 --- Tasks of a worker of nginx, each in a timer of its own, and waits that others can end.
 local clock = require "avito_messenger.clock"
+local coroutines = require "avito_messenger.coroutines"
 local errors = require "avito_messenger.errors"
 local failure = require "avito_messenger.io.loop.failure"
 
@@ -27,10 +28,13 @@ function task.may_wait()
   return WAITING[ngx.get_phase()] == true
 end
 
---- Raises where the present phase may not wait.
+--- Raises where the present phase may not wait, and in coroutines that nginx does not know.
 ---@param what string for the message
 ---@param level integer as for error()
 function task.check_phase(what, level)
+  if coroutines.inside() then
+    error(what .. " cannot wait inside of a dialogue: put it into a function of calls, and use c:call()", level + 1)
+  end
   local phase = ngx.get_phase()
   if WAITING[phase] then return end
   error(("%s cannot wait in the phase %s of nginx: let a timer do it, ngx.timer.at(0, function() … end)"):format(what, phase),
