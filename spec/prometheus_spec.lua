@@ -98,6 +98,79 @@ shop_day_seconds_count 1
     assert.equal(1, exposition.value(registry:text(), "a_total", { rule = "rule 900", kind = "x" }))
   end)
 
+  describe("of several processes", function()
+    local FAMILIES = {
+      { name = "a_total", type = "counter", help = "a", labels = { "rule" }, known = { { "none" } } },
+      { name = "b_total", type = "counter", help = "b" },
+      { name = "c", type = "gauge", help = "c" },
+      { name = "d_seconds", type = "histogram", help = "d", labels = { "who" }, buckets = { 0.5, 1 } },
+    }
+    local sums
+
+    local function hand_over(registry)
+      for key, amount in pairs(registry:drain()) do sums[key] = (sums[key] or 0) + amount end
+    end
+
+    before_each(function() sums = {} end)
+
+    it("is that of what all have counted, before and after it was handed over", function()
+      local one, other = prometheus.new(FAMILIES), prometheus.new(FAMILIES)
+      local alone = prometheus.new(FAMILIES)
+      local function both(name, ...)
+        alone[name](alone, ...)
+        return ...
+      end
+      for turn = 1, 3 do
+        one:add(both("add", "a_total", turn, 'a\nb "c"'))
+        other:add(both("add", "a_total", 1, "x"))
+        other:add(both("add", "b_total", 2))
+        for _, seconds in ipairs { 0.25, 0.75, 4 } do one:observe(both("observe", "d_seconds", seconds, "me")) end
+        other:observe(both("observe", "d_seconds", 0.125, "me"))
+        hand_over(one)
+        hand_over(other)
+      end
+      one:set(both("set", "c", 7))
+      other:set("c", 5)
+      assert.equal(alone:text(), one:text(sums))
+      assert.equal(5, exposition.value(other:text(sums), "c"))
+      assert.same({}, one:drain())
+      assert.equal(0, exposition.value(one:text {}, "a_total", { rule = "none" }))
+    end)
+
+    it("has what was drained again, where it was given back", function()
+      local one = prometheus.new(FAMILIES)
+      one:add("a_total", 3, "x")
+      one:observe("d_seconds", 0.7, "me")
+      local text, amounts = one:text(), one:drain()
+      assert.is_nil(one:text():find("3", 1, true))
+      one:add("b_total", 2)
+      one:merge(amounts)
+      assert.equal((text:gsub("b_total 0", "b_total 2")), one:text())
+    end)
+
+    it("leaves out sums of families, parts and buckets that there are no more", function()
+      local one = prometheus.new(FAMILIES)
+      one:add("a_total", 1, "x")
+      hand_over(one)
+      local text = one:text(sums)
+      for _, key in ipairs { "old_total\n\nvalue", "c\n\nvalue", "a_total\n\n", "junk", "" } do sums[key] = 5 end
+      sums['a_total\nrule="x"\nsum'] = 5
+      assert.equal(exposition.value(text, "a_total", { rule = "x" }), exposition.value(one:text(sums), "a_total", { rule = "x" }))
+      assert.is_nil(one:text(sums):find("old_total", 1, true))
+      assert.is_nil(exposition.value(one:text(sums), "c"))
+      sums = { ['d_seconds\nwho="me"\n3'] = 2, ['d_seconds\nwho="me"\n1'] = 1, ['d_seconds\nwho="me"\nvalue'] = 3 }
+      assert.equal(1, exposition.value(one:text(sums), "d_seconds_bucket", { who = "me", le = "1" }))
+      assert.equal(3, exposition.value(one:text(sums), "d_seconds_count", { who = "me" }))
+    end)
+
+    it("holds no more series than a family may have", function()
+      for i = 1, 500 do sums[('a_total\nrule="%d"\nvalue'):format(i)] = 1 end
+      local text = prometheus.new(FAMILIES):text(sums)
+      assert.is_true(#exposition.read(text).a_total.samples <= 201)
+      assert.equal(301, exposition.value(text, "a_total", { rule = "(other)" }))
+    end)
+  end)
+
   it("leaves out families that have nothing to tell", function()
     local registry = prometheus.new { { name = "a", type = "gauge", help = "a" },
       { name = "b_total", type = "counter", help = "b", labels = { "x" } } }

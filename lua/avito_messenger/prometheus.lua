@@ -36,18 +36,17 @@ local function labels_text(family, values)
   return table.concat(parts, ",")
 end
 
-local function new_series(family, labels)
-  if family.type ~= "histogram" then return { labels = labels, value = 0 } end
-  local counts = {}
-  for i = 1, #family.buckets do counts[i] = 0 end
-  return { labels = labels, value = 0, sum = 0, counts = counts }
+-- Its numbers by their parts: of a histogram how many values, their sum, and how many of them are in each bucket.
+local function new_series(family)
+  if family.type ~= "histogram" then return { value = 0 } end
+  local series = { value = 0, sum = 0 }
+  for i = 1, #family.buckets do series[i] = 0 end
+  return series
 end
 
--- The series of these label values; that of the others when there is no room.
-local function series_of(self, name, ...)
-  local family = self.families[name]
-  if not family then error(("metrics: no family is named '%s'"):format(tostring(name)), 3) end
-  local labels = labels_text(family, { ... })
+-- The series of these labels; that of the others when there is no room.
+local function find_series(self, family, labels)
+  local name = family.name
   local all = self.series[name]
   if not all[labels] then
     if self.counts[name] >= MAX_SERIES then
@@ -56,11 +55,17 @@ local function series_of(self, name, ...)
       labels = labels_text(family, others)
     end
     if not all[labels] then
-      all[labels] = new_series(family, labels)
+      all[labels] = new_series(family)
       self.counts[name] = self.counts[name] + 1
     end
   end
-  return all[labels], family
+  return all[labels]
+end
+
+local function series_of(self, name, ...)
+  local family = self.families[name]
+  if not family then error(("metrics: no family is named '%s'"):format(tostring(name)), 3) end
+  return find_series(self, family, labels_text(family, { ... })), family
 end
 
 --- Makes a registry of these families, in their order.
@@ -103,7 +108,7 @@ function Registry:observe(name, value, ...)
   series.value, series.sum = series.value + 1, series.sum + value
   for i, bound in ipairs(family.buckets) do
     if value <= bound then
-      series.counts[i] = series.counts[i] + 1
+      series[i] = series[i] + 1
       break
     end
   end
@@ -119,15 +124,15 @@ local function sample(name, labels, value)
   return ("%s%s %s\n"):format(name, labels == "" and "" or "{" .. labels .. "}", number(value))
 end
 
-local function write_histogram(out, family, series)
-  local total, lead = 0, series.labels == "" and "" or series.labels .. ","
+local function write_histogram(out, family, labels, series)
+  local total, lead = 0, labels == "" and "" or labels .. ","
   for i, bound in ipairs(family.buckets) do
-    total = total + series.counts[i]
+    total = total + series[i]
     out[#out + 1] = sample(family.name .. "_bucket", ('%sle="%s"'):format(lead, number(bound)), total)
   end
   out[#out + 1] = sample(family.name .. "_bucket", lead .. 'le="+Inf"', series.value)
-  out[#out + 1] = sample(family.name .. "_sum", series.labels, series.sum)
-  out[#out + 1] = sample(family.name .. "_count", series.labels, series.value)
+  out[#out + 1] = sample(family.name .. "_sum", labels, series.sum)
+  out[#out + 1] = sample(family.name .. "_count", labels, series.value)
 end
 
 local function write_family(out, family, all)
@@ -139,16 +144,59 @@ local function write_family(out, family, all)
     family.type)
   for _, labels in ipairs(names) do
     if family.type == "histogram" then
-      write_histogram(out, family, all[labels])
+      write_histogram(out, family, labels, all[labels])
     else
       out[#out + 1] = sample(family.name, labels, all[labels].value)
     end
   end
 end
 
+--- What counters and histograms have counted since the last time: from now on it is the caller's.
+---@return table<string, number> amounts
+function Registry:drain()
+  local amounts = {}
+  for _, family in ipairs(self.order) do
+    for labels, series in pairs(family.type ~= "gauge" and self.series[family.name] or {}) do
+      for part, amount in pairs(series) do
+        if amount ~= 0 then
+          amounts[("%s\n%s\n%s"):format(family.name, labels, part)] = amount
+          series[part] = 0
+        end
+      end
+    end
+  end
+  return amounts
+end
+
+--- Adds what was drained, here or elsewhere. What this registry does not know is left out.
+---@param amounts table<string, number>
+function Registry:merge(amounts)
+  for key, amount in pairs(amounts) do
+    local name, labels, part = key:match "^([^\n]*)\n([^\n]*)\n([^\n]*)$"
+    local family = self.families[name]
+    if family and family.type ~= "gauge" then
+      local series = find_series(self, family, labels)
+      part = tonumber(part) or part
+      if series[part] then series[part] = series[part] + amount end
+    end
+  end
+end
+
+-- The same families with what all have counted; gauges are one's own.
+local function summed(self, sums)
+  local all = prometheus.new(self.order)
+  for _, family in ipairs(self.order) do
+    if family.type == "gauge" then all.series[family.name] = self.series[family.name] end
+  end
+  all:merge(sums)
+  return all
+end
+
 --- All families that have a series, in their order; the series by their labels.
+---@param sums? table<string, number> of what was drained: shown instead of what was counted here
 ---@return string
-function Registry:text()
+function Registry:text(sums)
+  if sums then self = summed(self, sums) end
   local out = {}
   for _, family in ipairs(self.order) do write_family(out, family, self.series[family.name]) end
   return table.concat(out)

@@ -182,6 +182,35 @@ describe("the metrics of a bot", function()
     assert.equal(3, value("lanes", nil, { lanes = 3 }))
   end)
 
+  it("are shared by processes, and lose nothing where there is no room", function()
+    local sums, full = {}, false
+    local counters = { add = function(_, key, amount)
+      if full then return nil, "no room" end
+      sums[key] = (sums[key] or 0) + amount
+      return true
+    end }
+    local other = metrics.new(function() return now end)
+    m:note { kind = "human", withdrawn = 2 }
+    assert.is_true(m:share(counters))
+    full = true
+    m:note { kind = "human", withdrawn = 1 }
+    m:event { type = "request", endpoint = "get_chats", status = 200, seconds = 0.1 }
+    assert.same({ nil, "no room" }, { m:share(counters) })
+    full = false
+    other:note { kind = "human" }
+    assert.is_true(m:share(counters))
+    assert.is_true(other:share(counters))
+    assert.is_true(m:share(counters)) -- nothing new
+    local text = other:text(now, { last_poll = 5, stats = { inbox = 3, outbox = {}, chats = 1 } }, sums)
+    local function shown(name, labels) return exposition.value(text, "avito_bot_" .. name, labels) end
+    assert.equal(3, shown "human_takeovers_total")
+    assert.equal(3, shown "withdrawn_total")
+    assert.equal(1, shown("api_request_seconds_count", { endpoint = "get_chats" }))
+    assert.equal(3, shown "inbox_waiting")
+    assert.equal(5, shown "last_poll_timestamp_seconds")
+    assert.equal(0, shown "errors_total")
+  end)
+
   it("show why the account is parked, and that it is no more", function()
     local function parked(reason, why) return value("parked", { reason = reason }, { parked = why }) end
     assert.equal(1, parked("payment_required", "payment_required"))

@@ -391,7 +391,8 @@ describe("what workers share can be used in any phase", function()
     for i, phase in ipairs(phases) do blocks[i] = ("%s_by_lua_block { %s }"):format(phase, USE:format(phase)) end
     local server = nginx.start {
       http = ("init_by_lua_block { %s }"):format(WORD:format "master"),
-      init_worker = USE:format "init_worker" .. WORD:format "worker" .. ("ngx.timer.at(0, function() %s end)"):format(USE:format "timer"),
+      init_worker = USE:format "init_worker" .. WORD:format "worker"
+        .. ("ngx.timer.at(0, function() %s end)"):format(USE:format "timer"),
       server = ("location = /use { %s content_by_lua_block { ngx.print 'used' } } "):format(table.concat(blocks, " "))
         .. [[location = /sums { content_by_lua_block {
           ngx.print(require('avito_messenger.json').encode(require('avito_messenger.nginx.shared').new 'avito':counters 'c':get()))

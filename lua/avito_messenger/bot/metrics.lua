@@ -174,12 +174,31 @@ end
 ---@field parked? string why the account is parked
 ---@field account? string|integer
 ---@field lanes? integer lanes that run
+---@field last_poll? number Unix time, where another process looks at the chats
+
+--- Hands what was counted since the last time to sums that several processes share. What they do not take is kept.
+---@param counters { add: fun(self, key: string, amount: number): boolean?, string? }
+---@return true? done
+---@return string? message why something was not taken
+function Metrics:share(counters)
+  local message
+  for key, amount in pairs(self.registry:drain()) do
+    local ok, problem = counters:add(key, amount)
+    if not ok then
+      self.registry:merge { [key] = amount }
+      message = problem
+    end
+  end
+  return not message or nil, message
+end
 
 --- The text of all metrics, in the exposition format 0.0.4.
 ---@param now? number Unix seconds; default: by the clock
 ---@param extra? avito.bot.MetricsExtra default: what is told when it is asked for
+---@param sums? table<string, number> what all processes have shared, instead of what this one has counted since. Gauges are
+--- this process's, and the store's
 ---@return string
-function Metrics:text(now, extra)
+function Metrics:text(now, extra, sums)
   local registry = self.registry
   extra = extra or self.ask()
   registry:clear "avito_bot_info"
@@ -191,7 +210,8 @@ function Metrics:text(now, extra)
   if self.parked then registry:set("avito_bot_parked", 0, self.parked) end
   if extra.parked then registry:set("avito_bot_parked", 1, extra.parked) end
   self.parked = extra.parked
-  return registry:text()
+  if extra.last_poll then registry:set("avito_bot_last_poll_timestamp_seconds", extra.last_poll) end
+  return registry:text(sums)
 end
 
 ---@param clock? fun(): number Unix seconds; default os.time

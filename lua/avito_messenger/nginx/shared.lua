@@ -169,12 +169,10 @@ end
 
 -- Never waits: a lock that is not to be had is done without, for a pace is no promise.
 local function exchange(self, key, lock, change)
-  local dict = self.dict
-  local locked
-  for _ = 1, PACE_TRIES do
-    local ok, problem = dict:safe_add(lock, true, PACE_LOCK)
-    locked = ok
-    if ok or problem ~= "exists" then break end
+  local dict, tries = self.dict, 1
+  local locked = dict:safe_add(lock, true, PACE_LOCK)
+  while not locked and tries < PACE_TRIES do
+    locked, tries = dict:safe_add(lock, true, PACE_LOCK), tries + 1
   end
   local before = dict:get(key)
   local after = change(before)
