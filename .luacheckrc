@@ -5,7 +5,7 @@ read_globals = {
   "unpack",
   "jit",
   "newproxy",
-  coroutine = { fields = { "isyieldable" } },
+  coroutine = { fields = { "isyieldable", "_create", "_resume", "_status", "_yield" } }, -- the last four: inside nginx
   math = { fields = { "type", "maxinteger", "mininteger", "tointeger" } },
   table = { fields = { "unpack", "pack" } },
   debug = { fields = { "upvaluejoin" } },

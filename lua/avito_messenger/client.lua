@@ -29,6 +29,7 @@ local OPTIONS = {
   ca_file = "string",
   array_style = "string",
   pace = "table|boolean",
+  pace_store = "table",
   on_event = "function",
   io = "table",
 }
@@ -156,6 +157,13 @@ local function check_store(store)
   end
 end
 
+local function check_pace_store(given)
+  if type(given.pace_store.exchange) ~= "function" then
+    error("avito.client: pace_store must have the function exchange", 3)
+  end
+  if given.pace == false then error("avito.client: there is nothing to keep in pace_store with pace = false", 3) end
+end
+
 --- Bytes that no other client has: the order of its random waits comes from them.
 local function seed()
   local file = io.open("/dev/urandom", "rb")
@@ -192,6 +200,7 @@ end
 function client.new(given)
   options.check("avito.client", given, OPTIONS, 2)
   if given.token_store then check_store(given.token_store) end
+  if given.pace_store then check_pace_store(given) end
   local settings = { base_url = BASE_URL, user_agent = USER_AGENT, seed = seed() }
   for name, value in pairs(given) do settings[name] = value end
   settings.pace = pace_of(given)
@@ -205,6 +214,7 @@ function client.new(given)
     driver = driver,
     owns_driver = owned,
     token_store = given.token_store,
+    pace_store = given.pace_store,
     on_event = given.on_event,
     timeout = given.timeout or 10,
   }, metatable)
@@ -223,6 +233,7 @@ end
 ---@field retries? integer repeats of requests a call may make, 0 to 10; default 2
 ---@field pace? avito_messenger.Pace|false how fast the account's requests may go, so that they do not run into the API's rate
 --- limit; false for as fast as they are made
+---@field pace_store? avito_messenger.PaceStore where several processes use the account: they keep to one pace together
 ---@field user_agent? string
 ---@field proxy? string
 ---@field ca_file? string a PEM file of certificates to trust instead of the system's
@@ -235,6 +246,11 @@ end
 ---@field rate? number requests a second, more than 0 and at most 1000; default 6. Answers teach the client more: their
 --- X-RateLimit-Limit replaces the default and lowers a given rate; a 429 halves it for a while
 ---@field burst? integer how many may go at once after a while without calls, 1 to 1000; default 12
+
+---@class avito_messenger.PaceStore keeps the state of an account's pace for clients on one machine whose drivers go by the
+--- monotonic clock, as all do that come with the module
+---@field exchange fun(change: fun(state?: string): string?) calls `change` once, with what it holds, and holds what that
+--- returns; nobody else does so meanwhile, as far as it can. It must be quick, and is asked about three times a call
 
 ---@class avito_messenger.CallOptions
 ---@field timeout? number

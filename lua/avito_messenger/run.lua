@@ -3,12 +3,14 @@ local errors = require "avito_messenger.errors"
 
 local run = {}
 
---- A handler that raises must not make a message that was sent look like one that was not.
+--- What the program gave must not make a message that was sent look like one that was not, when it raises.
+local function complain(what, problem)
+  io.stderr:write("avito_messenger: ", what, " raised: ", errors.text(problem), "\n")
+end
+
 local function report(on_event, event)
   local ok, problem = pcall(on_event, event)
-  if not ok then
-    io.stderr:write("avito_messenger: on_event raised: ", errors.text(problem), "\n")
-  end
+  if not ok then complain("on_event", problem) end
 end
 
 local function request_event(operation, request, attempt, response, seconds)
@@ -90,19 +92,53 @@ local function wait(operation, seconds, reason, longest, client)
   return driver:now()
 end
 
+-- Calls `fn` while the session's lane is what the processes share; where their store fails, it is the session's own.
+local function exchange(client, now, fn)
+  local session, called, done = client.session, false, false
+  local ok, problem = pcall(client.pace_store.exchange, function(state)
+    if state then session:lane(state, now) end
+    called = true
+    fn()
+    done = true
+    return session:lane()
+  end)
+  if called and not done then error(problem, 0) end
+  if not ok then complain("pace_store.exchange", problem) end
+  if not called then fn() end
+end
+
+local function next_step(operation, now, client)
+  if not client.pace_store then return operation:next(now) end
+  local step, a, b, c
+  exchange(client, now, function() step, a, b, c = operation:next(now) end)
+  return step, a, b, c
+end
+
+-- An answer to the account's own requests tells how fast they may be. Returns whether the operation is over.
+local function feed(operation, now, client, request, response)
+  local unix = client.driver:time()
+  local teaches = response.status and (request.purpose == "call" or request.purpose == "self")
+  if not client.pace_store or not teaches then return operation:feed(now, unix, response) end
+  local over
+  exchange(client, now, function() over = operation:feed(now, unix, response) end)
+  return over
+end
+
 local function steps(operation, now, client, held)
   local driver, on_event = client.driver, client.on_event
   local last -- the last request, for events
   local queued -- in the lane, and said so
+  local over   -- there is no turn to take any more
   while true do
     if client.closed then operation:cancel("the client is closed") end
-    local step, a, b, c = operation:next(now)
+    local step, a, b, c
+    if over then step, a, b = operation:next(now) else step, a, b, c = next_step(operation, now, client) end
     if step == "send" then
       local started = now
       queued = queued and a.purpose == "token"
       local response = driver:perform(a, client)
       now = driver:now()
-      operation:feed(now, driver:time(), response)
+      over = feed(operation, now, client, a, response)
       if a.purpose == "token" then tell_waiters(client) end
       if on_event then
         last = request_event(operation, a, b, response, now - started)
@@ -146,7 +182,8 @@ end
 --- Carries out the operation and returns its value and meta, or nil and the error.
 ---@param operation table
 ---@param now number the driver's monotonic time
----@param client { driver: table, token_store?: avito_messenger.TokenStore, on_event?: function, closed?: boolean }
+---@param client { driver: table, session: table, token_store?: avito_messenger.TokenStore,
+--- pace_store?: avito_messenger.PaceStore, on_event?: function, closed?: boolean }
 ---@return any value
 ---@return any meta_or_error
 function run.operation(operation, now, client)

@@ -1,7 +1,7 @@
 --- What a client does over any driver. `start(arguments)` gives an environment:
 ---   base_url, io            options of the client
 ---   control(method, what, value) -> decoded answer of the sandbox's control API
----   run(fn)                 carries out one of the specs below; absent: by calling it
+---   run(fn, name)           carries out one of the specs below; absent: by calling it
 ---   stop()
 local assert = require "luassert"
 local avito = require "avito_messenger"
@@ -22,7 +22,7 @@ return function(driver_name, start)
     before_each(function() place.control("POST", "reset", {}) end)
 
     local function it(name, body)
-      busted.it(name, function() if place.run then place.run(body) else body() end end)
+      busted.it(name, function() if place.run then place.run(body, name) else body() end end)
     end
 
     local function make(options)

@@ -8,15 +8,14 @@ describe("a bot inside nginx", function()
 
   before_each(function() path = files.temporary() end)
   after_each(function()
+    place:close()
     for _, name in ipairs(files.beginning(path)) do os.remove(name) end
   end)
 
   for workers = 1, 2 do
     it(("answers what webhooks bring, after they were answered, with %d workers"):format(workers), function()
-      place = places.open { workers = workers, plan = { store = path, shared = true },
-        start = ([[{ webhook = { path_secret = "dummy-path-secret", path = "/avito" }, poll = false }]]) }
+      place = places.open { workers = workers, plan = { store = path, shared = true }, poll = false }
       place:until_well()
-      place.market:control("POST", "subscribe", {})
       local said = place:say "Вопрос 1"
       local body = place:message { id = said.message_id, chat_id = said.chat_id, created = said.created, author_id = 200000001 }
       local response = place:hook(body)

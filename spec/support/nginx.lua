@@ -73,6 +73,7 @@ http {
   %s
   server {
     listen 127.0.0.1:%d backlog=4096;
+    location / { return 404; }
     %s
   }
 }

@@ -10,10 +10,17 @@
 
 AVITO_EXPORT int luaopen_avito_messenger_core(lua_State *L);
 
+/* core.isyieldable() -> may the running coroutine yield from here? coroutine.isyieldable, which nginx's own coroutines lack. */
+static int isyieldable(lua_State *L)
+{
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 1;
+}
+
 int luaopen_avito_messenger_core(lua_State *L)
 {
   static const luaL_Reg functions[] = {
-      {"session", avito_session_new}, {"endpoints", avito_endpoints_list}, {NULL, NULL}};
+      {"session", avito_session_new}, {"endpoints", avito_endpoints_list}, {"isyieldable", isyieldable}, {NULL, NULL}};
   lua_newtable(L); /* module */
   luaL_setfuncs(L, functions, 0);
   avito_json_register(L);

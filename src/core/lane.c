@@ -1,12 +1,16 @@
 #include "lane.h"
 
 #include <math.h>
-#include <stddef.h>
+#include <string.h>
 
 #include "limits.h"
 
 /* Times are sums of waits: a token that lacks this little is one. What was lacking stays owed. */
 #define NEARLY 1e-3
+
+#define PACKED_VERSION 1
+#define MOST_TOKENS    1e6
+#define MOST_HALVINGS  9007199254740992.0 /* 2^53: what a double counts without gaps */
 
 void avito_lane_open(struct avito_lane *lane, double rate, double burst)
 {
@@ -123,4 +127,53 @@ void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause
   }
   lane->tokens = 0;
   lane->at = fmax(lane->at, now + (pause >= 0 ? fmin(pause, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE));
+}
+
+/* ---- what it shares ---- */
+
+enum { RATE, CEILING, GIVEN, BURST, TOKENS, AT, HALVINGS };
+
+void avito_lane_pack(const struct avito_lane *lane, char packed[AVITO_LANE_PACKED])
+{
+  const double numbers[AVITO_LANE_NUMBERS] = {
+      [RATE] = lane->rate,
+      [CEILING] = lane->ceiling,
+      [GIVEN] = lane->given,
+      [BURST] = lane->burst,
+      [TOKENS] = lane->tokens,
+      [AT] = lane->at,
+      [HALVINGS] = (double)lane->halvings,
+  };
+  packed[0] = PACKED_VERSION;
+  memcpy(packed + 1, numbers, sizeof numbers);
+}
+
+/* A lane may be in such a state; the other's `now` may be later than this one. NaN is in no bounds. */
+static bool possible(const double *numbers, double now)
+{
+  return numbers[RATE] > 0 && numbers[RATE] <= numbers[CEILING] && numbers[CEILING] <= AVITO_MAX_PACE &&
+         numbers[TOKENS] >= -1 && numbers[TOKENS] <= MOST_TOKENS && numbers[AT] >= 0 &&
+         numbers[AT] <= now + 2 * AVITO_PACE_LONGEST && numbers[HALVINGS] >= 0 && numbers[HALVINGS] <= MOST_HALVINGS;
+}
+
+bool avito_lane_unpack(struct avito_lane *lane, const char *packed, size_t length, double now)
+{
+  double numbers[AVITO_LANE_NUMBERS];
+  if (length != AVITO_LANE_PACKED || packed[0] != PACKED_VERSION) {
+    return false;
+  }
+  memcpy(numbers, packed + 1, sizeof numbers);
+  if (!possible(numbers, now)) {
+    return false;
+  }
+  lane->at = numbers[AT];
+  lane->tokens = numbers[TOKENS];
+  lane->halvings = (uint64_t)numbers[HALVINGS];
+  if (numbers[GIVEN] == lane->given && numbers[BURST] == lane->burst) {
+    lane->rate = numbers[RATE];
+    lane->ceiling = numbers[CEILING];
+  } else {
+    lane->tokens = fmin(lane->tokens, lane->burst);
+  }
+  return true;
 }

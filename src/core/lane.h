@@ -10,6 +10,7 @@
 #define AVITO_LANE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct avito_lane_place {
@@ -56,5 +57,16 @@ void avito_lane_recover(struct avito_lane *lane);
 /* A 429: nobody goes for `pause` seconds (negative: not said), and the rate is halved, but once for all requests that were
  * under way. `halvings` is the lane's when the request left. */
 void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause, double now);
+
+/* What several lanes of one account share, in processes of one machine: a version, and numbers as the machine writes them.
+ * The queue and its tickets are each lane's own. */
+#define AVITO_LANE_NUMBERS 7
+#define AVITO_LANE_PACKED  (1 + AVITO_LANE_NUMBERS * sizeof(double))
+
+void avito_lane_pack(const struct avito_lane *lane, char packed[AVITO_LANE_PACKED]);
+/* Takes over what another has packed; all of them go by the same clock. A lane that was opened with another rate or burst
+ * keeps its rate, for the other's is what another program allows. false, and nothing is changed: that is no lane, or it
+ * would be closed for longer than one ever is. */
+bool avito_lane_unpack(struct avito_lane *lane, const char *packed, size_t length, double now);
 
 #endif

@@ -423,7 +423,8 @@ static int op_feed(lua_State *L)
   if (awaited == AVITO_AWAITS_RESPONSE) {
     feed_response(L, 1, 4, now, unix_now);
     operation->awaits = AVITO_AWAITS_NOTHING; /* only now: what raised is not sent again */
-    return 0;
+    lua_pushboolean(L, operation->end != AVITO_RUNNING);
+    return 1;
   }
   switch (awaited) {
   case AVITO_AWAITS_LOCK:
@@ -443,7 +444,8 @@ static int op_feed(lua_State *L)
     fail(L, 1, operation);
   }
   operation->awaits = AVITO_AWAITS_NOTHING;
-  return 0;
+  lua_pushboolean(L, operation->end != AVITO_RUNNING);
+  return 1;
 }
 
 /* op:cancel(message, kind): gives the call up; next then says "unlock" where the store's lock is held, and "fail". Tokens

@@ -16,6 +16,7 @@
  *     "unlock"                       op:feed(now, unix)
  *     "done", value, meta            the end; next says the same again
  *     "fail", err                    the end
+ *   op:feed returns whether the call is over, so that no turn is waited for any more
  *   op:limit(when)                   makes the deadline `when` (monotonic) if that is earlier
  *   op:cancel(message, kind)         gives the call up: "fail" comes next, or soon ("cancelled" | "timeout")
  *

@@ -370,6 +370,28 @@ static int session_nonce(lua_State *L)
   return 1;
 }
 
+/* session:lane() -> the state of the lane, for sessions of other processes that keep to the same pace; nil without a lane.
+ * session:lane(state, now) -> was it taken over? Not what is no state of a lane. */
+static int session_lane(lua_State *L)
+{
+  struct avito_session *session = avito_session_check(L, 1);
+  bool paced = session->lane.rate > 0;
+  if (lua_isnoneornil(L, 2)) {
+    char packed[AVITO_LANE_PACKED];
+    if (!paced) {
+      return 0;
+    }
+    avito_lane_pack(&session->lane, packed);
+    lua_pushlstring(L, packed, sizeof packed);
+    return 1;
+  }
+  size_t length;
+  const char *packed = luaL_checklstring(L, 2, &length);
+  double now = luaL_checknumber(L, 3);
+  lua_pushboolean(L, paced && avito_lane_unpack(&session->lane, packed, length, now));
+  return 1;
+}
+
 static int session_tostring(lua_State *L)
 {
   avito_session_check(L, 1);
@@ -379,8 +401,11 @@ static int session_tostring(lua_State *L)
 
 void avito_session_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {
-      {"user_id", session_user_id}, {"nonce", session_nonce}, {"__tostring", session_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"user_id", session_user_id},
+                                     {"nonce", session_nonce},
+                                     {"lane", session_lane},
+                                     {"__tostring", session_tostring},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
   lua_pushvalue(L, -1);
   luaL_setfuncs(L, methods, 1);

@@ -61,7 +61,7 @@ end
 --- Hands to all workers what only this one knows.
 function Worker:share()
   tell_counts(self)
-  for key, amount in pairs(self.bot.metrics:drain()) do self.sums:add(key, amount) end
+  for key, amount in pairs(self.bot.metrics.drain and self.bot.metrics:drain() or {}) do self.sums:add(key, amount) end
   local well, word = true, nil
   if self.settings then well, word = self.bot:health() end
   self.words:set(well and "ok" or word, WORD)

@@ -1,15 +1,18 @@
 --- For specs: a sandbox, and an nginx that runs the bot of support/shop.lua.
----   local place = places.open { workers = 2, plan = { … }, start = [[Lua: the options of nginx.start]], … }
+---   local place = places.open { workers = 2, plan = { … }, … }
+---     webhooks = true: the marketplace sends them here; poll = false: nobody looks; start: Lua, the options of nginx.start
 ---   place.market, place.server, place.secret
 ---   place:hook(body, fields)              a webhook as the marketplace sends it: the response
 ---   place:message{ id =, text =, … }      the body of one
 ---   place:say(text, chat_number)          a buyer writes: { chat_id, message_id }
 ---   place:sent() -> texts of the bot, as the sandbox's record has them
 ---   place:until_true(what, fn)
----   place:stop()
+---   place:stop(), :close()
 local clock = require "avito_messenger.clock"
+local files = require "support.files"
 local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
+local ports = require "support.ports"
 local sandbox = require "support.sandbox"
 
 local places = {}
@@ -32,20 +35,30 @@ local WORLD = { latency = { 0, 0.01 }, items = { { id = 5000, account = sandbox.
   buyers = json.list {}, chats = json.list {} }
 
 local function start_market(self, given)
-  if given.market then return given.market end
   local world = {}
   for name, value in pairs(WORLD) do world[name] = value end
   for name, value in pairs(given.world or {}) do world[name] = value end
-  local files = require "support.files"
   self.world = files.temporary() .. ".lua"
   files.write(self.world, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world))))
   return sandbox.start { "--world", self.world, "--seed", "1", "--rate-limit", "off" }
 end
 
+--- The marketplace without nginx.
+function places.alone(given)
+  local self = setmetatable({ secret = SECRET }, Place)
+  self.market = start_market(self, given or {})
+  return self
+end
+
+local function start_of(given, port)
+  local url = ("http://127.0.0.1:%d/avito/%s"):format(port, SECRET)
+  return ('{ webhook = { path_secret = "%s", path = "/avito" }, poll = %s, subscribe = %s }'):format(SECRET,
+    given.poll == false and "false" or "{ interval = 1 }", given.webhooks and '"' .. url .. '"' or "nil")
+end
+
 --- `plan` of the bot; `start`: Lua, the options of nginx.start; the rest as for support.nginx.
 function places.open(given)
-  local self = setmetatable({ secret = SECRET }, Place)
-  self.market = start_market(self, given)
+  local self = places.alone(given)
   local plan = { base_url = self.market.base_url, user_id = sandbox.user_id, pace = false }
   for name, value in pairs(given.plan or {}) do plan[name] = value end
   local of_server = {}
@@ -53,13 +66,14 @@ function places.open(given)
   of_server.env = { SPEC_PLAN = assert(json.encode(plan)) }
   of_server.main = "env SPEC_PLAN; " .. (given.main or "")
   of_server.server = places.LOCATIONS .. (given.server or "")
+  of_server.port = ports.free(files.temporary())
   of_server.init_worker = ([[require("avito_messenger.nginx").start(require "nginx.support.shop", %s)]]):format(
-    given.start or ('{ webhook = { path_secret = "%s", path = "/avito" }, poll = { interval = 1 } }'):format(SECRET))
+    given.start or start_of(given, of_server.port))
   self.server = nginx.start(of_server)
   return self
 end
 
-function Place:message(fields)
+function Place:message(fields) -- luacheck: no self
   local value = { id = "m1", chat_id = "u2i-dummy-1", user_id = sandbox.user_id, author_id = 200000001, created = os.time(),
     type = "text", chat_type = "u2i", content = { text = fields.text or "Вопрос 1" }, item_id = 5000 }
   for name, text in pairs(fields) do
@@ -90,7 +104,7 @@ end
 function Place:until_true(what, fn)
   local ends = clock.now() + LONGEST
   while not fn() do
-    if clock.now() > ends then error(("waited in vain: %s\n%s"):format(what, self.server:report()), 2) end
+    if clock.now() > ends then error(("waited in vain: %s\n%s"):format(what, self.server and self.server:report() or ""), 2) end
     clock.sleep(0.02)
   end
 end
@@ -98,6 +112,11 @@ end
 --- Until the workers know whose chats they answer.
 function Place:until_well()
   self:until_true("health", function() return self.server:get("/health").body == "ok\n" end)
+end
+
+--- Until the marketplace knows where to send webhooks.
+function Place:until_subscribed()
+  self:until_true("the subscription", function() return #self.market:control("GET", "state").subscriptions > 0 end)
 end
 
 --- The value of a metric, 0 where it is not there.
@@ -108,11 +127,21 @@ function Place:metric(name)
   return 0
 end
 
+--- Raises what nginx logged that nobody expects.
 function Place:stop()
-  local ok, problem = pcall(self.server.stop, self.server)
-  self.market:stop()
-  if self.world then os.remove(self.world) end
+  local ok, problem = true, nil
+  if self.server then ok, problem = pcall(self.server.stop, self.server) end
+  self.server = nil
+  self:close()
   if not ok then error(problem, 2) end
+end
+
+--- Ends whatever still runs. May be called again.
+function Place:close()
+  if self.server then self.server:close() end
+  if self.market then self.market:stop() end
+  if self.world then os.remove(self.world) end
+  self.server, self.market, self.world = nil, nil, nil
 end
 
 return places

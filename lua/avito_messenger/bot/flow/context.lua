@@ -1,6 +1,7 @@
 --- What a flow's function gets as `c`. Each call but c:pairs is an entry of the journal: it is done once, and a replay gives
 --- what it gave then.
 local ask = require "avito_messenger.bot.flow.ask"
+local coroutines = require "avito_messenger.coroutines"
 local guards = require "avito_messenger.bot.flow.guards"
 local plain = require "avito_messenger.bot.flow.plain"
 
@@ -15,10 +16,10 @@ Context.__index = Context
 local function running(c, what)
   local run = guards.running()
   if not run or run.c ~= c then error(what .. " was called outside of its flow, or without the colon", 3) end
-  if coroutine.running() ~= run.co then
+  if coroutines.running() ~= run.co then
     error(what .. " was called inside a coroutine of the program's own: call it from the flow itself", 3)
   end
-  if not coroutine.isyieldable() then
+  if not coroutines.isyieldable() then
     error(what .. " was called inside a callback of a C function such as string.gsub or table.sort: call it before", 3)
   end
   return run

@@ -1,5 +1,6 @@
 --- One flow under way: a coroutine and the journal it takes its steps from.
 local context = require "avito_messenger.bot.flow.context"
+local coroutines = require "avito_messenger.coroutines"
 local environment = require "avito_messenger.bot.flow.environment"
 local errors = require "avito_messenger.errors"
 local guards = require "avito_messenger.bot.flow.guards"
@@ -20,7 +21,7 @@ Execution.__index = Execution
 ---@return avito_messenger.bot.FlowExecution
 function Execution.new(runner, flow, state)
   local self = setmetatable({
-    runner = runner, flow = flow, state = state, co = coroutine.create(flow.run),
+    runner = runner, flow = flow, state = state, co = coroutines.create(flow.run),
     at = 0, -- entries of the journal that the flow has taken
     seen = {}, -- those
   }, Execution)
@@ -45,7 +46,7 @@ function Execution:step(kind, asked, request)
   if not entry then
     request.k, request.d = kind, digest
     self.waiting = request
-    coroutine.yield(STEP, request)
+    coroutines.yield(STEP, request)
     entry = self.state.journal[at]
   end
   self.at = at
@@ -55,7 +56,7 @@ end
 
 --- Ends the flow, in its coroutine: it is never resumed, so that no pcall of it takes notice.
 function Execution:finish(outcome) -- luacheck: no self
-  coroutine.yield(FINISH, outcome)
+  coroutines.yield(FINISH, outcome)
 end
 
 function Execution:stopped(why, message)
@@ -97,7 +98,7 @@ function Execution:resume()
   local ok, token, request = guards.resume(self, self.co, self.c)
   if not ok then return self:failed(token) end
   if token == STEP then return nil, request end
-  if token ~= FINISH and coroutine.status(self.co) == "suspended" then return self:failed(FOREIGN) end
+  if token ~= FINISH and coroutines.status(self.co) == "suspended" then return self:failed(FOREIGN) end
   if token == FINISH and request.kind == "stopped" then return request end
   if self:replaying() then
     return self:stopped("departed", ("it ended after step %d, and had gone on to step %d; raise the version when you change a flow")

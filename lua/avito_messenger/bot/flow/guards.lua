@@ -2,6 +2,8 @@
 --- right call while a flow runs, and the functions themselves at any other time.
 ---
 --- Not seen: a loop without calls of c. A count hook would end it, but turns LuaJIT's compiler off.
+local coroutines = require "avito_messenger.coroutines"
+
 local guards = {}
 
 local current -- the run whose flow runs now
@@ -210,8 +212,6 @@ local function switch(run)
   current = run
 end
 
-local resume = coroutine.resume
-
 local function leave(previous, ...)
   switch(previous)
   return ...
@@ -223,7 +223,7 @@ end
 function guards.resume(run, co, ...)
   local previous = current
   switch(run)
-  return leave(previous, resume(co, ...))
+  return leave(previous, coroutines.resume(co, ...))
 end
 
 return guards

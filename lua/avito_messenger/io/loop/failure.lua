@@ -45,7 +45,10 @@ function failure.on_error(fn)
   handler = fn
 end
 
-local function text_of(err)
+--- What was raised, with its traceback where it has one.
+---@param err any
+---@return string
+function failure.text(err)
   if type(err) == "table" and type(err.traceback) == "string" then return err.traceback end
   return errors.text(err)
 end
@@ -55,9 +58,9 @@ function failure.report(err)
   if handler then
     local ok, problem = pcall(handler, err)
     if ok then return end
-    io.stderr:write("avito_messenger: the loop's on_error raised: ", text_of(problem), "\n")
+    io.stderr:write("avito_messenger: the loop's on_error raised: ", failure.text(problem), "\n")
   end
-  io.stderr:write("avito_messenger: a task failed, and nobody waited for it: ", text_of(err), "\n")
+  io.stderr:write("avito_messenger: a task failed, and nobody waited for it: ", failure.text(err), "\n")
 end
 
 return failure
