@@ -31,7 +31,7 @@ local WEBHOOKS = 2  -- seconds that they are waited for
 function Worker.new(given)
   local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
     settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0,
-    complained = -math.huge }, Worker)
+    complained = -math.huge, next_subscription = 0 }, Worker)
   self.lease = self.shared:lease("poll", LEASE)
   self.words, self.polls, self.sums = self.shared:words "health", self.shared:words "polled", self.shared:counters "metrics"
   if self.settings then
@@ -95,12 +95,11 @@ end
 
 local function look_at_subscription(self)
   local one, driver = self.subscription, self.bot.driver
-  if not (one and self.leads and self.bot.since) or driver:now() < (self.next_subscription or 0) then return end
-  self.next_subscription = math.huge -- until this look is over
-  driver:spawn(function()
-    local ok, seconds = pcall(one.look, one)
-    self.next_subscription = driver:now() + (ok and seconds or PAUSE)
-    if not ok then error(seconds, 0) end
+  if not (one and self.leads and self.bot.since) or driver:now() < self.next_subscription then return end
+  if self.subscribing and not self.subscribing.ended then return end
+  self.subscribing = driver:spawn(function()
+    self.next_subscription = driver:now() + PAUSE
+    self.next_subscription = driver:now() + one:look()
   end)
 end
 
