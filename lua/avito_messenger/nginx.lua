@@ -226,8 +226,7 @@ end
 function nginx.metrics(bot)
   local worker = started(bot)
   if not worker or not may_read() then return end
-  worker:share()
-  respond(200, bot.metrics:text(nil, nil, worker.sums:get()), prometheus.CONTENT_TYPE)
+  respond(200, worker:metrics(), prometheus.CONTENT_TYPE)
 end
 
 --- What the workers share, over a lua_shared_dict: stores of tokens and of the pace for avito.client.

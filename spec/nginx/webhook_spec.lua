@@ -23,7 +23,10 @@ describe("a bot inside nginx", function()
       place:until_true("the answer", function() return #place:sent() > 0 end)
       assert.same({ "Ответ 1" }, place:sent())
       assert.equal(200, place:hook(body).status) -- again
-      assert.equal(1, place:metric 'avito_bot_webhooks_total{outcome="known"}')
+      place:until_true("the count of all workers", function()
+        return place:metric 'avito_bot_webhooks_total{outcome="known"}' == 1
+          and place:metric 'avito_bot_webhooks_total{outcome="message"}' == 1
+      end)
       assert.same({ "Ответ 1" }, place:sent())
       place:stop()
     end)

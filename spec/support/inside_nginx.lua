@@ -2,9 +2,10 @@
 ---
 ---   local inside = inside_nginx.start { http = "…" }       as nginx.start; errors of sockets are not logged
 ---   inside:run("local seconds = ... return 1", 0.1)        its values; raises what was raised there
+---   inside:at("/other"):run(…)                             in a location of one's own, whose handler is `serve`
 ---   inside.server, inside:stop()
 ---
---- Arguments and values are what JSON can say. There `driver` is a driver of io.nginx, `io`, the module, `avito` and
+--- Arguments and values are what JSON can say. There `driver` is a driver of io.nginx, `nginx`, the module, `avito` and
 --- `request(path, fields)`, a request to the server given as `raw`, are globals.
 local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
@@ -32,11 +33,15 @@ function inside_nginx.start(given)
   return setmetatable({ server = nginx.start(all), url = all.raw and all.raw.url }, Inside)
 end
 
+function Inside:at(path)
+  return setmetatable({ server = self.server, url = self.url, path = path }, Inside)
+end
+
 --- Runs a chunk in the phase of content.
 ---@param code string
 ---@param ... any
 function Inside:run(code, ...)
-  local response = self.server:request { method = "POST", path = "/run", timeout = 60,
+  local response = self.server:request { method = "POST", path = self.path or "/run", timeout = 60,
     body = assert(json.encode { code = code, arguments = { ... }, count = select("#", ...), url = self.url }) }
   if response.error then error(response.message, 2) end
   if response.status ~= 200 then error(("%d: %s"):format(response.status, self.server:report()), 2) end
@@ -56,9 +61,9 @@ end
 local driver
 
 local function environment(url)
-  local io = require "avito_messenger.io.nginx"
-  driver = driver or io.new()
-  return setmetatable({ driver = driver, io = io, avito = require "avito_messenger", request = function(path, fields)
+  local driver_module = require "avito_messenger.io.nginx"
+  driver = driver or driver_module.new()
+  return setmetatable({ driver = driver, nginx = driver_module, avito = require "avito_messenger", request = function(path, fields)
     local one = { method = "GET", url = (url or "") .. path, headers = {}, timeout = 10, max_bytes = 1000000 }
     for name, value in pairs(fields or {}) do one[name] = value end
     return one

@@ -73,7 +73,7 @@ http {
   %s
   server {
     listen 127.0.0.1:%d backlog=4096;
-    location / { return 404; }
+    %s
     %s
   }
 }
@@ -98,7 +98,7 @@ local function write_configuration(self, given)
   local d = self.directory
   files.write(d .. "/nginx.conf", CONFIGURATION:format(given.workers or 1, d, given.level or "notice", d, given.main or "",
     given.connections or 1024, d, d, d, d, d, lua, c, given.http or "", block("init_worker_by_lua_block", given.init_worker),
-    self.port, given.server or ""))
+    self.port, (given.server or ""):find("location / ", 1, true) and "" or "location / { return 404; }", given.server or ""))
   return here
 end
 

@@ -122,6 +122,10 @@ function behaviours.redirect(c)
   c:send("HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n")
 end
 
+-- whatever the request holds
+function behaviours.raw(c, request) c:send(request.body) end
+function behaviours.raw_close(c, request) c:send(request.body) return true end
+
 -- death before an answer
 function behaviours.die() return true end
 function behaviours.reset(c)

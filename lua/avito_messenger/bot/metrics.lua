@@ -7,6 +7,7 @@ local outbox = require "avito_messenger.bot.engine.outbox"
 local prometheus = require "avito_messenger.prometheus"
 
 ---@class avito.bot.Metrics
+---@field last_poll? number Unix time of the last look at the unread chats that succeeded here
 local Metrics = {}
 Metrics.__index = Metrics
 Metrics.__name = "avito.bot.Metrics"
@@ -104,7 +105,8 @@ function more.error(self, note)
 end
 
 function more.poll(self)
-  self.registry:set("avito_bot_last_poll_timestamp_seconds", self.clock())
+  self.last_poll = self.clock()
+  self.registry:set("avito_bot_last_poll_timestamp_seconds", self.last_poll)
 end
 
 function more.store(self, note)

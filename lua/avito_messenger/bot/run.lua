@@ -86,8 +86,12 @@ local function look(bot, looking)
     if not ok then looking.problem = problem end
     bot.lanes:told()
   end
-  looking.busy = true
-  if bot.driver.spawn then looking.task = bot.driver:spawn(task) else task() end
+  if bot.driver.spawn then
+    looking.task = bot.driver:spawn(task)
+    looking.busy = true
+  else
+    task()
+  end
 end
 
 -- ---- the store
@@ -167,7 +171,7 @@ local function is_to_look(bot, looking)
 end
 
 local function next_look(bot, looking)
-  if looking.busy then return math.huge end
+  if looking.busy and not looking.task.ended then return math.huge end -- one that never began has ended, too
   if bot.parked then return bot.parked.again end
   if not is_to_look(bot, looking) then return math.huge end
   return looking.rounds >= looking.settings.rounds and math.huge or looking.next

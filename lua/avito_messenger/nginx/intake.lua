@@ -17,7 +17,7 @@ Intake.__name = "avito.nginx.Intake"
 ---@param bot { store: avito.Store, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table), store_failed: function }
 ---@return avito.nginx.Intake
 function Intake.new(bot)
-  return setmetatable({ bot = bot, waiting = {}, flying = {}, count = 0 }, Intake)
+  return setmetatable({ bot = bot, waiting = {}, flying = {} }, Intake)
 end
 
 local function receive(self, account, rows)
@@ -46,8 +46,10 @@ end
 
 -- Where no task can be had, the request stores what there is.
 local function launch(self, account)
-  self.flying[account] = true
-  if not pcall(self.bot.driver.spawn, self.bot.driver, store_all, self, account) then store_all(self, account) end
+  local flying = self.flying[account]
+  if flying and not flying.ended then return end -- one that never began has ended, too
+  local ok, task = pcall(self.bot.driver.spawn, self.bot.driver, store_all, self, account)
+  if ok then self.flying[account] = task else store_all(self, account) end
 end
 
 local function join(self, account, rows)
@@ -71,7 +73,7 @@ function Intake:take(account, rows, seconds)
     return not flags and "unavailable" or flags[#rows] and "message" or "known"
   end
   local batch, last = join(self, account, rows)
-  if not self.flying[account] then launch(self, account) end
+  launch(self, account)
   if not batch.done then
     batch.waiters = batch.waiters + 1
     batch.stored:wait(seconds)

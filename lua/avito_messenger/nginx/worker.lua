@@ -1,5 +1,6 @@
 --- The bot's work in a worker of nginx: turns in a timer, beside the requests. Whatever calls the API is a task, and so a
 --- timer, of its own: what nginx keeps for a timer, it gives back when that ends.
+local json = require "avito_messenger.json"
 local run = require "avito_messenger.bot.run"
 
 ---@class avito.nginx.Worker
@@ -19,6 +20,8 @@ local RENEW = 60    -- seconds after which the turns go on in a new timer
 local TICK = 1      -- seconds between two rounds of what is shared
 local LEASE = 5     -- seconds after which a worker that says nothing does not lead any more
 local WORD = 10     -- seconds for which a worker's word of its health counts
+local POLLED = 86400
+local COMPLAIN = 60 -- seconds between two errors of what is shared
 local PAUSE = 1     -- seconds after a turn that failed
 local LOOK = 0.05   -- seconds between two looks at webhooks under way, at the end
 local WEBHOOKS = 2  -- seconds that they are waited for
@@ -27,9 +30,10 @@ local WEBHOOKS = 2  -- seconds that they are waited for
 ---@return avito.nginx.Worker
 function Worker.new(given)
   local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
-    settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0 }, Worker)
+    settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0,
+    complained = -math.huge, next_subscription = 0 }, Worker)
   self.lease = self.shared:lease("poll", LEASE)
-  self.words, self.sums = self.shared:words "health", self.shared:counters "metrics"
+  self.words, self.polls, self.sums = self.shared:words "health", self.shared:words "polled", self.shared:counters "metrics"
   if self.settings then
     self.settings.leads = function() return self.leads end
   end
@@ -58,31 +62,59 @@ local function tell_counts(self)
   end
 end
 
+-- What is shared is no promise to buyers: the bot works on without it, and says so now and then.
+local function complain(self, problem)
+  local now = self.bot.driver:now()
+  if not problem or now < self.complained + COMPLAIN then return end
+  self.complained = now
+  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
+end
+
 --- Hands to all workers what only this one knows.
 function Worker:share()
   tell_counts(self)
-  for key, amount in pairs(self.bot.metrics.drain and self.bot.metrics:drain() or {}) do self.sums:add(key, amount) end
+  local metrics = self.bot.metrics
+  local _, problem = metrics:share(self.sums)
+  complain(self, problem)
   local well, word = true, nil
   if self.settings then well, word = self.bot:health() end
-  self.words:set(well and "ok" or word, WORD)
+  _, problem = self.words:set(well and "ok" or word, WORD)
+  complain(self, problem)
+  if metrics.last_poll then self.polls:set(json.digits(metrics.last_poll), POLLED) end
+end
+
+--- The metrics of all workers as text: sums of what they counted; the store's figures, and those of this worker.
+---@return string
+function Worker:metrics()
+  self:share()
+  local metrics = self.bot.metrics
+  local extra = metrics.ask()
+  for _, time in pairs(self.polls:all()) do extra.last_poll = math.max(extra.last_poll or 0, tonumber(time)) end
+  return metrics:text(nil, extra, self.sums:get())
 end
 
 local function look_at_subscription(self)
   local one, driver = self.subscription, self.bot.driver
-  if not (one and self.leads and self.bot.since) or driver:now() < (self.next_subscription or 0) then return end
-  self.next_subscription = math.huge -- until this look is over
-  driver:spawn(function()
-    local ok, seconds = pcall(one.look, one)
-    self.next_subscription = driver:now() + (ok and seconds or PAUSE)
-    if not ok then error(seconds, 0) end
+  if not (one and self.leads and self.bot.since) or driver:now() < self.next_subscription then return end
+  if self.subscribing and not self.subscribing.ended then return end
+  self.subscribing = driver:spawn(function()
+    self.next_subscription = driver:now() + PAUSE
+    self.next_subscription = driver:now() + one:look()
   end)
+end
+
+-- Who cannot know leads: that two look at the chats is harmless, that nobody does is not.
+local function leads(self)
+  local held, problem = self.lease:hold()
+  complain(self, problem)
+  return held ~= false
 end
 
 local function keep_shared(self)
   local now = self.bot.driver:now()
   if now < self.tick then return end
   self.tick = now + TICK
-  self.leads = self.settings ~= nil and self.lease:hold()
+  self.leads = self.settings ~= nil and leads(self)
   self:share()
 end
 

@@ -155,6 +155,10 @@ describe("an answer", function()
       "HTTP/1.1 -20 OK" } do
       broken("malformed", line .. "\r\nContent-Length: 0\r\n\r\n")
     end
+    for _, text in ipairs { "<html>", "HTTP/2", "h", "220 smtp.test" } do -- without an end of the line
+      assert.equal("malformed", select(2, pcall(read_pieces, { text })).broken)
+      assert.equal("malformed", select(2, pcall(read_pieces, { text:sub(1, 1), text:sub(2) .. "x" })).broken)
+    end
     broken("malformed", "HTTP/1.1 200 OK\nContent-Length: 0\n\n")
     broken("malformed", "\r\n" .. OK .. "Content-Length: 0\r\n\r\n")
   end)

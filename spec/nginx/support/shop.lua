@@ -17,7 +17,7 @@ end
 
 local store, shared = open_store(), plan.shared and nginx.shared()
 
-local client = avito.client { io = require "avito_messenger.io.nginx", base_url = plan.base_url, user_id = plan.user_id,
+local client = avito.client { io = require "avito_messenger.io.nginx", base_url = plan.base_url, user_id = plan.user_id or nil,
   client_id = plan.client_id or "dummy-client-id", client_secret = "dummy-client-secret", timeout = plan.timeout or 5,
   pace = plan.pace, token_store = shared and shared:tokens("shop"), pace_store = plan.paced and shared:pace("shop") or nil }
 

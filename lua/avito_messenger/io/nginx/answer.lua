@@ -105,9 +105,23 @@ local function one_head(reader)
   return head
 end
 
+local START = "HTTP/1."
+
+--- What speaks another language may never end its line.
+local function check_start(reader)
+  repeat
+    local had = reader.buffer
+    need(reader)
+    reader.buffer = had .. reader.buffer
+    local length = math.min(#reader.buffer, #START)
+    if reader.buffer:sub(1, length) ~= START:sub(1, length) then broken "malformed" end
+  until length == #START
+end
+
 --- The head of the final answer; those before it are dropped.
 local function final_head(reader)
   local head
+  check_start(reader)
   repeat head = one_head(reader) until head.status >= 200
   return head
 end
