@@ -330,12 +330,14 @@ describe("the workers of an nginx share", function()
       note(full:tokens(name, behind).save { access_token = ('x'):rep(200) })
       note(full:tokens(name, behind).load().access_token)
       local changed
-      full:pace(name).exchange(function() changed = true return ('x'):rep(200) end)
+      local pace = full:pace(name)
+      for _ = 1, 5 do pace.exchange(function() changed = true return ('x'):rep(200) end) end
       note(changed)
       note(#tiny:get_keys(0) == count)
       return list]]
     local message = "nil lua_shared_dict tiny is full: give it more than its 16 KB in nginx's configuration"
     assert.same({ message, message, message, message, message, "true nil", "x nil", "true nil", "true nil" }, answers)
+    assert.equal(1, select(2, server:log():gsub("the pace is not shared: lua_shared_dict tiny is full", "")))
   end)
 
   it("what has room once what has expired is gone", function()
