@@ -17,6 +17,7 @@ include_files = {
   "tools/*.lua", "*.rockspec", ".luacheckrc", ".busted",
 }
 
+files["examples/nginx/shop.lua"] = { std = "+ngx_lua" }
 files["spec/**/*.lua"] = { std = "+busted" }
 for _, path in ipairs { "lua/avito_messenger/io/nginx.lua", "lua/avito_messenger/nginx.lua", "lua/avito_messenger/nginx/*.lua",
   "spec/nginx/support/*.lua" } do

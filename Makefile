@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh Debian 12; `make help` tells the rest.
 
-.PHONY: help demo test proof lint check bench fuzz build reference install clean
+.PHONY: help demo demo-nginx test proof lint check bench fuzz build reference install clean
 .DEFAULT_GOAL := help
 
 # Which Lua `make install` installs for.
@@ -8,6 +8,7 @@ INSTALL_LUA = $(or $(LUA),lua5.4)
 
 help:
 	@echo 'make demo      a day of a shop: its bot against the sandbox, three buyers, and the seller'
+	@echo 'make demo-nginx  the bot inside nginx, which is reloaded and whose workers are killed meanwhile'
 	@echo 'make test      luacheck, and the specs on Lua 5.4 and LuaJIT, plain and with ASan and UBSan'
 	@echo '               SPEC=spec/core/json_spec.lua  LUA=lua5.4  BUSTED="--filter=token"  narrow it'
 	@echo 'make proof     the proofs of spec/proof in full, which make test runs in short; PROOF=long for the longest'
@@ -27,6 +28,10 @@ help:
 demo:
 	@tools/setup demo
 	@tools/demo
+
+demo-nginx:
+	@tools/setup demo-nginx
+	@tools/demo-nginx
 
 test:
 	@tools/setup test

@@ -7,7 +7,7 @@
 ---   server:workers() -> pids of those that take requests;  server:all() -> of all, those that are ending included
 ---   server:reload()      HUP; until all that take requests are new
 ---   server:kill(pid)     a worker, at once; until another stands in its place
----   server:log() -> text of the error log
+---   server:log() -> text of the error log;  server:unexpected() -> a line of it that nobody expected, or nil
 ---   server:stop()        quits in order; raises where nginx logged what nobody expects
 local clock = require "avito_messenger.clock"
 local files = require "support.files"
@@ -89,6 +89,7 @@ http {
 ---@field server? string directives of the server
 ---@field directory? string for the files of nginx; made and removed when absent
 ---@field port? integer
+---@field stdout? "pipe" what it and its workers print is read from server.child
 ---@field expected? string[] patterns of errors in the log that are no failure
 ---@field env? table<string, string>
 
@@ -116,7 +117,7 @@ function nginx.start(given)
   local env = { LD_PRELOAD = false, PWD = here }
   for name, value in pairs(given.env or {}) do env[name] = value end
   self.child = process.spawn({ "/usr/sbin/nginx", "-p", directory, "-c", directory .. "/nginx.conf", "-e",
-    directory .. "/error.log" }, { stdout = directory .. "/stdout", stderr = directory .. "/stderr", env = env })
+    directory .. "/error.log" }, { stdout = given.stdout or directory .. "/stdout", stderr = directory .. "/stderr", env = env })
   self.master = self.child:pid()
   wait_until("its start", function()
     if self.child:wait(0) then error("nginx did not start:\n" .. self:report()) end
@@ -210,7 +211,7 @@ end
 
 local BAD = { "%[alert%]", "%[emerg%]", "%[crit%]", "%[error%]" }
 
-local function unexpected(self)
+function Server:unexpected()
   for line in self:log():gmatch "[^\n]+" do
     for _, pattern in ipairs(BAD) do
       local known = not line:find(pattern)
@@ -222,6 +223,8 @@ end
 
 --- Ends it at once, whatever it does.
 function Server:close()
+  if self.closed then return end
+  self.closed = true
   local left = self:all()
   self.child:kill "KILL"
   self.child:close()
@@ -233,7 +236,7 @@ end
 function Server:stop()
   self.child:kill(3) -- QUIT
   local how, code = self.child:wait(LONGEST)
-  local line, report = unexpected(self), self:report()
+  local line, report = self:unexpected(), self:report()
   self:close()
   if how ~= "exit" or code ~= 0 then error(("nginx ended with %s %s\n%s"):format(how, code, report), 2) end
   if line then error(("nginx logged: %s\n%s"):format(line, report), 2) end

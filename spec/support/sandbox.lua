@@ -64,8 +64,10 @@ Running.__index = Running
 --- The credentials of the default world's first account.
 sandbox.client_id, sandbox.client_secret, sandbox.user_id = "dummy-client-id", "dummy-client-secret", 94235311
 
-function sandbox.start(arguments)
-  local given = { "bin/avito-messenger", "sandbox", "--port", "0" }
+---@param arguments? string[]
+---@param port? integer default any
+function sandbox.start(arguments, port)
+  local given = { "bin/avito-messenger", "sandbox", "--port", ("%d"):format(port or 0) }
   for _, word in ipairs(arguments or {}) do given[#given + 1] = word end
   local child = sandbox.spawn(given)
   local line, problem = child:read_line()

@@ -131,6 +131,8 @@ end
 -- Nothing is lost whatever becomes of this: what is not done is left for another worker, or the next start.
 local function finish(self)
   local bot = self.bot
+  if self.finished then return end
+  self.finished = true
   bot:tell { kind = "stopping", seconds = self.drain }
   if self.leads then self.lease:release() end
   self.leads = false
@@ -149,9 +151,19 @@ end
 
 local go_on
 
-local function turns(self)
+-- nginx says in its log alone that it never began a timer: until the next one has begun, this one goes on.
+local function hand_over(self, mine)
   local driver = self.bot.driver
+  if not go_on(self) then return false end
+  local ends = driver:now() + PAUSE
+  repeat driver:sleep(LOOK) until self.turning ~= mine or driver:now() >= ends
+  return self.turning ~= mine
+end
+
+local function turns(self)
+  local driver, mine = self.bot.driver, {}
   local ends = driver:now() + RENEW
+  self.turning = mine
   repeat
     local ok, seconds = xpcall(turn, debug.traceback, self)
     if not ok then
@@ -160,7 +172,7 @@ local function turns(self)
     end
     if not seconds then return finish(self) end
     self.bot.lanes:wait(seconds)
-  until driver:now() >= ends and go_on(self)
+  until driver:now() >= ends and hand_over(self, mine)
 end
 
 -- The turns go on in a timer of their own. False: there is none.

@@ -2,7 +2,8 @@
 --- store. The sandbox's record is the judge.
 ---
 ---   local shop = trial.start { seed = 1 }
----   local bot = shop:bot { }                  a process; see bot.lua for what it prints
+---   local bot = shop:bot { }                  a process; see telling.lua for what it prints
+---   local bot = shop:nginx { workers = 2 }    an nginx whose workers are bots
 ---   shop:live(2)                              for so long buyers write
 ---   bot:kill()
 ---   shop:settle(60)                           the buyers stop; until every question has an answer
@@ -13,6 +14,7 @@ local avito = require "avito_messenger"
 local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local json = require "avito_messenger.json"
+local nginx = require "support.nginx"
 local ports = require "support.ports"
 local proof = require "support.proof"
 local Random = require "avito_messenger.sandbox.random"
@@ -31,6 +33,8 @@ local QUESTIONS = 60     -- until a buyer goes, and another comes
 local ITEM = 5000
 local SECRET = "dummy-path-secret"
 local TIMEOUT = 5        -- seconds of a call
+local QUIT = 3           -- the signal by which nginx ends in order
+local ENDING = 30        -- seconds that an end in order may take
 local START = 30         -- seconds that a process may take to start
 
 trial.rules = [[
@@ -95,6 +99,21 @@ end
 ---@class proof.Bot
 ---@field child userdata
 ---@field shop table
+---@field server? table of support.nginx, where it is one
+
+local function address(self) return ("http://127.0.0.1:%d/%s"):format(self.port, SECRET) end
+
+local function plan(self, given, run)
+  return assert(json.encode { base_url = self.market.base_url, client_id = sandbox.client_id,
+    client_secret = sandbox.client_secret, store = self.store, rules = self.rules, timeout = given.timeout or TIMEOUT,
+    lease = given.lease, run = run })
+end
+
+local function add(self, bot)
+  bot.shop, bot.told = self, {}
+  self.bots[#self.bots + 1] = bot
+  return setmetatable(bot, Bot)
+end
 
 --- Starts one. `run`: what bot:run is given beside polling and the listener; `listen = false`: it takes no webhooks.
 ---@param given? { run: table?, listen: boolean?, poll: boolean?, lease: number?, timeout: number? }
@@ -104,15 +123,30 @@ function Trial:bot(given)
   local run = { poll = given.poll ~= false and { interval = 1 } }
   if given.listen ~= false then
     run.listen = { port = self.port, path_secret = SECRET }
-    run.subscribe = ("http://127.0.0.1:%d/%s"):format(self.port, SECRET)
+    run.subscribe = address(self)
   end
   for name, value in pairs(given.run or {}) do run[name] = value end
-  local plan = { base_url = self.market.base_url, store = self.store, rules = self.rules, timeout = given.timeout or TIMEOUT,
-    lease = given.lease, run = run }
-  local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode(plan)) }, { stdout = "pipe", stderr = "pipe" })
-  local bot = setmetatable({ child = child, shop = self, told = {} }, Bot)
-  self.bots[#self.bots + 1] = bot
-  return bot
+  return add(self, { child = sandbox.spawn({ "spec/proof/support/bot.lua", plan(self, given, run) },
+    { stdout = "pipe", stderr = "pipe" }) })
+end
+
+local INSIDE = [[
+location / { content_by_lua_block { require("avito_messenger.nginx").webhook(require("proof.support.inside").bot) } }
+location = /healthz { content_by_lua_block { require("avito_messenger.nginx").health(require("proof.support.inside").bot) } }
+location = /metrics { content_by_lua_block { require("avito_messenger.nginx").metrics(require("proof.support.inside").bot) } }
+]]
+
+--- Starts one that is an nginx: it polls and takes webhooks.
+---@param given? { workers: integer?, poll: boolean?, lease: number?, timeout: number?, expected: string[]? }
+---@return proof.Bot
+function Trial:nginx(given)
+  given = given or {}
+  local run = { poll = given.poll ~= false and { interval = 1 }, webhook = { path_secret = SECRET }, subscribe = address(self) }
+  local server = nginx.start { workers = given.workers, port = self.port, stdout = "pipe", server = INSIDE,
+    init_worker = 'require("proof.support.inside").start()', main = "env AVITO_PLAN; worker_shutdown_timeout 20s;",
+    http = "lua_socket_log_errors off;", env = { AVITO_PLAN = plan(self, given, run) },
+    expected = given.expected or { "exited on signal 9" } }
+  return add(self, { child = server.child, server = server })
 end
 
 local function heard(bot, line)
@@ -136,21 +170,37 @@ end
 
 --- Ends it as the system would: nothing is tidied up.
 function Bot:kill()
-  self.child:kill "KILL"
+  if self.server then self.server:close() else self.child:kill "KILL" end
   self:reap()
 end
 
--- Everything it printed, and how it ended.
+--- At once, whatever it does.
+function Bot:close()
+  if self.server then self.server:close() else self.child:close() end
+end
+
+-- Everything it printed, how it ended, and what else is wrong.
 function Bot:reap(seconds)
-  local how, code
+  local how, code, problem
   local ends = clock.now() + (seconds or 10)
   while self:hear(0.05) and clock.now() < ends do end
   how, code = self.child:wait(math.max(0, ends - clock.now()))
-  self.child:close()
+  problem = self.server and self.server:unexpected()
+  self:close()
   for i, one in ipairs(self.shop.bots) do
     if one == self then table.remove(self.shop.bots, i) end
   end
-  return how, code
+  return how, code, problem
+end
+
+--- Ends it in order. Raises where that fails.
+function Bot:quit()
+  self:wait_for "started"
+  self.child:kill(self.server and QUIT or "TERM")
+  local how, code, problem = self:reap(ENDING)
+  if how ~= "exit" or code ~= 0 or problem then
+    error(("a bot ended with %s %s: %s\n%s"):format(how, code, problem or "", self.shop:report()), 3)
+  end
 end
 
 --- Waits until it has told of something; buyers go on writing.
@@ -322,13 +372,7 @@ end
 
 --- Ends every bot in order, and looks at what they leave: the file is sound, and nothing waits in it.
 function Trial:inspect()
-  while self.bots[1] do
-    local bot = self.bots[1]
-    bot:wait_for "started"
-    bot.child:kill "TERM"
-    local how, code = bot:reap(20)
-    if how ~= "exit" or code ~= 0 then error(("a bot ended with %s %s\n%s"):format(how, code, self:report()), 2) end
-  end
+  while self.bots[1] do self.bots[1]:quit() end
   local store = assert(avito.store(self.store))
   local ok, err = store:check()
   store:close()
@@ -338,7 +382,7 @@ function Trial:inspect()
 end
 
 function Trial:close()
-  for _, bot in ipairs(self.bots) do bot.child:close() end
+  for _, bot in ipairs(self.bots) do bot:close() end
   self.market:stop()
   os.execute(("rm -r '%s'"):format(self.directory))
 end

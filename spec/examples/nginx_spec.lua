@@ -1,0 +1,66 @@
+local certificates = require "support.certificates"
+local files = require "support.files"
+local nginx = require "support.nginx"
+local ports = require "support.ports"
+local process = require "spec_support.process"
+if not nginx.wanted() then return end
+
+local function run(argv, seconds)
+  local child = process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = { COLUMNS = false, SETUP = "no" } })
+  local text = child:read_all(seconds)
+  local how, code = child:wait(10)
+  child:close()
+  return { how, code }, text
+end
+
+describe("examples/nginx", function()
+  local directory
+
+  before_each(function()
+    directory = files.temporary()
+    assert(os.execute(("mkdir -p '%s/temp' '%s/logs'"):format(directory, directory)))
+    assert(os.execute(("cp examples/nginx/nginx.conf '%s'"):format(directory)))
+  end)
+  after_each(function() os.execute(("rm -r '%s'"):format(directory)) end)
+
+  -- The example's own, on a port that is free.
+  local function listen(change)
+    local text = assert(files.read "examples/nginx/listen.conf")
+    files.write(directory .. "/listen.conf", change(text))
+  end
+
+  local function check()
+    return run({ "/usr/sbin/nginx", "-t", "-q", "-p", directory, "-c", "nginx.conf", "-e", "logs/error.log" }, 20)
+  end
+
+  it("is a configuration that nginx takes, without a warning", function()
+    local port = ports.free(directory)
+    listen(function(text) return (text:gsub("8080", port)) end)
+    local ended, text = check()
+    assert.equal("", text)
+    assert.same({ "exit", 0 }, ended)
+  end)
+
+  it("is one with TLS as well", function()
+    local made, port = certificates.make(), ports.free(directory)
+    listen(function(text)
+      text = text:gsub("listen 127[^\n]*", ""):gsub("\n# (%l[%l_]+ [^\n]*;)", "\n%1"):gsub("443", port)
+      return (text:gsub("/etc/letsencrypt/live/shop%.example/fullchain%.pem", made.path "good.pem")
+        :gsub("/etc/letsencrypt/live/shop%.example/privkey%.pem", made.path "good.key"))
+    end)
+    assert.is_truthy(files.read(directory .. "/listen.conf"):find("\nlisten %d+ ssl;"))
+    local ended, text = check()
+    made.remove()
+    assert.equal("", text)
+    assert.same({ "exit", 0 }, ended)
+  end)
+end)
+
+describe("tools/demo-nginx", function()
+  -- tools/demo-nginx >spec/examples/demo_nginx.txt, where the example has changed
+  it("tells the same whenever it runs", function()
+    local ended, text = run({ "tools/demo-nginx" }, 90)
+    assert.equal(files.read "spec/examples/demo_nginx.txt", text)
+    assert.same({ "exit", 0 }, ended)
+  end)
+end)
