@@ -15,8 +15,9 @@ help:
 	@echo 'make lint      clang-format, clang-tidy, cppcheck, luacheck, shellcheck'
 	@echo 'make check     make test and make lint, summed up in one line'
 	@echo 'make bench     the figures: ratios against plain libcurl and lua-cjson'
-	@echo '               BENCH=one  BENCH=many  BENCH=words  BENCH=durable  only those of one call at a time, of many'
-	@echo '               at once, of a message against the rules of a bot, or of webhooks that are stored'
+	@echo '               BENCH=one  BENCH=many  BENCH=words  BENCH=durable  BENCH=nginx  only those of one call at a time,'
+	@echo '               of many at once, of a message against the rules of a bot, of webhooks that are stored, or of those'
+	@echo '               inside nginx, which BENCH_MINUTES=10 watches for longer'
 	@echo 'make fuzz      the fuzz harnesses, FUZZ_SECONDS=30 each'
 	@echo 'make build     only build, in build/lua5.4 and build/luajit'
 	@echo 'make reference write what is derived from src/core/endpoints.def: docs/reference.md and the editor types'
@@ -75,4 +76,4 @@ clean:
 	rm -rf build
 
 # The tools read these from the environment.
-export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS BENCH PROOF
+export SETUP SPEC LUA BUSTED JOBS LIMIT FUZZ_SECONDS BENCH BENCH_MINUTES PROOF

@@ -1,6 +1,6 @@
 -- The figures of the project, each with its target. Started by tools/bench, which starts the servers.
---   run.lua [one] [many] [words] [durable]     one call at a time, many at once, a message against the rules of a bot,
---                                              webhooks that are stored before they are answered
+--   run.lua [one] [many] [words] [durable] [nginx]     one call at a time, many at once, a message against the rules of a bot,
+--                                                      webhooks that are stored before they are answered, those inside nginx
 
 package.path = (arg[0]:match "^(.*/)[^/]*$" or "") .. "?.lua;" .. package.path
 

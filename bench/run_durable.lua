@@ -47,12 +47,13 @@ local function pairs_of(text)
   return found
 end
 
+--- A run of bench/durable.lua under a load: what both print.
 ---@param vm table
 ---@param mode string of durable.lua; $directory is its own
 ---@param load { connections: integer?, chats: integer, count: integer?, seconds: number, rate: integer?, patient: boolean? }
 --- patient: the listener ends by itself
 ---@return table<string, number>
-local function measure(vm, mode, load)
+function run_durable.measure(vm, mode, load)
   local program = figures.program(vm, "bench/durable.lua " .. mode, { "BENCH_URL=" .. os.getenv "BENCH_URL" })
   local script = SCRIPT:format(pinned(cpu), program, pinned(other_cpu), bin, load.connections or CONNECTIONS, load.chats,
     load.count or MOST, load.seconds, load.rate or 0, load.patient and "" or "kill -TERM $pid")
@@ -64,6 +65,8 @@ local function measure(vm, mode, load)
   assert(found.refused == 0 and found.lost == 0, "not everything was taken by " .. mode .. ":\n" .. text)
   return found
 end
+
+local measure = run_durable.measure
 
 local STORES = { "memory", "group", "alone" }
 

@@ -81,9 +81,12 @@ end
 -- What each worker has for itself is spent by as many as there are.
 local function warn_of_several(client)
   if ngx.worker.count() == 1 then return end
-  for name, what in pairs { token_store = "renews tokens", pace_store = "keeps a pace" } do
-    if not client[name] then ngx.log(ngx.WARN, ("avito: each worker %s of its own: give avito.client a %s"):format(what, name)) end
+  local function warn(what, name)
+    ngx.log(ngx.WARN, ("avito: each worker %s of its own: give avito.client %s = nginx.shared():%s"):format(what, name,
+      name == "token_store" and 'tokens "…"' or 'pace "…"'))
   end
+  if not client.token_store then warn("renews tokens", "token_store") end
+  if not client.pace_store and client.session:lane() then warn("keeps a pace", "pace_store") end
 end
 
 local function log_error(problem)

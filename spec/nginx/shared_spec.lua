@@ -206,6 +206,35 @@ describe("the workers of an nginx share", function()
       assert.is_true(run "local lock = shared:tokens('free').lock() lock:unlock() return shared:tokens('free').lock() and true")
     end)
 
+    it("that are asked for once, whoever needs them at the same time", function()
+      files.write(server.directory .. "/call", [[
+        local avito, clock = require 'avito_messenger', require 'avito_messenger.clock'
+        local function perform(_, request)
+          local body = '{"id":"c1"}'
+          if request.purpose == 'token' then
+            dict:incr('asked', 1, 0)
+            local ends = ngx.now() + 20
+            while (dict:get 'there' or 0) < 2 and ngx.now() < ends do ngx.sleep(0.001) end
+            body = '{"access_token":"dummy-token","expires_in":86400}'
+          end
+          return { status = 200, head = 'HTTP/1.1 200 OK\r\n\r\n', body = body }
+        end
+        local driver = { now = clock.now, time = clock.time, sleep = function(_, seconds) ngx.sleep(seconds) end,
+          close = function() end, perform = perform }
+        local client = avito.client { client_id = 'dummy', client_secret = 'dummy', user_id = 7, io = driver,
+          token_store = shared:tokens 'shop' }
+        dict:incr('there', 1, 0)
+        return client:get_chat('c1').id ]])
+      local calls = {}
+      for i, pid in ipairs { one, other } do
+        calls[i] = ("(for _ in $(seq 1000); do curl -s -f -o %s/said%d --data-binary @%s/call 'http://127.0.0.1:%d/run?pid=%d' "
+          .. "&& break; done) & "):format(server.directory, i, server.directory, spread, pid)
+      end
+      assert(os.execute(table.concat(calls) .. "wait"))
+      for i = 1, 2 do assert.equal("c1", json.decode(files.read(server.directory .. "/said" .. i)).value) end
+      assert.equal(1, run "return dict:get 'asked'")
+    end)
+
     it("whose lock ends with its worker", function()
       run(LOCK, one)
       server:kill(one)
@@ -330,12 +359,14 @@ describe("the workers of an nginx share", function()
       note(full:tokens(name, behind).save { access_token = ('x'):rep(200) })
       note(full:tokens(name, behind).load().access_token)
       local changed
-      full:pace(name).exchange(function() changed = true return ('x'):rep(200) end)
+      local pace = full:pace(name)
+      for _ = 1, 5 do pace.exchange(function() changed = true return ('x'):rep(200) end) end
       note(changed)
       note(#tiny:get_keys(0) == count)
       return list]]
     local message = "nil lua_shared_dict tiny is full: give it more than its 16 KB in nginx's configuration"
     assert.same({ message, message, message, message, message, "true nil", "x nil", "true nil", "true nil" }, answers)
+    assert.equal(1, select(2, server:log():gsub("the pace is not shared: lua_shared_dict tiny is full", "")))
   end)
 
   it("what has room once what has expired is gone", function()

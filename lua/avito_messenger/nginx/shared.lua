@@ -168,15 +168,19 @@ end
 -- ---- the pace
 
 -- Never waits: a lock that is not to be had is done without, for a pace is no promise.
-local function exchange(self, key, lock, change)
-  local dict, tries = self.dict, 1
+local function exchange(self, pace, change)
+  local dict, key, lock, tries = self.dict, pace.key, pace.lock, 1
   local locked = dict:safe_add(lock, true, PACE_LOCK)
   while not locked and tries < PACE_TRIES do
     locked, tries = dict:safe_add(lock, true, PACE_LOCK), tries + 1
   end
   local before = dict:get(key)
   local after = change(before)
-  if after and after ~= before then put(self, "safe_set", key, after) end
+  if after and after ~= before then
+    local ok, problem = put(self, "safe_set", key, after)
+    if not ok and not pace.told then ngx.log(ngx.WARN, "avito_messenger: the pace is not shared: ", problem) end
+    pace.told = not ok -- once is enough, until it works again
+  end
   if locked then dict:delete(lock) end
 end
 
@@ -185,8 +189,8 @@ end
 ---@return avito_messenger.PaceStore
 function Shared:pace(name)
   local key = key_of("pace", name, "shared:pace: the name", 2)
-  local lock = key .. "\0lock"
-  return { exchange = function(change) return exchange(self, key, lock, change) end }
+  local pace = { key = key, lock = key .. "\0lock" }
+  return { exchange = function(change) return exchange(self, pace, change) end }
 end
 
 -- ---- sums

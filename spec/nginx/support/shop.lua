@@ -3,7 +3,8 @@
 ---   store             a path, "memory", or nothing for the default
 ---   rules             a path; default: answers "Ответ N" to "Вопрос N"
 ---   log               a path that lines of the log go to
----   user_id, pace, timeout, lease; shared = true, paced = true: tokens and the pace are those of all workers
+---   user_id, pace, timeout, lease
+---   shared            true: tokens and the pace are those of all workers
 local avito = require "avito_messenger"
 local json = require "avito_messenger.json"
 local nginx = require "avito_messenger.nginx"
@@ -19,7 +20,8 @@ local store, shared = open_store(), plan.shared and nginx.shared()
 
 local client = avito.client { io = require "avito_messenger.io.nginx", base_url = plan.base_url, user_id = plan.user_id or nil,
   client_id = plan.client_id or "dummy-client-id", client_secret = "dummy-client-secret", timeout = plan.timeout or 5,
-  pace = plan.pace, token_store = shared and shared:tokens("shop"), pace_store = plan.paced and shared:pace("shop") or nil }
+  pace = plan.pace, token_store = shared and shared:tokens("shop"),
+  pace_store = shared and plan.pace ~= false and shared:pace("shop") or nil }
 
 local function write_line(line)
   local file = assert(io.open(plan.log, "a"))
