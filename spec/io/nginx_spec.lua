@@ -138,7 +138,7 @@ describe("the driver of nginx", function()
       local client = avito.client { io = nginx, base_url = ..., client_id = "dummy-client-id",
         client_secret = "dummy-client-secret" }
       package.loaded.the_client = client
-      return client:get_chats({ chat_types = { "u2i" } })[1].id
+      return client:get_chats({ chat_types = { "u2u" } })[1].id
     ]], running.base_url)
     running:control("POST", "say", { chat_id = id, text = "Торг?" })
     assert.is_false(run([[

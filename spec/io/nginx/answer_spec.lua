@@ -1,6 +1,7 @@
-local answer = require "avito_messenger.io.nginx.answer"
-local proof = require "support.proof"
 local Random = require "avito_messenger.sandbox.random"
+local answer = require "avito_messenger.io.nginx.answer"
+local answers = require "support.answers"
+local proof = require "support.proof"
 
 local MAX_HEAD, MAX_BODY = 4096, 1000
 
@@ -207,24 +208,6 @@ end)
 
 -- Whatever comes: an answer within its bounds or a broken one, and never more taken than there is.
 describe("any bytes", function()
-  local WORDS = { "HTTP/1.1 ", "200", "204", "100", " OK", "\r\n", "\r\n\r\n", "\n", "\r", "\0", "Content-Length: ",
-    "Transfer-Encoding: chunked", "Connection: close", "Content-Encoding: gzip", ":", " ", "\t", ";", ",", "0", "1", "2",
-    "ffff", "-1", "1e3", "x", "0\r\n\r\n", "2\r\nok\r\n", "HTTP/1.0 ", "\255", "99999999999999999999" }
-  local GOOD = { OK .. "Content-Length: 12\r\n\r\nok, so it is", chunked "3;a=b\r\nok,\r\n9\r\n so it is\r\n0\r\nX-Late: 1\r\n\r\n",
-    "HTTP/1.1 103 Early\r\n\r\n" .. OK .. "X-A: b\r\nContent-Length: 0\r\n\r\n", OK .. "\r\nok, so it is",
-    "HTTP/1.0 404 No\r\nServer: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno" }
-
-  local function pick(random, list) return list[random:pick(#list)] end
-
-  local function mutate(random, text)
-    for _ = 1, random:pick(3) do
-      local from = random:pick(#text + 1)
-      local to = from + random:pick(4) - 2
-      text = text:sub(1, from - 1) .. (random:pick(4) == 1 and "" or pick(random, WORDS)) .. text:sub(to + 1)
-    end
-    return text
-  end
-
   local function in_pieces(random, text)
     local pieces, at = {}, 1
     while at <= #text do
@@ -246,7 +229,7 @@ describe("any bytes", function()
     local first = tonumber(os.getenv "PROOF_SEED") or 1
     for seed = first, first + proof.size("ANSWERS", { short = 3000, full = 300000, long = 3000000 }) - 1 do
       local random = Random.new(seed)
-      local text = mutate(random, pick(random, GOOD))
+      local text = answers.spoilt(random)
       local whole, kept = outcome { text }
       local parted = outcome(in_pieces(random, text))
       if whole.broken then
