@@ -50,10 +50,6 @@ function Driver:sleep(seconds, owner)
   task.check_phase("sleep", 2)
   local err = task.interruption()
   if err then return nil, err end
-  if seconds <= 0 then
-    ngx.sleep(0)
-    return true
-  end
   local ends = clock.now() + seconds
   repeat -- nginx's timers count from the beginning of its turn, and are early by what that has taken
     err = pause(self, task.waiter(owner), ends - clock.now())

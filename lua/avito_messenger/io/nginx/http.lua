@@ -56,9 +56,11 @@ local function unconnected(x, why)
 end
 
 local TRUST = "; lua_ssl_trusted_certificate names the file of the authorities nginx trusts"
+local DEPTH = TRUST .. ", lua_ssl_verify_depth how many may stand between"
 local ADVICE = {
-  ["unable to get local issuer certificate"] = TRUST .. ", lua_ssl_verify_depth how many may stand between",
-  ["unable to get issuer certificate"] = TRUST,
+  ["unable to get local issuer certificate"] = DEPTH,
+  ["unable to get issuer certificate"] = DEPTH,
+  ["unable to verify the first certificate"] = DEPTH,
   ["self-signed certificate"] = TRUST,
   ["self-signed certificate in certificate chain"] = TRUST,
   ["certificate chain too long"] = "; raise lua_ssl_verify_depth",
@@ -144,6 +146,16 @@ local function connect_by_name(x, ends, given)
   return ok, why
 end
 
+--- Returns what is wrong. Where a handshake ends at once and the certificate is refused, resty.core raises instead of saying why,
+--- and with false for a session it even calls that a success.
+local function shake_hands(socket, host)
+  local ok, session, why = pcall(socket.sslhandshake, socket, nil, host, true)
+  if ok then return why end
+  if not tostring(session):find("assertion failed", 1, true) then error(session, 0) end
+  local reason = require "resty.core.base".get_errmsg_ptr()[0]
+  return reason ~= nil and require "ffi".string(reason) or "certificate not accepted"
+end
+
 local function connect(x)
   local target = x.target
   local ends = math.min(clock.now() + x.request.connect, x.ends)
@@ -161,8 +173,8 @@ local function connect(x)
   x.reused = x.socket:getreusedtimes() > 0
   if target.scheme ~= "https" then return end
   allow(x, ends)
-  local _, problem = x.socket:sslhandshake(false, target.host, true)
-  if problem then insecure(x, problem) end
+  why = shake_hands(x.socket, target.host)
+  if why then insecure(x, why) end
 end
 
 --- Once a server takes no more, it may have answered all the same.
