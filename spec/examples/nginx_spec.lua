@@ -5,8 +5,10 @@ local ports = require "support.ports"
 local process = require "spec_support.process"
 if not nginx.wanted() then return end
 
-local function run(argv, seconds)
-  local child = process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = { COLUMNS = false, SETUP = "no" } })
+local function run(argv, seconds, more)
+  local env = { COLUMNS = false, SETUP = "no" }
+  for name, value in pairs(more or {}) do env[name] = value end
+  local child = process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = env })
   local text = child:read_all(seconds)
   local how, code = child:wait(10)
   child:close()
@@ -39,6 +41,20 @@ describe("examples/nginx", function()
     local ended, text = check()
     assert.equal("", text)
     assert.same({ "exit", 0 }, ended)
+  end)
+
+  it("does not begin with rules that have a mistake, and says which", function()
+    local port = ports.free(directory)
+    listen(function(text) return (text:gsub("8080", port)) end)
+    files.write(directory .. "/shop_rules.lua",
+      'return require("avito_messenger").rulebook { { "торг", hear = "торг", say = "Да" } }')
+    local here = os.getenv "PWD"
+    local paths = { LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(here, here),
+      LUA_CPATH = ("%s/?.so;;"):format(os.getenv "AVITO_BUILD") }
+    local ended, text = run({ "/usr/sbin/nginx", "-p", directory, "-c", "nginx.conf", "-e", "logs/error.log",
+      "-g", "daemon off;" }, 20, paths)
+    assert.same({ "exit", 1 }, ended)
+    assert.is_truthy(text:find("shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)", 1, true), text)
   end)
 
   it("is one with TLS as well", function()

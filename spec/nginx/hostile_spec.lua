@@ -60,9 +60,9 @@ describe("a bot inside nginx", function()
     assert(connection:connect("127.0.0.1", place.server.port))
     connection:send(bytes)
     connection:shutdown "send"
-    local text = connection:receive "*a"
+    local text, _, partial = connection:receive "*a"
     connection:close()
-    return text
+    return text or partial -- nginx may have cut it off after its answer
   end
 
   describe("is asked what no marketplace asks", function()

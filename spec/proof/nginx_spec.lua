@@ -87,6 +87,25 @@ describe("a shop in nginx, PROOF_SEED=" .. SEED, function()
     judge()
   end)
 
+  it("takes in for a process beside it that answers, and both are killed", function()
+    open()
+    local server = start { workers = 2, answer = false }
+    local answering = { listen = false, subscribe = true, lease = LEASE, timeout = 1 }
+    local bot = shop:bot(answering)
+    for turn = 1, KILLS do
+      bot:wait_for "started"
+      breathe()
+      if turn % 2 == 0 then
+        bot:kill()
+        bot = shop:bot(answering)
+      else
+        local pids = server.server:workers()
+        server.server:kill(pids[shop.random:pick(#pids)])
+      end
+    end
+    judge()
+  end)
+
   it("answers every webhook that it has answered 200, though it does not look at the chats", function()
     open { apart = true, log_limit = 1000 * KILLS, webhooks = { duplicate = 0, reorder = 0.1, retries = { 0.3, 0.3 } } }
     local bot = start { workers = 2, poll = false }

@@ -115,16 +115,15 @@ local function add(self, bot)
   return setmetatable(bot, Bot)
 end
 
---- Starts one. `run`: what bot:run is given beside polling and the listener; `listen = false`: it takes no webhooks.
----@param given? { run: table?, listen: boolean?, poll: boolean?, lease: number?, timeout: number? }
+--- Starts one. `run`: what bot:run is given beside polling and the listener; `listen = false`: it takes no webhooks, and
+--- `subscribe` nevertheless for another that does.
+---@param given? { run: table?, listen: boolean?, subscribe: boolean?, poll: boolean?, lease: number?, timeout: number? }
 ---@return proof.Bot
 function Trial:bot(given)
   given = given or {}
   local run = { poll = given.poll ~= false and { interval = 1 } }
-  if given.listen ~= false then
-    run.listen = { port = self.port, path_secret = SECRET }
-    run.subscribe = address(self)
-  end
+  if given.listen ~= false then run.listen = { port = self.port, path_secret = SECRET } end
+  if given.listen ~= false or given.subscribe then run.subscribe = address(self) end
   for name, value in pairs(given.run or {}) do run[name] = value end
   return add(self, { child = sandbox.spawn({ "spec/proof/support/bot.lua", plan(self, given, run) },
     { stdout = "pipe", stderr = "pipe" }) })
@@ -136,17 +135,22 @@ location = /healthz { content_by_lua_block { require("avito_messenger.nginx").he
 location = /metrics { content_by_lua_block { require("avito_messenger.nginx").metrics(require("proof.support.inside").bot) } }
 ]]
 
---- Starts one that is an nginx: it polls and takes webhooks.
----@param given? { workers: integer?, poll: boolean?, lease: number?, timeout: number?, expected: string[]? }
+--- Starts one that is an nginx: it polls and takes webhooks. `answer = false`: it only takes them.
+---@param given? { workers: integer?, poll: boolean?, answer: boolean?, lease: number?, timeout: number?, expected: string[]? }
 ---@return proof.Bot
 function Trial:nginx(given)
   given = given or {}
-  local run = { poll = given.poll ~= false and { interval = 1 }, webhook = { path_secret = SECRET }, subscribe = address(self) }
+  local run = { webhook = { path_secret = SECRET }, answer = given.answer }
+  if given.answer ~= false then
+    run.poll, run.subscribe = given.poll ~= false and { interval = 1 }, address(self)
+  end
   local server = nginx.start { workers = given.workers, port = self.port, stdout = "pipe", server = INSIDE,
     init_worker = 'require("proof.support.inside").start()', main = "env AVITO_PLAN; worker_shutdown_timeout 20s;",
     http = "lua_socket_log_errors off;", env = { AVITO_PLAN = plan(self, given, run) },
     expected = given.expected or { "exited on signal 9" } }
-  return add(self, { child = server.child, server = server })
+  local bot = add(self, { child = server.child, server = server })
+  bot.told.started = given.answer == false -- which no worker tells then
+  return bot
 end
 
 local function heard(bot, line)
