@@ -4,6 +4,7 @@
 #include "file.h"
 #include "image.h"
 #include "json_decode.h"
+#include "json_pick.h"
 #include "operation.h"
 #include "secret.h"
 #include "session.h"
@@ -24,6 +25,7 @@ int luaopen_avito_messenger_core(lua_State *L)
   lua_newtable(L); /* module */
   luaL_setfuncs(L, functions, 0);
   avito_json_register(L);
+  avito_json_pick_register(L);
   avito_image_register(L);
   avito_file_register(L);
   avito_secret_register(L);
