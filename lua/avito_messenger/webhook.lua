@@ -125,7 +125,7 @@ local function id_problem(name, value)
   if type(value) ~= "string" then return name .. " must be a string" end
   if value == "" or value == "." or value == ".." then return name .. " is no id" end
   if #value > MAX_ID then return ("%s is longer than %d bytes"):format(name, MAX_ID) end
-  if value:find "[%z\1-\31\127]" then return name .. " holds control characters" end
+  if core.has_control(value) then return name .. " holds control characters" end
 end
 
 local function value_problem(id, chat_id, author_id, user_id, created, kind, content)
