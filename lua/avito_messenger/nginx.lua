@@ -116,7 +116,7 @@ end
 -- ---- requests
 
 local function respond(status, text, content_type)
-  ngx.status = status
+  if status ~= 200 then ngx.status = status end
   ngx.header["Content-Type"] = content_type or outcomes.TYPE
   ngx.header["Content-Length"] = #text
   ngx.print(text)

@@ -37,7 +37,7 @@ struct words {
 
 /* A string that came twice, and a trace of one that came once: only a string which comes again takes
  * the place, so that ids leave the names of members alone. */
-struct memo {
+struct avito_json_memo {
   struct words words;
   const char *text;   /* in the string that the decoder's table holds in the same slot */
   uint32_t size;      /* 0 in an empty slot */
@@ -46,14 +46,7 @@ struct memo {
 
 /* It owns a table: the strings of `memos` at 1..MEMO_SLOTS, and the block of tokens while no decode has taken it. */
 struct decoder {
-  struct memo memos[MEMO_SLOTS];
-};
-
-struct build {
-  lua_State *L;
-  struct memo *memos;
-  int owned; /* stack index of the decoder's table */
-  char *unescaped;
+  struct avito_json_memo memos[MEMO_SLOTS];
 };
 
 /* -- strings that repeat ------------------------------------------------------------------------------------------- */
@@ -107,7 +100,8 @@ static inline uint64_t hash_words(const struct words *words, uint32_t size)
   return hash ^ hash >> 32;
 }
 
-static inline int is_text(const struct memo *memo, const char *text, uint32_t size, const struct words *words)
+static inline int is_text(const struct avito_json_memo *memo, const char *text, uint32_t size,
+                          const struct words *words)
 {
   if (memo->size != size || memo->words.a != words->a || memo->words.b != words->b)
     return 0;
@@ -115,13 +109,13 @@ static inline int is_text(const struct memo *memo, const char *text, uint32_t si
 }
 
 /* The rare way of push_text. [-0, +1, m] */
-static __attribute__((noinline)) void push_new_text(const struct build *build, const char *text, uint32_t size,
-                                                    const struct words *words)
+static __attribute__((noinline)) void push_new_text(const struct avito_json_build *build, const char *text,
+                                                    uint32_t size, const struct words *words)
 {
   lua_State *L = build->L;
   uint64_t hash = hash_words(words, size);
   unsigned slot = (unsigned)hash % MEMO_SLOTS;
-  struct memo *memo = &build->memos[slot];
+  struct avito_json_memo *memo = &build->memos[slot];
   lua_pushlstring(L, text, size); /* a finalizer may decode here; what follows is not interrupted */
   if (memo->candidate != hash >> 32) {
     memo->candidate = (uint32_t)(hash >> 32);
@@ -135,7 +129,8 @@ static __attribute__((noinline)) void push_new_text(const struct build *build, c
 }
 
 /* Inlined, so that names and values do not spoil each other's branch prediction. [-0, +1, m] */
-static inline __attribute__((always_inline)) void push_text(const struct build *build, const char *text, uint32_t size)
+static inline __attribute__((always_inline)) void push_text(const struct avito_json_build *build, const char *text,
+                                                            uint32_t size)
 {
   if (size == 0 || size > MEMO_BYTES) {
     lua_pushlstring(build->L, text, size);
@@ -152,7 +147,7 @@ static inline __attribute__((always_inline)) void push_text(const struct build *
 /* -- building ------------------------------------------------------------------------------------------------------ */
 
 /* [-0, +1, m] */
-static void push_unescaped(const struct build *build, const struct avito_json_token *token)
+static void push_unescaped(const struct avito_json_build *build, const struct avito_json_token *token)
 {
   size_t length = avito_json_unescape(token, build->unescaped);
   lua_pushlstring(build->L, build->unescaped, length);
@@ -174,17 +169,16 @@ static inline void push_integer(lua_State *L, int64_t integer)
 #endif
 }
 
-static const struct avito_json_token *push_value(const struct build *build, const struct avito_json_token *token);
-
 /* [-0, +1, m] */
-static const struct avito_json_token *push_array(const struct build *build, const struct avito_json_token *token)
+static const struct avito_json_token *push_array(const struct avito_json_build *build,
+                                                 const struct avito_json_token *token)
 {
   lua_State *L = build->L;
   int size = (int)token->size;
   lua_createtable(L, size, 0);
   ++token;
   for (int i = 1; i <= size; ++i) {
-    token = push_value(build, token);
+    token = avito_json_push(build, token);
     lua_rawseti(L, -2, i);
   }
   return token;
@@ -206,7 +200,8 @@ static void forget_member(lua_State *L)
 }
 
 /* [-0, +1, m] */
-static const struct avito_json_token *push_object(const struct build *build, const struct avito_json_token *token)
+static const struct avito_json_token *push_object(const struct avito_json_build *build,
+                                                  const struct avito_json_token *token)
 {
   lua_State *L = build->L;
   uint32_t members = token->size + token->as.table.nulls;
@@ -222,15 +217,16 @@ static const struct avito_json_token *push_object(const struct build *build, con
       forget_member(L);
       ++token;
     } else {
-      token = push_value(build, token);
+      token = avito_json_push(build, token);
       lua_rawset(L, -3);
     }
   }
   return token;
 }
 
-/* Recurses as deep as tables are nested, which the scan has bounded. Returns what follows the value. [-0, +1, m] */
-static const struct avito_json_token *push_value(const struct build *build, const struct avito_json_token *token)
+/* Recurses as deep as tables are nested, which the scan has bounded. */
+const struct avito_json_token *avito_json_push(const struct avito_json_build *build,
+                                               const struct avito_json_token *token)
 {
   lua_State *L = build->L;
   switch (token->kind) {
@@ -305,8 +301,23 @@ void avito_json_new(lua_State *L)
   avito_setowned(L, -2);
 }
 
-int avito_json_decode(lua_State *L, int decoder, const char *text, size_t length,
-                      const struct avito_json_limits *limits, struct avito_json_error *error)
+/* Takes the block out of the decoder, and puts it at build->block. [-0, +0, m] */
+static void take_block(const struct avito_json_build *build, size_t length, struct avito_json_scan *scan,
+                       const struct block *block)
+{
+  lua_State *L = build->L;
+  lua_rawgeti(L, build->owned, BLOCK_SLOT);
+  lua_replace(L, build->block);
+  lua_pushnil(L);
+  lua_rawseti(L, build->owned, BLOCK_SLOT);
+  if (lua_isnil(L, build->block))
+    resize_block(scan, block, length / sizeof *scan->tokens + 64);
+  else
+    use_block(scan, block);
+}
+
+int avito_json_begin(lua_State *L, int decoder, const char *text, size_t length, const struct avito_json_limits *limits,
+                     struct avito_json_build *build, struct avito_json_error *error)
 {
   size_t max_bytes = limits != NULL && limits->max_bytes != 0 ? limits->max_bytes : AVITO_JSON_MAX_BYTES;
   unsigned max_depth = limits != NULL && limits->max_depth != 0 ? limits->max_depth : AVITO_JSON_DEPTH;
@@ -323,36 +334,47 @@ int avito_json_decode(lua_State *L, int decoder, const char *text, size_t length
   int top = lua_gettop(L);
   luaL_checkstack(L, 8, "JSON");
   struct decoder *self = lua_touserdata(L, decoder);
-  struct build build = {.L = L, .memos = self->memos, .owned = top + 1};
+  *build = (struct avito_json_build){.L = L, .memos = self->memos, .owned = top + 1, .block = top + 2};
   avito_getowned(L, decoder);
-  lua_rawgeti(L, build.owned, BLOCK_SLOT);
   lua_pushnil(L);
-  lua_rawseti(L, build.owned, BLOCK_SLOT);
-
-  struct block block = {.L = L, .index = top + 2};
+  struct block block = {.L = L, .index = build->block};
   struct avito_json_scan scan = {.grow = grow_block, .context = &block};
-  if (lua_isnil(L, block.index))
-    resize_block(&scan, &block, length / sizeof *scan.tokens + 64);
-  else
-    use_block(&scan, &block);
-
+  take_block(build, length, &scan, &block);
   int ok = avito_json_scan(&scan, text, length, max_depth, error);
-  if (ok) {
-    size_t spare = (scan.widest + sizeof *scan.tokens - 1) / sizeof *scan.tokens;
-    if (scan.capacity - scan.count < spare)
-      resize_block(&scan, &block, scan.count + spare);
-    build.unescaped = (char *)(scan.tokens + scan.count);
-    luaL_checkstack(L, 2 * (int)max_depth + 8, "JSON");
-    push_value(&build, scan.tokens + 1);
+  size_t spare = (scan.widest + sizeof *scan.tokens - 1) / sizeof *scan.tokens;
+  if (ok && scan.capacity - scan.count < spare)
+    resize_block(&scan, &block, scan.count + spare);
+  build->capacity = scan.capacity;
+  if (!ok) {
+    avito_json_end(build);
+    return 0;
   }
-  if (scan.capacity * sizeof *scan.tokens <= BLOCK_KEPT) {
-    lua_pushvalue(L, block.index);
-    lua_rawseti(L, build.owned, BLOCK_SLOT);
+  build->value = scan.tokens + 1;
+  build->unescaped = (char *)(scan.tokens + scan.count);
+  luaL_checkstack(L, 2 * (int)max_depth + 8, "JSON");
+  return 1;
+}
+
+void avito_json_end(const struct avito_json_build *build)
+{
+  lua_State *L = build->L;
+  if (build->capacity * sizeof(struct avito_json_token) <= BLOCK_KEPT) {
+    lua_pushvalue(L, build->block);
+    lua_rawseti(L, build->owned, BLOCK_SLOT);
   }
-  if (ok)
-    lua_replace(L, build.owned);
-  lua_settop(L, top + ok);
-  return ok;
+  lua_remove(L, build->block);
+  lua_remove(L, build->owned);
+}
+
+int avito_json_decode(lua_State *L, int decoder, const char *text, size_t length,
+                      const struct avito_json_limits *limits, struct avito_json_error *error)
+{
+  struct avito_json_build build;
+  if (!avito_json_begin(L, decoder, text, length, limits, &build, error))
+    return 0;
+  avito_json_push(&build, build.value);
+  avito_json_end(&build);
+  return 1;
 }
 
 /* -- the Lua function ---------------------------------------------------------------------------------------------- */
@@ -382,8 +404,7 @@ static void read_limits(lua_State *L, int index, struct avito_json_limits *limit
   }
 }
 
-/* [-0, +1, m] */
-static void push_message(lua_State *L, const char *text, const struct avito_json_error *error)
+void avito_json_push_error(lua_State *L, const char *text, const struct avito_json_error *error)
 {
   int line = 1;
   for (size_t i = 0; i < error->offset; ++i)
@@ -404,7 +425,7 @@ static int decode(lua_State *L)
   if (avito_json_decode(L, lua_upvalueindex(1), text, length, &limits, &error))
     return 1;
   lua_pushnil(L);
-  push_message(L, text, &error);
+  avito_json_push_error(L, text, &error);
   return 2;
 }
 

@@ -37,6 +37,35 @@ void avito_json_new(lua_State *L);
 int avito_json_decode(lua_State *L, int decoder, const char *text, size_t length,
                       const struct avito_json_limits *limits, struct avito_json_error *error);
 
+struct avito_json_memo;
+
+/* A text that is being read. Its tokens may be read until the end, and its values pushed. */
+struct avito_json_build {
+  lua_State *L;
+  struct avito_json_memo *memos;
+  int owned; /* stack index of the decoder's table */
+  int block; /* and of the tokens' memory */
+  size_t capacity;
+  char *unescaped;
+  const struct avito_json_token *value; /* the text's: out */
+};
+
+/* As avito_json_decode, but the value is still to be pushed: with 1, *build and two values on the stack stand for the text,
+ * and `avito_json_end` takes them away from below whatever was pushed since. What raises in between loses nothing.
+ * [-0, +(0|2), m] */
+int avito_json_begin(lua_State *L, int decoder, const char *text, size_t length, const struct avito_json_limits *limits,
+                     struct avito_json_build *build, struct avito_json_error *error);
+
+/* Pushes the value that begins with the token; returns what follows it. [-0, +1, m] */
+const struct avito_json_token *avito_json_push(const struct avito_json_build *build,
+                                               const struct avito_json_token *token);
+
+/* [-2, +0, -] */
+void avito_json_end(const struct avito_json_build *build);
+
+/* Pushes what is wrong with the text, and where. [-0, +1, m] */
+void avito_json_push_error(lua_State *L, const char *text, const struct avito_json_error *error);
+
 /* Adds to the module table on top of the stack
  *   decode(text [, { max_bytes =, max_depth = }]) -> value | nil, "message at byte N (line L)"
  * The text "null" gives nil alone. Wrong arguments raise. [-0, +0, m] */

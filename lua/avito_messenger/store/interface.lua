@@ -93,21 +93,24 @@ end
 
 local ROW = { "chat_id", "key", "kind", "body" }
 
+local function is_row(row)
+  return type(row) == "table" and type(row.chat_id) == "string" and type(row.key) == "string" and type(row.kind) == "string"
+    and type(row.body) == "string"
+end
+
 local function wrong_row(i, row)
   local wrong = mistake(("rows[%d]"):format(i), row, "table")
-  if wrong then return wrong end
   for _, name in ipairs(ROW) do
-    wrong = mistake(("rows[%d].%s"):format(i, name), row[name], "string")
-    if wrong then return wrong end
+    wrong = wrong or mistake(("rows[%d].%s"):format(i, name), row[name], "string")
   end
+  return wrong
 end
 
 local function wrong_receive(account, rows)
   local wrong = mistake("account", account, "string") or mistake("rows", rows, "table")
   if wrong then return wrong end
   for i, row in ipairs(rows) do
-    wrong = wrong_row(i, row)
-    if wrong then return wrong end
+    if not is_row(row) then return wrong_row(i, row) end
   end
 end
 

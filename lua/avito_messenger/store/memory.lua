@@ -69,30 +69,28 @@ local function forget(chat, row)
   end
 end
 
--- Whoever was handed the row as it was must not take the new one for it: it gets a place of its own.
-local function put(self, account, row, given, now)
-  self.world.seq = self.world.seq + 1
-  local chat = chat_of(account, given.chat_id)
-  row.seq, row.chat, row.body, row.kind = self.world.seq, chat, given.body, given.kind
-  row.received, row.taken = now, nil
+-- Whoever was handed a row of that key before must not take the new one for it: it gets a place of its own.
+local function put(self, account, given, now)
+  local world, chat = self.world, chat_of(account, given.chat_id)
+  world.seq = world.seq + 1
+  local row = { key = given.key, seq = world.seq, chat = chat, body = given.body, kind = given.kind, received = now }
+  account.rows[given.key] = row
   table.insert(chat.waiting, row)
   wake_soon(account, chat, now)
 end
 
+-- True: it was new, or is to be taken anew.
+local function receive(self, account, given, now)
+  local row = account.rows[given.key]
+  if row and not given.replace then return false end
+  if row and not row.taken then forget(row.chat, row) end
+  put(self, account, given, now)
+  return true
+end
+
 function Memory:receive(name, rows)
   local account, flags, now = account_of(self, name), {}, time(self)
-  for i, given in ipairs(rows) do
-    local row = account.rows[given.key]
-    flags[i] = not row or given.replace == true
-    if row and given.replace then
-      if not row.taken then forget(row.chat, row) end
-      put(self, account, row, given, now)
-    elseif not row then
-      row = { key = given.key }
-      account.rows[given.key] = row
-      put(self, account, row, given, now)
-    end
-  end
+  for i, given in ipairs(rows) do flags[i] = receive(self, account, given, now) end
   return flags
 end
 
@@ -249,8 +247,9 @@ local function prune(world, before)
     local entry = taken[taken.first]
     taken[taken.first] = nil
     taken.first = taken.first + 1
-    if entry.row.taken == entry.at then -- else it came again
-      entry.account.rows[entry.row.key] = nil
+    local rows, row = entry.account.rows, entry.row
+    if rows[row.key] == row then -- else it came again
+      rows[row.key] = nil
       count = count + 1
     end
   end

