@@ -32,6 +32,7 @@ function Worker.new(given)
   local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
     settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0,
     complained = -math.huge, next_subscription = 0 }, Worker)
+  self.bot.fleeting = true
   self.lease = self.shared:lease("poll", LEASE)
   self.words, self.polls, self.sums = self.shared:words "health", self.shared:words "polled", self.shared:counters "metrics"
   if self.settings then
@@ -118,6 +119,17 @@ local function keep_shared(self)
   self:share()
 end
 
+local function report(self, problem)
+  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
+end
+
+-- A worker is not started again because a round raised something.
+local function forgive(self)
+  local problem = self.work:forgive()
+  if problem ~= nil then report(self, problem) end
+  return problem ~= nil
+end
+
 -- Seconds to the next turn; nil: it is over.
 local function turn(self)
   if ngx.worker.exiting() then return nil end
@@ -125,6 +137,7 @@ local function turn(self)
   if not self.work then return TICK end
   look_at_subscription(self)
   local seconds = self.work:turn()
+  if not seconds and forgive(self) then return 0 end
   return seconds and math.min(seconds, math.max(0, self.tick - self.bot.driver:now()))
 end
 
@@ -137,16 +150,13 @@ local function finish(self)
   if self.leads then self.lease:release() end
   self.leads = false
   bot:stop(self.drain)
+  if self.work then forgive(self) end
   local left = self.work and self.work:finish() or 0
   local ends = bot.driver:now() + WEBHOOKS
   while self.intake:busy() and bot.driver:now() < ends do bot.driver:sleep(LOOK) end
   bot:tell { kind = "stopped", left = left }
   self:share()
   bot:close()
-end
-
-local function report(self, problem)
-  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
 end
 
 local go_on
@@ -172,7 +182,7 @@ local function turns(self)
     end
     if not seconds then return finish(self) end
     self.bot.lanes:wait(seconds)
-  until driver:now() >= ends and hand_over(self, mine)
+  until self.turning ~= mine or (driver:now() >= ends and hand_over(self, mine))
 end
 
 -- The turns go on in a timer of their own. False: there is none.
