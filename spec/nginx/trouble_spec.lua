@@ -94,3 +94,22 @@ describe("a bot inside nginx goes on to answer", function()
     place:stop()
   end)
 end)
+
+describe("a bot inside nginx", function()
+  it("says that it cannot work where the dict has no room for it to say so", function()
+    local path, place = files.temporary(), nil
+    finally(function()
+      if place then place:close() end
+      for _, name in ipairs(files.beginning(path)) do os.remove(name) end
+    end)
+    place = places.open { plan = { store = path, base_url = "http://127.0.0.1:1", user_id = false },
+      http = "lua_socket_log_errors off;", expected = { "is full", "poll:" }, start = [[(function()
+        local count = 0
+        repeat count = count + 1 until not ngx.shared.avito:safe_set("of another " .. count, ("x"):rep(50))
+        return { poll = false }
+      end)()]] }
+    local response = place.server:get "/health"
+    assert.same({ 503, "starting\n" }, { response.status, response.body })
+    place:stop()
+  end)
+end)

@@ -72,6 +72,7 @@ local function complain(self, problem)
 end
 
 --- Hands to all workers what only this one knows.
+---@return string word of its health
 function Worker:share()
   tell_counts(self)
   local metrics = self.bot.metrics
@@ -79,9 +80,11 @@ function Worker:share()
   complain(self, problem)
   local well, word = true, nil
   if self.settings then well, word = self.bot:health() end
-  _, problem = self.words:set(well and "ok" or word, WORD)
+  word = well and "ok" or word
+  _, problem = self.words:set(word, WORD)
   complain(self, problem)
   if metrics.last_poll then self.polls:set(json.digits(metrics.last_poll), POLLED) end
+  return word
 end
 
 --- The metrics of all workers as text: sums of what they counted; the store's figures, and those of this worker.
