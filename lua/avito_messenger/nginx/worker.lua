@@ -144,6 +144,28 @@ local function turn(self)
   return seconds and math.min(seconds, math.max(0, self.tick - self.bot.driver:now()))
 end
 
+-- Until the work has ended: requests under way come to their own end, and that may take longer than the store's lease, after
+-- which another worker would have their chats.
+local function keep_lease(self)
+  local bot, driver = self.bot, self.bot.driver
+  while self.ending do
+    driver:park(bot.store.lease / 3, self)
+    if self.ending then bot.store:maintain(driver:time()) end
+  end
+end
+
+local function finish_work(self)
+  if not self.work then return 0 end
+  forgive(self)
+  self.ending = true
+  if self.bot.store.lease then pcall(self.bot.driver.spawn, self.bot.driver, keep_lease, self) end
+  local ok, left = xpcall(self.work.finish, debug.traceback, self.work)
+  self.ending = nil
+  self.bot.driver:unpark(self)
+  if ok then return left end
+  report(self, left)
+end
+
 -- Nothing is lost whatever becomes of this: what is not done is left for another worker, or the next start.
 local function finish(self)
   local bot = self.bot
@@ -153,8 +175,7 @@ local function finish(self)
   if self.leads then self.lease:release() end
   self.leads = false
   bot:stop(self.drain)
-  if self.work then forgive(self) end
-  local left = self.work and self.work:finish() or 0
+  local left = finish_work(self)
   local ends = bot.driver:now() + WEBHOOKS
   while self.intake:busy() and bot.driver:now() < ends do bot.driver:sleep(LOOK) end
   bot:tell { kind = "stopped", left = left }
