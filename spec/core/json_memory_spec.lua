@@ -126,6 +126,34 @@ describe("decode without memory", function()
   end)
 end)
 
+describe("pick without memory", function()
+  local TEXT = '{"a":"\\u0416","b":{"c":"' .. ("x"):rep(50) .. '","d":[' .. ("1,"):rep(200) .. '1]}}'
+
+  for _, mode in ipairs { "fail_at", "fail_from" } do
+    it("raises and is as good as new afterwards: " .. mode, function()
+      local allocations, fired = 0, nil
+      local function make_and_pick()
+        return { fresh_module().picker { "a", "b", "b.c" } (TEXT) }
+      end
+      local pick = fresh_module().picker { "a", "b", "b.c" }
+      repeat
+        allocations = allocations + 1
+        local ok, result
+        ok, result, fired = alloc[mode](allocations, make_and_pick)
+        if fired then
+          assert.is_false(ok)
+          assert.equal("not enough memory", result)
+        else
+          assert.same({ true, "Ж", {}, ("x"):rep(50) }, result)
+        end
+        alloc[mode](allocations, pick, TEXT)
+        assert.same({ true, "Ж", {}, ("x"):rep(50) }, { pick(TEXT) })
+      until not fired
+      assert.is_true(allocations > 5)
+    end)
+  end
+end)
+
 describe("decode within a decode", function()
   -- A finalizer runs in the middle of a decode whenever the collector likes.
   local function with_finalizer(finalizer)
