@@ -26,7 +26,11 @@ local NOTE = [[
   phases[ngx.get_phase()] = phases[ngx.get_phase()] or { in_task = driver:in_task(), sleep = attempt(driver.sleep, 0.001),
     park = attempt(driver.park, 0.001, driver), unpark = attempt(driver.unpark, driver),
     end_calls = attempt(driver.end_calls, driver), spawn = attempt(driver.spawn, function() return 1 end),
-    wait = attempt(function() driver:spawn(function() end):wait() end),
+    wait = attempt(function()
+      local task = driver:spawn(function() end)
+      local ok, problem = pcall(task.wait, task)
+      if not ok then error(problem, 0) end
+    end),
     perform = attempt(driver.perform, { method = "GET", url = "http://127.0.0.1:1/", timeout = 1 }) }
 ]]
 
