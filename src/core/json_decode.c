@@ -351,7 +351,7 @@ int avito_json_begin(lua_State *L, int decoder, const char *text, size_t length,
   }
   build->value = scan.tokens + 1;
   build->unescaped = (char *)(scan.tokens + scan.count);
-  luaL_checkstack(L, 2 * (int)max_depth + 8, "JSON");
+  build->depth = (int)max_depth;
   return 1;
 }
 
@@ -372,6 +372,7 @@ int avito_json_decode(lua_State *L, int decoder, const char *text, size_t length
   struct avito_json_build build;
   if (!avito_json_begin(L, decoder, text, length, limits, &build, error))
     return 0;
+  luaL_checkstack(L, 2 * build.depth + 8, "JSON");
   avito_json_push(&build, build.value);
   avito_json_end(&build);
   return 1;

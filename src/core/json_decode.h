@@ -45,6 +45,7 @@ struct avito_json_build {
   struct avito_json_memo *memos;
   int owned; /* stack index of the decoder's table */
   int block; /* and of the tokens' memory */
+  int depth; /* of the tables in it, at most */
   size_t capacity;
   char *unescaped;
   const struct avito_json_token *value; /* the text's: out */
@@ -56,7 +57,8 @@ struct avito_json_build {
 int avito_json_begin(lua_State *L, int decoder, const char *text, size_t length, const struct avito_json_limits *limits,
                      struct avito_json_build *build, struct avito_json_error *error);
 
-/* Pushes the value that begins with the token; returns what follows it. [-0, +1, m] */
+/* Pushes the value that begins with the token; returns what follows it. Needs two slots of the stack for each table that may
+ * be open at once, and eight more. [-0, +1, m] */
 const struct avito_json_token *avito_json_push(const struct avito_json_build *build,
                                                const struct avito_json_token *token);
 

@@ -122,6 +122,7 @@ static int pick(lua_State *L)
   }
   if (build.value->kind == AVITO_JSON_OBJECT)
     look(&search, ROOT, build.value);
+  luaL_checkstack(L, MAX_PATHS + 8, "JSON"); /* no table is made */
   lua_pushboolean(L, 1);
   for (int i = 0; i < search.picker->count; ++i)
     push_found(&search, i);
