@@ -52,6 +52,7 @@ local function unconnected(x, why)
   if why:find("could not be resolved", 1, true) then
     fail(x, "network", "the name %s could not be resolved%s", x.target.host, why:match " %(.*%)$" or "")
   end
+  if why == "operation now in progress" then why = "nginx has no connection left; raise worker_connections" end
   fail(x, "network", "could not connect to %s: %s", host, why)
 end
 
