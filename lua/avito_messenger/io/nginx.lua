@@ -80,10 +80,7 @@ end
 --- Ends the parks of this owner. Works in every phase.
 ---@param owner any
 function Driver:unpark(owner)
-  local parked = self.parked[owner]
-  if not parked then return end
-  self.parked[owner] = nil
-  for waiter in pairs(parked) do task.wake(waiter) end
+  for waiter in pairs(self.parked[owner] or {}) do task.wake(waiter) end
 end
 
 --- Is the caller in a phase that may wait?
@@ -167,7 +164,7 @@ function nginx.new(given)
   return setmetatable({
     pool_size = given.pool_size or POOL_SIZE, idle = given.idle or IDLE, max_timers = given.max_timers or MAX_TIMERS,
     waiting = task.set(), -- all that wait, for end_calls
-    parked = setmetatable({}, { __mode = "k" }), -- by owner, until the next unpark
+    parked = setmetatable({}, { __mode = "k" }), -- by owner
   }, Driver)
 end
 

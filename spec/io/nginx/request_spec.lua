@@ -1,3 +1,4 @@
+local misuses = require "support.misuse"
 local requests = require "avito_messenger.io.nginx.request"
 
 describe("a request as it is sent", function()
@@ -22,30 +23,18 @@ describe("a request as it is sent", function()
   end)
 
   it("names what is misuse", function()
-    misuse("url: string expected, got number", { url = 1 })
-    misuse("method: string expected, got boolean", { method = false })
-    misuse("method is none of GET, POST, PUT, PATCH, DELETE", { method = "get" })
-    misuse("method is none of GET, POST, PUT, PATCH, DELETE", { method = "GET\r\nX: y" })
-    misuse("body: string expected, got table", { body = {} })
-    misuse("body: a GET has none", { method = "GET", body = "" })
-    misuse("headers: array of strings expected, got string", { headers = "A: b" })
-    misuse("headers[2]: string expected, got number", { headers = { "A: b", 1 } })
-    misuse("timeout: number of seconds expected, got string", { timeout = "1" })
-    misuse("timeout must be greater than zero", { timeout = 0 })
-    misuse("timeout must be greater than zero", { timeout = 0 / 0 })
-    misuse("connect_timeout must be greater than zero", { connect_timeout = -1 })
-    misuse("max_bytes: number of bytes expected, got string", { max_bytes = "1" })
-    misuse("max_head_bytes must not be negative", { max_head_bytes = -1 })
+    for _, row in ipairs(misuses) do
+      local ok, problem = pcall(read, row[2])
+      assert.is_false(ok, row[1])
+      assert.equal(row[1], problem:sub(1, #row[1]))
+    end
     misuse("output: string expected, got number", { output = 1 })
     misuse("output holds a zero byte", { output = "a\0b" })
     assert.error_matches(function() requests.read() end, "a request: table expected, got nil")
   end)
 
   it("is no second header or request", function()
-    for _, text in ipairs { "A: b\r\nC: d", "A: b\nC: d", "A: b\rC: d", "A: b\0C: d" } do
-      misuse("headers[1] holds CR, LF or a zero byte", { headers = { text } })
-    end
-    for _, text in ipairs { "no colon", ": no name", "a b: c", "a;", " a: b", "a : b" } do
+    for _, text in ipairs { "a;", " a: b", "a : b" } do
       misuse("headers[1] is not of the form 'Name: value'", { headers = { text } })
     end
     misuse("headers[2]: content-length follows from the body", { headers = { "A: b", "Content-Length: 5" } })

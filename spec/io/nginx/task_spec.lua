@@ -264,6 +264,23 @@ describe("a task of nginx", function()
       run [[repeat ngx.sleep(0.01) until ngx.timer.pending_count() == 0]]
     end)
 
+    it("nor is a request made, when nginx has no connection for it", function()
+      local crowded = inside_nginx.start { raw = server, connections = 12, expected = { "worker_connections are not enough" } }
+      local spawned, response = crowded:run [[
+        local sockets, port = {}, request("").url:match ":(%d+)$"
+        repeat
+          local sock = ngx.socket.tcp()
+          sockets[#sockets + 1] = sock
+        until not sock:connect("127.0.0.1", port)
+        local _, problem = pcall(driver.spawn, driver, function() end) -- the worker's first
+        return problem, driver:perform(request "/ok")
+      ]]
+      crowded:stop()
+      names_directives(spawned)
+      assert.same({ error = "network", dispatched = false, message = ("could not connect to 127.0.0.1:%d: nginx has no connection "
+        .. "left; raise worker_connections"):format(server.port) }, response)
+    end)
+
     -- nginx makes the timer and says in its log alone that it does not run.
     it("says so to those who wait, when nginx has not begun it", function()
       local ran, message, ended, again = run [[

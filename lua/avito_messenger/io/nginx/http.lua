@@ -52,6 +52,7 @@ local function unconnected(x, why)
   if why:find("could not be resolved", 1, true) then
     fail(x, "network", "the name %s could not be resolved%s", x.target.host, why:match " %(.*%)$" or "")
   end
+  if why == "operation now in progress" then why = "nginx has no connection left; raise worker_connections" end
   fail(x, "network", "could not connect to %s: %s", host, why)
 end
 
@@ -176,7 +177,7 @@ local function connect(x)
   if why then insecure(x, why) end
 end
 
---- Once a server takes no more, it may have answered all the same.
+--- Once a server takes no more, it may have answered all the same; nginx would log every further attempt.
 local function send(x, data)
   if x.refused or #data == 0 then return end
   allow(x, x.ends)
@@ -245,7 +246,7 @@ local function exchange(x)
   local closed
   closed, why = close_files(x)
   if response.bytes and not closed then fail(x, "file", "cannot write %s: %s", request.output, why) end
-  return response, keep and not x.refused
+  return response, keep
 end
 
 --- Performs a request. Raises for misuse.
@@ -258,9 +259,7 @@ function http.perform(given, idle, pool_size)
   local x = { request = request, ends = clock.now() + request.timeout, dispatched = false }
   local ok, response, keep = pcall(exchange, x)
   close_files(x)
-  if x.socket then
-    if ok and keep then x.socket:setkeepalive(idle * 1000, pool_size) else x.socket:close() end
-  end
+  if x.socket and not (ok and keep and x.socket:setkeepalive(idle * 1000, pool_size)) then x.socket:close() end
   if ok then return response end
   return failure_of(x, response)
 end

@@ -181,8 +181,8 @@ function task.spawn(limit, fn, ...)
   local count = ngx.timer.running_count() + unbegun
   if count >= limit then no_timer(("%d run"):format(count)) end
   local self = setmetatable({ fn = fn, given = { n = select("#", ...), ... }, made = now, waiters = task.set() }, Task)
-  local made, why = ngx.timer.at(0, body, self)
-  if not made then no_timer(why) end
+  local ok, made, why = pcall(ngx.timer.at, 0, body, self) -- raises where the first timer of a worker gets no connection
+  if not made or not ok then no_timer(why or made) end
   unbegun, last_spawned = unbegun + 1, now
   return self
 end
