@@ -29,6 +29,7 @@ local DRAIN = 10
 local DICT = "avito"
 
 local workers = setmetatable({}, { __mode = "k" }) -- by their bots
+local dicts = {} -- names of those that bots of this worker share
 
 local function refuse(message, level) error("nginx.start: " .. message, level + 1) end
 
@@ -45,6 +46,14 @@ local function check_place(bot, level)
     refuse(("%d workers do not share a store of memory: give avito.bot store = the path of a file"):format(ngx.worker.count()),
       level + 1)
   end
+end
+
+-- Health, metrics and the lease of one bot would be taken for the other's.
+local function open_dict(name, level)
+  if dicts[name] then
+    refuse(("shared: another bot has the lua_shared_dict %s: give each bot one of its own"):format(name), level + 1)
+  end
+  return shared.new(name)
 end
 
 local function read_settings(given, level)
@@ -101,15 +110,16 @@ function nginx.start(bot, given)
   options.check("nginx.start", given, OPTIONS, 2)
   if not ngx.worker.id() then return end -- the privileged agent, which takes no requests
   check_place(bot, 2)
+  local dict = given.shared or DICT
   local drain, problem = span.seconds(given.drain or DRAIN)
   if not drain then refuse("drain: " .. problem, 2) end
   if not (bot.on_error or bot.log) then bot.on_error = log_error end
   local worker = require("avito_messenger.nginx.worker").new {
-    bot = bot, drain = drain, shared = shared.new(given.shared or DICT), intake = require("avito_messenger.nginx.intake").new(bot),
+    bot = bot, drain = drain, shared = open_dict(dict, 2), intake = require("avito_messenger.nginx.intake").new(bot),
     hook = read_webhook(bot, given.webhook, 2), settings = read_settings(given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
   warn_of_several(bot.client)
-  workers[bot] = worker
+  workers[bot], dicts[dict] = worker, true
   worker:begin()
 end
 
@@ -219,8 +229,9 @@ end
 function nginx.health(bot)
   local worker = started(bot)
   if not worker or not may_read() then return end
-  worker:share()
-  local well, word = health_of(worker.words:all())
+  local words = { worker:share() } -- also where there is no room for it
+  for _, word in pairs(worker.words:all()) do words[#words + 1] = word end
+  local well, word = health_of(words)
   respond(well and 200 or 503, (well and "ok" or word) .. "\n")
 end
 

@@ -26,6 +26,11 @@ local NOTE = [[
   phases[ngx.get_phase()] = phases[ngx.get_phase()] or { in_task = driver:in_task(), sleep = attempt(driver.sleep, 0.001),
     park = attempt(driver.park, 0.001, driver), unpark = attempt(driver.unpark, driver),
     end_calls = attempt(driver.end_calls, driver), spawn = attempt(driver.spawn, function() return 1 end),
+    wait = attempt(function()
+      local task = driver:spawn(function() end)
+      local ok, problem = pcall(task.wait, task)
+      if not ok then error(problem, 0) end
+    end),
     perform = attempt(driver.perform, { method = "GET", url = "http://127.0.0.1:1/", timeout = 1 }) }
 ]]
 
@@ -79,15 +84,15 @@ describe("the driver of nginx", function()
       return package.loaded.phases
     ]])
     for _, phase in ipairs { "rewrite", "access", "content", "timer" } do
-      assert.same({ in_task = true, sleep = "yes", park = "yes", perform = "yes", unpark = "yes", end_calls = "yes",
-        spawn = "yes" }, phases[phase], phase)
+      assert.same({ in_task = true, sleep = "yes", park = "yes", perform = "yes", wait = "yes", unpark = "yes",
+        end_calls = "yes", spawn = "yes" }, phases[phase], phase)
     end
     for _, phase in ipairs { "init_worker", "header_filter", "body_filter", "log" } do
       local function refusal(what)
         return ("%s cannot wait in the phase %s of nginx: let a timer do it, ngx.timer.at(0, function() … end)"):format(what, phase)
       end
       assert.same({ in_task = false, sleep = refusal "sleep", park = refusal "park", perform = refusal "a call of a client",
-        unpark = "yes", end_calls = "yes", spawn = "yes" }, phases[phase], phase)
+        wait = refusal "task:wait()", unpark = "yes", end_calls = "yes", spawn = "yes" }, phases[phase], phase)
     end
   end)
 

@@ -150,14 +150,14 @@ describe("a bot inside nginx", function()
   it("takes webhooks and tells its health while the API takes its time", function()
     open { workers = 2, plan = { timeout = 30 } }
     place:until_well()
-    place.market:control("POST", "faults", { kind = "latency", seconds = 3, probability = 1 })
-    for chat = 1, 30 do
+    place.market:control("POST", "faults", { kind = "latency", seconds = 2, probability = 1 })
+    for chat = 1, 20 do
       assert.equal(200, hook(ask(chat)).status)
       assert.equal(200, place.server:request({ path = "/health", timeout = AVITO_WAITS }).status)
     end
     assert.equal(0, #place:sent())
     place.market:control("DELETE", "faults")
-    assert.equal(30, answered(30))
+    assert.equal(20, answered(20))
     place:stop()
   end)
 

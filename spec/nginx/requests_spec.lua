@@ -48,14 +48,6 @@ describe("requests to a bot inside nginx", function()
     place:stop()
   end)
 
-  it("are taken from a temporary file as from memory", function()
-    open { poll = false, http = "client_body_buffer_size 1k; client_body_in_file_only clean;" }
-    place:until_well()
-    assert.equal(200, place:hook(place:message { text = "Вопрос 3" .. (" "):rep(9000) }).status)
-    outcome "message"
-    place:stop()
-  end)
-
   it("are signed where that is asked for", function()
     open { start = ([[{ poll = false, webhook = { path_secret = "%s", path = "/avito", signature = { key = "dummy-key" } } }]])
       :format(SECRET) }

@@ -34,6 +34,7 @@ local PROGRAM = [[
   local one = bot()
   try("memory", function() nginx.start(one, { webhook = SECRET, poll = false }) end)
   try("twice", function() nginx.start(one) end)
+  try("second", function() nginx.start(bot(), { poll = false }) end)
 ]]
 
 local SERVER = [[
@@ -60,7 +61,8 @@ describe("nginx.start", function()
       bot = "nginx.start: an avito.bot is expected", unknown = "unknown option 'webhok'.*webhook",
       secret = "nginx.start: webhook: path_secret is missing", rounds = "has no rounds", interval = "interval must be at least 1 s",
       drain = "nginx.start: drain:", url = "plain http", answer = "answer = false", dict = "lua_shared_dict none",
-      blocking = "io.nginx", memory = "^nothing$", twice = "was started before" } do
+      blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
+      second = "another bot has the lua_shared_dict avito" } do
       assert.matches(pattern, problems[name], nil, nil)
     end
     assert.matches("init_worker_by_lua.*content", late)

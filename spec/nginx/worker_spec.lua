@@ -18,21 +18,26 @@ describe("the work of a worker of nginx", function()
   end)
   after_each(function() rawset(_G, "ngx", outside) end)
 
-  -- A worker whose timers begin when it sleeps, but for the first `lost` after its start.
-  local function worker(lost)
+  -- A worker whose timers begin when it sleeps, but for the first `lost` after its start; or `late`, when that has lasted long
+  -- enough to think them lost.
+  local function worker(lost, late)
     local begun = 1
     local driver = { now = function() return now end }
-    function driver.sleep(_, seconds)
-      now = now + seconds
+    local function begin_timers()
       while begun < #timers do
         begun = begun + 1
         if begun > lost + 1 then timers[begun]() end
       end
     end
+    function driver.sleep(_, seconds)
+      now = now + seconds
+      if not late then begin_timers() end
+    end
     local bot = { driver = driver, metrics = { share = function() return true end } }
     bot.lanes = { wait = function(_, seconds)
       now, turned = now + seconds, turned + 1
-      exiting = now > 290
+      exiting = exiting or now > 290
+      if late then begin_timers() end
     end }
     function bot:tell(note) notes[#notes + 1] = note.kind .. (note.message or "") end -- luacheck: no self
     function bot:stop() end -- luacheck: no self
@@ -44,8 +49,8 @@ describe("the work of a worker of nginx", function()
     return Worker.new { bot = bot, shared = shared, drain = 1, intake = { busy = function() return false end } }
   end
 
-  local function run(lost)
-    worker(lost):begin()
+  local function run(lost, late)
+    worker(lost, late):begin()
     timers[1]()
     assert.same({ "stopping", "stopped" }, notes)
     assert.is_true(now > 290)
@@ -63,5 +68,10 @@ describe("the work of a worker of nginx", function()
     timers[2]() -- too late
     assert.same({ "stopping", "stopped" }, notes)
     assert.is_true(turned > 240)
+  end)
+
+  it("leaves it to the new one where that begins late", function()
+    run(0, true)
+    assert.equal(5, #timers)
   end)
 end)

@@ -2,6 +2,7 @@
 -- every question is answered once.
 --
 -- NGINX_KILLS=200 kills so often, and reloads half as often; PROOF_SEED=… repeats the chances of a run that failed.
+local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
 
@@ -12,6 +13,7 @@ local trial = require "proof.support.trial"
 local SEED = trial.seed()
 local KILLS = proof.size("NGINX_KILLS", { short = 6, full = 200, long = 2000 })
 local RELOADS, STARTS = math.ceil(KILLS / 2), math.ceil(KILLS / 6)
+local SLOW_RELOADS = proof.choose { short = 1, full = 20 }
 
 local LEASE = 4 -- seconds
 local PATIENCE = 120 -- seconds until everything is answered
@@ -74,6 +76,17 @@ describe("a shop in nginx, PROOF_SEED=" .. SEED, function()
       assert.is_nil(shop.counts["recovered send"], shop:report()) -- those that end finish what they have begun
     end)
   end
+
+  it("finishes what it has begun, though the API takes its time, when nginx is reloaded", function()
+    open { latency = { 0.3, 0.6 }, rate = 5, faults = json.list {} }
+    local bot = start { workers = 2, timeout = 5 }
+    for _ = 1, SLOW_RELOADS do
+      shop:live(1)
+      bot.server:reload()
+    end
+    judge()
+    assert.is_nil(shop.counts["recovered send"], shop:report())
+  end)
 
   it("answers every question once where nginx ends in order, or at once, and begins again", function()
     open()

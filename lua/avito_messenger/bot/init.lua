@@ -37,6 +37,8 @@ local span = require "avito_messenger.bot.span"
 ---@field ahead number? seconds that the wall clock is ahead of the monotonic one
 ---@field parked? { kind: "payment_required"|"auth", message: string?, since: number, again: number } the marketplace
 --- refuses the account; `since` by the wall clock, `again` by the monotonic one: when it is asked again
+---@field fleeting? boolean who calls it may be gone at any moment, as a request of nginx is: what has to come to an end is a
+--- task of its own
 ---@field trouble? string the code of the store's last error, until it works again
 local Bot = {}
 Bot.__index = Bot
@@ -282,6 +284,18 @@ function Bot:explain(message, chat_id)
   return self.engine:explain(record.copy(self.lanes:chat(chat_id or "u2i-explained")), message, self.driver:time())
 end
 
+-- Has what was posted stored.
+local function hand_in(self)
+  local driver, lanes = self.driver, self.lanes
+  if not (self.fleeting and driver:in_task()) then return lanes:work() end
+  local task = driver:spawn(function()
+    lanes:work()
+    return true
+  end)
+  local ok, problem = task:wait()
+  if not ok then error(problem, 0) end
+end
+
 --- The bot says nothing in a chat for a while.
 ---@param chat_id string
 ---@param how_long? number|string seconds or a span; default: human.pause of the rulebook
@@ -293,7 +307,7 @@ function Bot:pause(chat_id, how_long)
     if not seconds then error("bot:pause: " .. problem, 2) end
   end
   self.lanes:post(chat_id, { type = "pause", seconds = seconds })
-  self.lanes:work()
+  hand_in(self)
 end
 
 --- The bot speaks again in a chat.
@@ -301,7 +315,7 @@ end
 function Bot:resume(chat_id)
   check_chat_id("bot:resume", chat_id)
   self.lanes:post(chat_id, { type = "resume" })
-  self.lanes:work()
+  hand_in(self)
 end
 
 function Bot:__tostring()

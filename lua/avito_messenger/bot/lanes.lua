@@ -151,10 +151,15 @@ local function size(set)
   return count
 end
 
+-- How many lanes are at work. One whose task never began is to be begun again.
 local function running(self)
   local count = 0
   for chat_id, task in pairs(self.running) do
-    if is_running(task) then count = count + 1 else self.running[chat_id] = nil end
+    if is_running(task) then
+      count = count + 1
+    else
+      self.running[chat_id], self.again[chat_id] = nil, true
+    end
   end
   return count
 end
@@ -220,12 +225,14 @@ local function work(self)
   if self.failures > 0 and bot.driver:now() < self.retry then return end
   if not self:hand_in() or bot.parked or self.held or self.stopping then return end
   if self.put_back and not look_at_all(self, account) then return end
+  running(self)
   if self.failures == 0 and not self.dirty and until_due(self) > 0 and next(self.again) == nil then return end
   self.dirty = false
   local chosen, more = choose(self, account, now)
+  for _, chat_id in ipairs(chosen) do self.again[chat_id] = true end -- until it is begun
   for _, chat_id in ipairs(chosen) do
-    self.again[chat_id] = nil
     begin(self, chat_id)
+    self.again[chat_id] = nil
   end
   self.dirty = self.dirty or more
   for chat_id, resting in pairs(self.resting) do -- another process has done what was left

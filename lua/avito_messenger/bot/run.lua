@@ -212,6 +212,17 @@ function Work:turn()
   return math.min(math.min(next_look(bot, looking), self.ends) - driver:now(), lanes:rest(), self.longest)
 end
 
+--- For a host that nobody starts again: what a round raised is taken for a failure of that round, and the work goes on.
+---@return any problem nil: none raised
+function Work:forgive()
+  local looking = self.looking
+  local problem = looking.problem
+  if problem == nil then return nil end
+  looking.problem, looking.failures = nil, looking.failures + 1
+  looking.next = self.bot.driver:now() + poll.pause(interval_of(looking.settings), looking.failures)
+  return problem
+end
+
 --- Waits for what is under way, and hands in what was posted.
 ---@return integer left how many chats were left in the middle of their work
 function Work:finish()

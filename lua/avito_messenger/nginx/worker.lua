@@ -32,6 +32,7 @@ function Worker.new(given)
   local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
     settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0,
     complained = -math.huge, next_subscription = 0 }, Worker)
+  self.bot.fleeting = true
   self.lease = self.shared:lease("poll", LEASE)
   self.words, self.polls, self.sums = self.shared:words "health", self.shared:words "polled", self.shared:counters "metrics"
   if self.settings then
@@ -71,6 +72,7 @@ local function complain(self, problem)
 end
 
 --- Hands to all workers what only this one knows.
+---@return string word of its health
 function Worker:share()
   tell_counts(self)
   local metrics = self.bot.metrics
@@ -78,9 +80,11 @@ function Worker:share()
   complain(self, problem)
   local well, word = true, nil
   if self.settings then well, word = self.bot:health() end
-  _, problem = self.words:set(well and "ok" or word, WORD)
+  word = well and "ok" or word
+  _, problem = self.words:set(word, WORD)
   complain(self, problem)
   if metrics.last_poll then self.polls:set(json.digits(metrics.last_poll), POLLED) end
+  return word
 end
 
 --- The metrics of all workers as text: sums of what they counted; the store's figures, and those of this worker.
@@ -118,6 +122,17 @@ local function keep_shared(self)
   self:share()
 end
 
+local function report(self, problem)
+  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
+end
+
+-- A worker is not started again because a round raised something.
+local function forgive(self)
+  local problem = self.work:forgive()
+  if problem ~= nil then report(self, problem) end
+  return problem ~= nil
+end
+
 -- Seconds to the next turn; nil: it is over.
 local function turn(self)
   if ngx.worker.exiting() then return nil end
@@ -125,7 +140,30 @@ local function turn(self)
   if not self.work then return TICK end
   look_at_subscription(self)
   local seconds = self.work:turn()
+  if not seconds and forgive(self) then return 0 end
   return seconds and math.min(seconds, math.max(0, self.tick - self.bot.driver:now()))
+end
+
+-- Until the work has ended: requests under way come to their own end, and that may take longer than the store's lease, after
+-- which another worker would have their chats.
+local function keep_lease(self)
+  local bot, driver = self.bot, self.bot.driver
+  while self.ending do
+    driver:park(bot.store.lease / 3, self)
+    if self.ending then bot.store:maintain(driver:time()) end
+  end
+end
+
+local function finish_work(self)
+  if not self.work then return 0 end
+  forgive(self)
+  self.ending = true
+  if self.bot.store.lease then pcall(self.bot.driver.spawn, self.bot.driver, keep_lease, self) end
+  local ok, left = xpcall(self.work.finish, debug.traceback, self.work)
+  self.ending = nil
+  self.bot.driver:unpark(self)
+  if ok then return left end
+  report(self, left)
 end
 
 -- Nothing is lost whatever becomes of this: what is not done is left for another worker, or the next start.
@@ -137,16 +175,12 @@ local function finish(self)
   if self.leads then self.lease:release() end
   self.leads = false
   bot:stop(self.drain)
-  local left = self.work and self.work:finish() or 0
+  local left = finish_work(self)
   local ends = bot.driver:now() + WEBHOOKS
   while self.intake:busy() and bot.driver:now() < ends do bot.driver:sleep(LOOK) end
   bot:tell { kind = "stopped", left = left }
   self:share()
   bot:close()
-end
-
-local function report(self, problem)
-  self.bot:tell { kind = "error", message = "nginx: " .. tostring(problem) }
 end
 
 local go_on
@@ -172,7 +206,7 @@ local function turns(self)
     end
     if not seconds then return finish(self) end
     self.bot.lanes:wait(seconds)
-  until driver:now() >= ends and hand_over(self, mine)
+  until self.turning ~= mine or (driver:now() >= ends and hand_over(self, mine))
 end
 
 -- The turns go on in a timer of their own. False: there is none.

@@ -3,6 +3,7 @@ local files = require "support.files"
 local inside_nginx = require "support.inside_nginx"
 local name_server = require "support.name_server"
 local nginx = require "support.nginx"
+local process = require "spec_support.process"
 local raw_server = require "support.raw_server"
 
 if not nginx.wanted() then return end
@@ -20,8 +21,8 @@ describe("a request in nginx", function()
 
   setup(function()
     server, names = raw_server.start(), name_server.start()
-    inside = inside_nginx.start { raw = server, http = ("resolver 127.0.0.1:%d ipv6=off; resolver_timeout 1s;"):format(names.port),
-      server = "location = /small { client_max_body_size 1k; return 200; }", expected = { "too large body" } }
+    inside = inside_nginx.start { raw = server, http = ("resolver 127.0.0.1:%d ipv6=off; resolver_timeout 2s;"):format(names.port),
+      expected = { "send%(%) failed", "recv%(%) failed" } }
   end)
   teardown(function()
     inside:stop()
@@ -89,9 +90,48 @@ describe("a request in nginx", function()
     end
   end)
 
-  it("is answered though the server does not take all of it", function()
-    local response = perform("/", { url = inside.server.url .. "/small", method = "POST", body = ("x"):rep(6000000) })
-    assert.equal(413, response.status)
+  describe("that the server does not take to its end", function()
+    local refusing, port
+
+    -- Answers when it has the head, and closes the connection if it is told to.
+    setup(function()
+      refusing = process.spawn({ raw_server.interpreter(), "-e", [[
+        local socket = require "socket"
+        local listener = assert(socket.bind("127.0.0.1", 0))
+        print((select(2, listener:getsockname())))
+        io.stdout:flush()
+        while true do
+          local client = listener:accept()
+          local first = client:receive "*l"
+          while first and client:receive "*l" ~= "" do end
+          client:send(first:find "answer" and "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno" or "")
+          client:close()
+        end
+      ]] }, { stdout = "pipe" })
+      port = assert(tonumber((refusing:read_line())))
+    end)
+    teardown(function() refusing:close() end)
+
+    local function post(path)
+      return inside:run([[
+        local port, path = ...
+        return driver:perform(request("", { url = ("http://127.0.0.1:%d/%s"):format(port, path), method = "POST",
+          body = ("x"):rep(20000000) }))
+      ]], port, path)
+    end
+
+    it("has its answer all the same", function()
+      for _ = 1, 3 do
+        local response = post "answer"
+        assert.same({ 413, "no" }, { response.status, response.body })
+      end
+    end)
+
+    it("is told when there is none", function()
+      local response = post "nothing"
+      assert.same({ error = "network", dispatched = true,
+        message = ("the connection to 127.0.0.1:%d was closed before an answer came"):format(port) }, response)
+    end)
   end)
 
   describe("that cannot be sent", function()
@@ -128,6 +168,12 @@ describe("a request in nginx", function()
 
     it("does not wait for a name server either", function()
       assert.equal("timeout", fails("https://api.silent/", "no connection to api.silent within 0.1 s", { connect_timeout = 0.1 }))
+      assert.is_true(inside:run [[
+        driver:spawn(function() driver:perform(request("", { url = "https://api.silent/", timeout = 0.01 })) end):wait()
+        local ends = driver.now() + 1 -- before nginx's resolver gives up
+        while ngx.timer.running_count() > 0 and driver.now() < ends do ngx.sleep(0.01) end
+        return ngx.timer.running_count() == 0
+      ]])
       assert.equal("network", fails("https://api.example/", "the name api.example could not be resolved (3: Host not found)"))
       local deaf = inside_nginx.start()
       local response = deaf:run [[return driver:perform { method = "GET", url = "https://api.test/", timeout = 1 }]]
@@ -205,6 +251,8 @@ describe("a request in nginx", function()
       assert.equal(0, #server:requests())
       assert.same({ error = "file", dispatched = true, message = "cannot write /dev/full: No space left on device" },
         perform("/large", { output = "/dev/full" }))
+      assert.equal("cannot write /dev/full: No space left on device", perform("/ok", { output = "/dev/full" }).message)
+      assert.equal("nothing", perform("/missing", { output = "/dev/full" }).body)
     end)
   end)
 end)

@@ -53,6 +53,8 @@ describe("a task of nginx", function()
 
   it("is waited for by several, and lets them go on when it ends", function()
     assert.same({ 7, 7, 7 }, run [[
+      local tasks = require "avito_messenger.io.nginx.task"
+      tasks.LOOK = 3600
       local go
       local task = driver:spawn(function()
         repeat driver:sleep(0.001) until go
@@ -62,6 +64,7 @@ describe("a task of nginx", function()
       for i = 1, 3 do threads[i] = ngx.thread.spawn(function() values[i] = task:wait() end) end
       go = true
       for i = 1, 3 do ngx.thread.wait(threads[i]) end
+      tasks.LOOK = 1
       return values
     ]])
   end)
@@ -84,7 +87,7 @@ describe("a task of nginx", function()
     assert.is_nil(inside.server:log():find("late trouble", 1, true))
   end)
 
-  it("is not waited for by itself, nor where nothing waits", function()
+  it("is not waited for by itself", function()
     assert.matches("a task cannot wait for itself", run [[
       local task
       task = driver:spawn(function() task:wait() end)
@@ -278,11 +281,25 @@ describe("a task of nginx", function()
         local ended = lost.ended
         go = true
         for _, task in ipairs(busy) do task:wait() end
+        local again = nginx.new({ max_timers = 1 }):spawn(function() return "again" end):wait()
         clock.now = now
-        return ran, err.message, ended, driver:spawn(function() return "again" end):wait()
+        return ran, err.message, ended, again
       ]]
       assert.same({ 0, true, "again" }, { ran, ended, again })
       assert.equal("the timer of a task never began: lua_max_running_timers or worker_connections are not enough", message)
+    end)
+
+    it("does nothing once it was given up", function()
+      assert.same({ true, 0 }, run [[
+        local clock = require "avito_messenger.clock"
+        local now, ran = clock.now, 0
+        local task = driver:spawn(function() ran = ran + 1 end)
+        clock.now = function() return now() + 6 end
+        local ended = task.ended
+        clock.now = now
+        driver:spawn(function() end):wait() -- whose timer is later
+        return { ended, ran }
+      ]])
     end)
   end)
 end)

@@ -65,14 +65,15 @@ end
 local function world(given)
   local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 0.3, 0.6, 1.2, 2.4 } }
   for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
-  return { latency = { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults, log_limit = given.log_limit or 1000,
+  return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults,
+    log_limit = given.log_limit or 1000,
     accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
     items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } },
     buyers = json.list {}, chats = json.list {} }
 end
 
----@param given { seed: integer, rate: number?, apart: boolean?, webhooks: table?, faults: table?, log_limit: integer? }
---- rate: questions a second; apart: each in a chat of its own
+---@param given { seed: integer, rate: number?, apart: boolean?, webhooks: table?, faults: table?, latency: number[]?,
+--- log_limit: integer? } rate: questions a second; apart: each in a chat of its own
 function trial.start(given)
   local directory = files.temporary()
   assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))

@@ -104,7 +104,6 @@ end
 local function open_output(x, path)
   local file, why = io.open(path, "wb")
   if not file then fail(x, "file", "cannot write %s", why) end
-  file:setvbuf "no"
   x.output = file
 end
 
@@ -256,7 +255,6 @@ end
 ---@return avito.Response
 function http.perform(given, idle, pool_size)
   local request = requests.read(given)
-  ngx.update_time() -- nginx's timers count from it
   local x = { request = request, ends = clock.now() + request.timeout, dispatched = false }
   local ok, response, keep = pcall(exchange, x)
   close_files(x)

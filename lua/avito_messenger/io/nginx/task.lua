@@ -8,14 +8,13 @@ local ngx = rawget(_G, "ngx")
 
 local task = {}
 
--- How long a wait lasts at most before whoever waits looks by itself.
-local LOOK = 1
 -- How long an error may wait for somebody who asks for it.
 local REPORT_AFTER = 1
 -- A timer of no delay that has not begun within so many seconds never will.
 local START_WITHIN = 5
 
-task.LOOK = LOOK
+-- How long a wait lasts at most before whoever waits looks by itself.
+task.LOOK = 1
 
 local WAITING = {
   rewrite = true, server_rewrite = true, access = true, content = true, timer = true, ssl_cert = true,
@@ -198,7 +197,7 @@ function methods:wait()
   while not self.ended do
     local waiter = task.waiter(self)
     self.waiters[waiter] = true
-    err = task.wait(waiter, LOOK)
+    err = task.wait(waiter, task.LOOK)
     self.waiters[waiter] = nil
     if err then error(err, 0) end
   end
