@@ -20,7 +20,7 @@ include_files = {
 files["examples/nginx/shop.lua"] = { std = "+ngx_lua" }
 files["spec/**/*.lua"] = { std = "+busted" }
 for _, path in ipairs { "lua/avito_messenger/io/nginx.lua", "lua/avito_messenger/nginx.lua", "lua/avito_messenger/nginx/*.lua",
-  "spec/nginx/support/*.lua" } do
+  "spec/nginx/support/*.lua", "bench/nginx_shop.lua" } do
   files[path] = { globals = { "ngx" } } -- runs nowhere else
 end
 files["lua/avito_messenger/types.lua"] = { ignore = { "212", "241" } } -- declarations for editors, without bodies

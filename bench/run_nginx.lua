@@ -19,6 +19,7 @@ local CONNECTIONS = 64
 local MOST = 1000000     -- webhooks of a load
 local HALF_SECONDS = 10
 local MESSAGES = 3000    -- that are answered, to see what one costs
+local FILLING = 8000     -- messages of as many chats, after which SQLite has all the pages that it keeps in memory
 local RATE = 100         -- of messages a second, while memory is watched
 local FIRST = 60         -- seconds at most, after which it is looked at for the first time
 local MOST_GROWTH = 1024 -- KB
@@ -59,8 +60,6 @@ local function line_of(text, word)
   return line and found
 end
 
-local function random_port() return math.random(12000, 28000) end
-
 ---@class bench.nginx.Run
 ---@field store "none"|"memory"|"$directory/shop.db"
 ---@field answer boolean
@@ -72,9 +71,9 @@ local function random_port() return math.random(12000, 28000) end
 local function run(given)
   local text
   for _ = 1, 5 do
-    local port = random_port()
-    local pipe = assert(io.popen("exec 2>&1\n" .. SCRIPT:format(port, builds, given.store, given.answer and "yes" or "no", pinned(cpu), port,
-      given.load), "r"))
+    local port = math.random(12000, 28000)
+    local script = SCRIPT:format(port, builds, given.store, given.answer and "yes" or "no", pinned(cpu), port, given.load)
+    local pipe = assert(io.popen("exec 2>&1\n" .. script, "r"))
     text = "\n" .. pipe:read "*a"
     pipe:close()
     if line_of(text, "begin") then break end
@@ -95,17 +94,19 @@ local function load_of(given)
   return found
 end
 
+local HOOK = "/webhooks/dummy-path-secret"
+
 local function wrk(path)
-  return ("%s wrk -t1 -c%d -d%ds -s bench/wrk.lua $url%s -- 1 | grep ^answered"):format(pinned(other_cpu), CONNECTIONS, SECONDS, path)
+  return ("%s wrk -t1 -c%d -d%ds -s bench/wrk.lua $url%s -- 1 | grep ^answered"):format(pinned(other_cpu), CONNECTIONS, SECONDS,
+    path)
 end
 
 -- The webhooks of bench/webhooks.c: those have a rate.
 local function webhooks(load)
-  return ("%s %s/webhooks ${url##*:} /webhooks/dummy-path-secret 100000001 %d %d %d %g %d 1"):format(pinned(other_cpu), bin,
-    CONNECTIONS, load.chats or 1000, load.count or MOST, load.seconds, load.rate or 0)
+  return ("%s %s/webhooks ${url##*:} %s 100000001 %d %d %d %g %d %d"):format(pinned(other_cpu), bin, HOOK, CONNECTIONS,
+    load.chats or 1000, load.count or MOST, load.seconds, load.rate or 0, load.first or 1)
 end
 
-local HOOK = "/webhooks/dummy-path-secret"
 local KINDS = {
   { name = "bare", says = "plain nginx, body not read", store = "none", path = "/" },
   { name = "plain", says = "plain nginx", store = "none", path = "/read/" },
@@ -146,12 +147,15 @@ local function latency(rate)
     ("%.0f a second: half %.2f, 99.9 %% %.1f, all %.1f ms"):format(found.rate, found.p50, found.p999, found.max))
 end
 
+-- Waits until all are answered, or a minute is over.
+local function until_sent(count)
+  return ("\nfor _ in $(seq 600); do figures wait | grep -q ' sent %d$' && break; sleep 0.1; done"):format(count)
+end
+
 -- What is received, matched and answered, with all calls of the API.
 local function answers()
   local inside = run { store = "$directory/shop.db", answer = true,
-    load = webhooks { seconds = 60, chats = MESSAGES, count = MESSAGES } .. ([[
-
-for _ in $(seq 600); do figures wait | grep -q ' sent %d$' && break; sleep 0.1; done]]):format(MESSAGES) }
+    load = webhooks { seconds = 60, chats = MESSAGES, count = MESSAGES } .. until_sent(MESSAGES) }
   local first, last = line_of(inside, "begin"), line_of(inside, "end")
   assert(last.sent == MESSAGES, "not everything was answered:\n" .. inside)
   local listener = run_durable.measure(figures.vms[2], ("answer group $directory/shop.db %d"):format(MESSAGES),
@@ -160,26 +164,27 @@ for _ in $(seq 600); do figures wait | grep -q ' sent %d$' && break; sleep 0.1; 
     ("the loop's listener, on LuaJIT: %.0f us"):format(listener.cpu / MESSAGES * 1e6))
 end
 
--- Webhooks, replies and pages of metrics for a while. What the first minute leaves is what it needs.
+-- Webhooks, replies and pages of metrics for a while. What is needed in any case is there after the first minute.
 local MIXED = [[
+%s
 %s & load=$!
 for i in $(seq %d); do
   [ $i -ne %d ] || figures first yes
   curl -sS --noproxy '*' $url/metrics >/dev/null
   sleep 0.5
 done
-wait $load
-for _ in $(seq 100); do figures wait | grep -q ' sent %d$' && break; sleep 0.1; done
+wait $load%s
 figures last yes]]
 
 local function memory()
   local seconds = math.floor(minutes * 60)
   local first, count = math.min(FIRST, seconds / 2), seconds * RATE
+  local filling = webhooks { seconds = 60, count = FILLING, chats = FILLING } .. until_sent(FILLING)
+  local load = webhooks { seconds = seconds + 1, rate = RATE, count = count, first = FILLING + 1 }
   local text = run { store = "$directory/shop.db", answer = true,
-    load = MIXED:format(webhooks { seconds = seconds + 1, rate = RATE, count = count }, math.floor(seconds * 1.9), math.floor(first * 1.9),
-      count) }
+    load = MIXED:format(filling, load, math.floor(seconds * 1.9), math.floor(first * 1.9), until_sent(FILLING + count)) }
   local before, after = line_of(text, "first"), line_of(text, "last")
-  assert(after.sent == count, "not everything was answered:\n" .. text)
+  assert(after.sent == FILLING + count, "not everything was answered:\n" .. text)
   local what = ("in %.1f minutes, after %.1f"):format((after.at - before.at) / 60, first / 60)
   figures.report("growth of resident memory " .. what, math.max(0, after.resident - before.resident), "KB", MOST_GROWTH,
     ("to %.1f MB, with %d messages answered"):format(after.resident / 1024, after.sent))

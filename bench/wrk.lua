@@ -3,10 +3,10 @@
 -- Prints a line as bench/webhooks.c does.
 
 local USER, CHATS = 100000001, 1000
-local BODY = [[{"id":"%08x-5b1e-4c3a-9d27-%08x%04x","version":"v3.0.0","timestamp":%d,"payload":{"type":"message","value":]]
-  .. [[{"id":"%08x%08x%08x%08x","chat_id":"u2i-%08xKw7RtQ%08x","user_id":]] .. USER .. [[,"author_id":%d,"created":%d,"type":"text",]]
-  .. [["chat_type":"u2i","content":{"text":"Здравствуйте! Планируется ли поставка в нужном размере, и сколько стоит ]]
-  .. [[доставка? %09d"},"item_id":%d,"published_at":"2025-08-11T12:44:44Z"}}}]]
+local BODY = [[{"id":"%08x-5b1e-4c3a-9d27-%08x%04x","version":"v3.0.0","timestamp":%d,"payload":{"type":"message",]]
+  .. [["value":{"id":"%08x%08x%08x%08x","chat_id":"u2i-%08xKw7RtQ%08x","user_id":]] .. USER .. [[,"author_id":%d,]]
+  .. [["created":%d,"type":"text","chat_type":"u2i","content":{"text":"Здравствуйте! Планируется ли поставка в нужном ]]
+  .. [[размере, и сколько стоит доставка? %09d"},"item_id":%d,"published_at":"2025-08-11T12:44:44Z"}}}]]
 local HEAD = "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Go-http-client/1.1\r\nContent-Type: application/json\r\n"
   .. "Accept-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
 

@@ -131,7 +131,8 @@ describe("pick without memory", function()
 
   for _, mode in ipairs { "fail_at", "fail_from" } do
     it("raises and is as good as new afterwards: " .. mode, function()
-      local allocations, fired = 0, nil
+      local allocations = 0
+      local fired
       local function make_and_pick()
         return { fresh_module().picker { "a", "b", "b.c" } (TEXT) }
       end
