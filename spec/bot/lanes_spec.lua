@@ -484,17 +484,19 @@ describe("a lane", function()
     assert.is_true(place.box:sends()[1].time - place.box:log()[1].time >= 43)
   end)
 
-  it("does not stop at a hook that raises", function()
-    local stderr, written = io.stderr, {}
-    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore 122
-    local place = shop.open { on_event = function() error "in the hook" end }
-    local chat = place:says "Торг есть?"
-    local ok, problem = pcall(place.bot.poll, place.bot, { interval = 5, seconds = 30 })
-    io.stderr = stderr -- luacheck: ignore 122
-    assert(ok, problem)
-    assert.matches("avito.bot: a hook raised: .*in the hook", written[1])
-    assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
-  end)
+  for name, hook in pairs { on_event = function() error "in the hook" end, log = { write = function() error "in the hook" end } } do
+    it(("does not stop at a hook that raises: %s"):format(name), function()
+      local stderr, written = io.stderr, {}
+      io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore 122
+      local place = shop.open { [name] = hook }
+      local chat = place:says "Торг есть?"
+      local ok, problem = pcall(place.bot.poll, place.bot, { interval = 5, seconds = 30 })
+      io.stderr = stderr -- luacheck: ignore 122
+      assert(ok, problem)
+      assert.matches("in the hook", table.concat(written))
+      assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
+    end)
+  end
 
   it("keeps nothing of a chat that is done, but its record in the store", function()
     local place = shop.open()

@@ -145,8 +145,8 @@ local function print_error(problem)
 end
 
 -- A hook that raises must not stop a chat.
-local function call_hook(hook, note)
-  local ok, err = pcall(hook, note)
+local function call_hook(hook, ...)
+  local ok, err = pcall(hook, ...)
   if not ok then
     ending.pass(err)
     io.stderr:write("avito.bot: a hook raised: " .. tostring(err) .. "\n")
@@ -160,7 +160,7 @@ local ERRORS = { error = true, store = true, parked = true }
 ---@param note table
 function Bot:tell(note)
   self.metrics:note(note)
-  if self.log then self.log:note(note) end
+  if self.log then call_hook(self.log.note, self.log, note) end
   if ERRORS[note.kind] and (self.on_error or not self.log) then call_hook(self.on_error or print_error, note) end
   if self.on_event then call_hook(self.on_event, note) end
 end
