@@ -29,6 +29,7 @@ local DRAIN = 10
 local DICT = "avito"
 
 local workers = setmetatable({}, { __mode = "k" }) -- by their bots
+local taken = {} -- names of dicts: what is in one is of one bot
 
 local function refuse(message, level) error("nginx.start: " .. message, level + 1) end
 
@@ -103,13 +104,17 @@ function nginx.start(bot, given)
   check_place(bot, 2)
   local drain, problem = span.seconds(given.drain or DRAIN)
   if not drain then refuse("drain: " .. problem, 2) end
+  local dict = given.shared or DICT
+  if taken[dict] then
+    refuse(("the dict '%s' is that of another bot: give shared = the name of a lua_shared_dict of its own"):format(dict), 2)
+  end
   if not (bot.on_error or bot.log) then bot.on_error = log_error end
   local worker = require("avito_messenger.nginx.worker").new {
-    bot = bot, drain = drain, shared = shared.new(given.shared or DICT), intake = require("avito_messenger.nginx.intake").new(bot),
+    bot = bot, drain = drain, shared = shared.new(dict), intake = require("avito_messenger.nginx.intake").new(bot),
     hook = read_webhook(bot, given.webhook, 2), settings = read_settings(given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
   warn_of_several(bot.client)
-  workers[bot] = worker
+  workers[bot], taken[dict] = worker, true
   worker:begin()
 end
 
@@ -131,8 +136,8 @@ end
 local function started(bot)
   local worker = workers[bot]
   if worker then return worker end
-  ngx.log(ngx.ERR, "avito: the bot was not started in this worker: call require(\"avito_messenger.nginx\").start(bot) in ",
-    "init_worker_by_lua, with lua_code_cache on")
+  ngx.log(ngx.ERR, "avito: the bot was not started in this worker: \"init_worker_by_lua error\" above says why; where there is ",
+    "none, call require(\"avito_messenger.nginx\").start(bot) in init_worker_by_lua, with lua_code_cache on")
   tell_outcome "unavailable"
 end
 

@@ -34,6 +34,12 @@ local PROGRAM = [[
   local one = bot()
   try("memory", function() nginx.start(one, { webhook = SECRET, poll = false }) end)
   try("twice", function() nginx.start(one) end)
+  try("same", function() nginx.start(bot()) end)
+  local other = bot()
+  other:stop()
+  try("run", function() other:run { poll = false, signals = false } end)
+  try("listen", function() other:listen(SECRET) end)
+  try("subscribe", function() other:subscribe "https://shop.example/x" end)
 ]]
 
 local SERVER = [[
@@ -60,7 +66,9 @@ describe("nginx.start", function()
       bot = "nginx.start: an avito.bot is expected", unknown = "unknown option 'webhok'.*webhook",
       secret = "nginx.start: webhook: path_secret is missing", rounds = "has no rounds", interval = "interval must be at least 1 s",
       drain = "nginx.start: drain:", url = "plain http", answer = "answer = false", dict = "lua_shared_dict none",
-      blocking = "io.nginx", memory = "^nothing$", twice = "was started before" } do
+      blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
+      same = "the dict 'avito' is that of another bot: .*lua_shared_dict", run = "nginx.conf.*bot:run: inside nginx .*start",
+      listen = "nginx.conf.*bot:listen: inside nginx .*start", subscribe = "nginx.conf.*bot:subscribe: inside nginx .*start" } do
       assert.matches(pattern, problems[name], nil, nil)
     end
     assert.matches("init_worker_by_lua.*content", late)

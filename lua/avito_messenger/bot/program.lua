@@ -17,6 +17,15 @@ local DRAIN = 10
 ---@field drain? number|string how long what is under way may take at the end; default 10 s
 ---@field signals? boolean false: signals are left to the program
 
+--- The loop would hold up everything else that a worker of nginx does.
+---@param bot avito.Bot
+---@param where string
+---@param level integer
+function program.refuse_nginx(bot, where, level)
+  if bot.driver.__name ~= "avito_messenger.io.nginx" then return end
+  error(where .. ': inside nginx require("avito_messenger.nginx").start does it', level + 1)
+end
+
 -- The address, and the options of bot:subscribe.
 local function read_subscribe(given)
   if type(given) ~= "table" then return given end
@@ -49,6 +58,7 @@ end
 ---@param level integer
 ---@return avito_messenger.Task
 function program.subscribe(bot, url, given, level)
+  program.refuse_nginx(bot, "bot:subscribe", level + 1)
   local subscription = require "avito_messenger.bot.subscription"
   local one = subscription.new(bot, url, given, level + 1)
   if bot.log then bot.log:hide_url(url) end
@@ -95,6 +105,7 @@ end
 ---@return string? message
 function program.run(bot, given, level)
   options.check("bot:run", given, OPTIONS, level + 1)
+  program.refuse_nginx(bot, "bot:run", level + 1)
   local drain, problem = span.seconds(given.drain or DRAIN)
   if not drain then error("bot:run: drain: " .. problem, level + 1) end
   local polled = type(given.poll) == "table" and given.poll or {}
