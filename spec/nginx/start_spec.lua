@@ -25,6 +25,7 @@ local PROGRAM = [[
   try("interval", function() nginx.start(bot(), { poll = { interval = 0.1 } }) end)
   try("drain", function() nginx.start(bot(), { drain = "soon" }) end)
   try("url", function() nginx.start(bot(), { subscribe = "http://shop.example/" }) end)
+  try("often", function() nginx.start(bot(), { subscribe = { url = "https://shop.example/x", often = 5 } }) end)
   try("answer", function() nginx.start(bot(), { answer = false, subscribe = "https://shop.example/x" }) end)
   try("dict", function() nginx.start(bot(), { shared = "none" }) end)
   try("blocking", function()
@@ -65,7 +66,7 @@ describe("nginx.start", function()
     for name, pattern in pairs {
       bot = "nginx.start: an avito.bot is expected", unknown = "unknown option 'webhok'.*webhook",
       secret = "nginx.start: webhook: path_secret is missing", rounds = "has no rounds", interval = "interval must be at least 1 s",
-      drain = "nginx.start: drain:", url = "plain http", answer = "answer = false", dict = "lua_shared_dict none",
+      drain = "nginx.start: drain:", url = "plain http", often = "unknown option 'often'", answer = "answer = false", dict = "lua_shared_dict none",
       blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
       same = "the dict 'avito' is that of another bot: .*lua_shared_dict", run = "nginx.conf.*bot:run: inside nginx .*start",
       listen = "nginx.conf.*bot:listen: inside nginx .*start", subscribe = "nginx.conf.*bot:subscribe: inside nginx .*start" } do

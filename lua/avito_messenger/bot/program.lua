@@ -26,8 +26,11 @@ function program.refuse_nginx(bot, where, level)
   error(where .. ': inside nginx require("avito_messenger.nginx").start does it', level + 1)
 end
 
--- The address, and the options of bot:subscribe.
-local function read_subscribe(given)
+--- The address, and the options of bot:subscribe.
+---@param given string|table
+---@return string url
+---@return table? options
+function program.read_subscribe(given)
   if type(given) ~= "table" then return given end
   local how = {}
   for name, value in pairs(given) do
@@ -40,7 +43,7 @@ end
 local function check_webhooks(bot, given, level)
   if given.listen then require("avito_messenger.bot.listen").check(given.listen, level + 1) end
   if given.subscribe then
-    local url, how = read_subscribe(given.subscribe)
+    local url, how = program.read_subscribe(given.subscribe)
     require("avito_messenger.bot.subscription").new(bot, url, how, level + 1)
   end
 end
@@ -84,7 +87,7 @@ local function work(bot, settings, given, drain)
     if not server then return nil, message end
   end
   local ok, left = pcall(function()
-    if given.subscribe then bot:subscribe(read_subscribe(given.subscribe)) end
+    if given.subscribe then bot:subscribe(program.read_subscribe(given.subscribe)) end
     bot:tell { kind = "started" }
     return run.loop(bot, settings, function()
       bot:tell { kind = "stopping", seconds = drain }
