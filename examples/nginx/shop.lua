@@ -4,15 +4,22 @@ local avito = require "avito_messenger"
 local inside = require "avito_messenger.nginx"
 
 local directory = ngx.config.prefix()
-local client_id = assert(os.getenv "AVITO_CLIENT_ID", "AVITO_CLIENT_ID is not set")
 local shared = inside.shared "avito"
 
-local store = assert(avito.store(directory .. "data/shop.db"))
+local function setting(name)
+  local value = os.getenv(name)
+  if not value then error(name .. " is not set: nginx begins with it, and nginx.conf says env " .. name .. ";", 0) end
+  return value
+end
+
+local client_id = setting "AVITO_CLIENT_ID"
+local store, problem = avito.store(directory .. "data/shop.db")
+if not store then error(tostring(problem), 0) end -- of errors that are not text, nginx tells nothing
 local client = avito.client {
   io = require "avito_messenger.io.nginx",
   base_url = os.getenv "AVITO_BASE_URL",
   client_id = client_id,
-  client_secret = os.getenv "AVITO_CLIENT_SECRET",
+  client_secret = setting "AVITO_CLIENT_SECRET",
   token_store = shared:tokens("shop", store:tokens(client_id)), -- one worker renews the token, for all of them
   pace_store = shared:pace "shop",                              -- all of them together keep the API's limit
   timeout = 60,
@@ -31,7 +38,7 @@ shop.bot = avito.bot {
 
 --- For init_worker_by_lua_block.
 function shop.start()
-  local secret, url = os.getenv "AVITO_WEBHOOK_SECRET", os.getenv "AVITO_WEBHOOK_URL"
+  local secret, url = setting "AVITO_WEBHOOK_SECRET", os.getenv "AVITO_WEBHOOK_URL"
   inside.start(shop.bot, {
     webhook = { path_secret = secret },
     subscribe = url and ("%s/%s"):format(url, secret),

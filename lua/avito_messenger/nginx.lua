@@ -8,6 +8,7 @@
 local options = require "avito_messenger.options"
 local outcomes = require "avito_messenger.bot.outcomes"
 local poll = require "avito_messenger.bot.poll"
+local program = require "avito_messenger.bot.program"
 local prometheus = require "avito_messenger.prometheus"
 local shared = require "avito_messenger.nginx.shared"
 local span = require "avito_messenger.bot.span"
@@ -70,8 +71,7 @@ end
 
 local function read_subscription(bot, given, level)
   if not given then return nil end
-  local url, how = given, nil
-  if type(given) == "table" then url, how = given.url, { every = given.every } end
+  local url, how = program.read_subscribe(given)
   local one = require("avito_messenger.bot.subscription").new(bot, url, how, level + 1)
   if bot.log then bot.log:hide_url(url) end
   return one
@@ -141,8 +141,8 @@ end
 local function started(bot)
   local worker = workers[bot]
   if worker then return worker end
-  ngx.log(ngx.ERR, "avito: the bot was not started in this worker: call require(\"avito_messenger.nginx\").start(bot) in ",
-    "init_worker_by_lua, with lua_code_cache on")
+  ngx.log(ngx.ERR, "avito: the bot was not started in this worker: \"init_worker_by_lua error\" above says why; where there is ",
+    "none, call require(\"avito_messenger.nginx\").start(bot) in init_worker_by_lua, with lua_code_cache on")
   tell_outcome "unavailable"
 end
 

@@ -25,6 +25,7 @@ local PROGRAM = [[
   try("interval", function() nginx.start(bot(), { poll = { interval = 0.1 } }) end)
   try("drain", function() nginx.start(bot(), { drain = "soon" }) end)
   try("url", function() nginx.start(bot(), { subscribe = "http://shop.example/" }) end)
+  try("often", function() nginx.start(bot(), { subscribe = { url = "https://shop.example/x", often = 5 } }) end)
   try("answer", function() nginx.start(bot(), { answer = false, subscribe = "https://shop.example/x" }) end)
   try("dict", function() nginx.start(bot(), { shared = "none" }) end)
   try("blocking", function()
@@ -35,6 +36,11 @@ local PROGRAM = [[
   try("memory", function() nginx.start(one, { webhook = SECRET, poll = false }) end)
   try("twice", function() nginx.start(one) end)
   try("second", function() nginx.start(bot(), { poll = false }) end)
+  local other = bot()
+  other:stop()
+  try("run", function() other:run { poll = false, signals = false } end)
+  try("listen", function() other:listen(SECRET) end)
+  try("subscribe", function() other:subscribe "https://shop.example/x" end)
 ]]
 
 local SERVER = [[
@@ -60,9 +66,10 @@ describe("nginx.start", function()
     for name, pattern in pairs {
       bot = "nginx.start: an avito.bot is expected", unknown = "unknown option 'webhok'.*webhook",
       secret = "nginx.start: webhook: path_secret is missing", rounds = "has no rounds", interval = "interval must be at least 1 s",
-      drain = "nginx.start: drain:", url = "plain http", answer = "answer = false", dict = "lua_shared_dict none",
-      blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
-      second = "another bot has the lua_shared_dict avito" } do
+      drain = "nginx.start: drain:", url = "plain http", often = "unknown option 'often'", answer = "answer = false",
+      dict = "lua_shared_dict none", blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
+      second = "another bot has the lua_shared_dict avito", run = "nginx.conf.*bot:run: inside nginx .*start",
+      listen = "nginx.conf.*bot:listen: inside nginx .*start", subscribe = "nginx.conf.*bot:subscribe: inside nginx .*start" } do
       assert.matches(pattern, problems[name], nil, nil)
     end
     assert.matches("init_worker_by_lua.*content", late)

@@ -211,6 +211,7 @@ end
 ---@return avito.bot.Listener? server port, url, close()
 ---@return string? message
 function Bot:listen(given)
+  program.refuse_nginx(self, "bot:listen", 2)
   return require("avito_messenger.bot.listen").new(self, given)
 end
 

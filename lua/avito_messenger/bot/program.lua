@@ -17,8 +17,20 @@ local DRAIN = 10
 ---@field drain? number|string how long what is under way may take at the end; default 10 s
 ---@field signals? boolean false: signals are left to the program
 
--- The address, and the options of bot:subscribe.
-local function read_subscribe(given)
+--- The loop would hold up everything else that a worker of nginx does.
+---@param bot avito.Bot
+---@param where string
+---@param level integer
+function program.refuse_nginx(bot, where, level)
+  if bot.driver.__name ~= "avito_messenger.io.nginx" then return end
+  error(where .. ': inside nginx require("avito_messenger.nginx").start does it', level + 1)
+end
+
+--- The address, and the options of bot:subscribe.
+---@param given string|table
+---@return string url
+---@return table? options
+function program.read_subscribe(given)
   if type(given) ~= "table" then return given end
   local how = {}
   for name, value in pairs(given) do
@@ -31,7 +43,7 @@ end
 local function check_webhooks(bot, given, level)
   if given.listen then require("avito_messenger.bot.listen").check(given.listen, level + 1) end
   if given.subscribe then
-    local url, how = read_subscribe(given.subscribe)
+    local url, how = program.read_subscribe(given.subscribe)
     require("avito_messenger.bot.subscription").new(bot, url, how, level + 1)
   end
 end
@@ -49,6 +61,7 @@ end
 ---@param level integer
 ---@return avito_messenger.Task
 function program.subscribe(bot, url, given, level)
+  program.refuse_nginx(bot, "bot:subscribe", level + 1)
   local subscription = require "avito_messenger.bot.subscription"
   local one = subscription.new(bot, url, given, level + 1)
   if bot.log then bot.log:hide_url(url) end
@@ -74,7 +87,7 @@ local function work(bot, settings, given, drain)
     if not server then return nil, message end
   end
   local ok, left = pcall(function()
-    if given.subscribe then bot:subscribe(read_subscribe(given.subscribe)) end
+    if given.subscribe then bot:subscribe(program.read_subscribe(given.subscribe)) end
     bot:tell { kind = "started" }
     return run.loop(bot, settings, function()
       bot:tell { kind = "stopping", seconds = drain }
@@ -95,6 +108,7 @@ end
 ---@return string? message
 function program.run(bot, given, level)
   options.check("bot:run", given, OPTIONS, level + 1)
+  program.refuse_nginx(bot, "bot:run", level + 1)
   local drain, problem = span.seconds(given.drain or DRAIN)
   if not drain then error("bot:run: drain: " .. problem, level + 1) end
   local polled = type(given.poll) == "table" and given.poll or {}
