@@ -150,8 +150,10 @@ static void add_path(lua_State *L, struct picker *picker)
   const char *dot = strrchr(path.text, '.');
   if (dot != NULL) {
     path.parent = outer_of(picker, path.text, (size_t)(dot - path.text));
-    if (path.parent == ROOT)
+    if (path.parent == ROOT) {
       luaL_argerror(L, 1, lua_pushfstring(L, "what '%s' lies in must stand before it", path.text));
+      return;
+    }
     picker->paths[path.parent].inner = true;
     path.name = dot + 1;
   }
