@@ -90,6 +90,27 @@ describe("the lanes of a bot in the loop", function()
     end)
   end)
 
+  it("are as many as the driver has tasks for", function()
+    serving(function()
+      for buyer = 1, 4 do says("Торг есть?", buyer) end
+      local driver, refused = client.driver, 0
+      local spawn = driver.spawn
+      function driver.spawn(...)
+        if bot.lanes:busy() then
+          refused = refused + 1
+          error("no task, as the spec says", 0)
+        end
+        return spawn(...)
+      end
+      local task = polling { backlog = true, interval = 60 }
+      wait_for(function() return marks() == 4 end)
+      driver.spawn = nil
+      assert.is_true(refused > 0 and refused < 100)
+      task:cancel()
+    end)
+    assert.same({}, errors)
+  end)
+
   it("are not held up by a look at the chats that hangs", function()
     serving({ rulebook = { burst = 0, { "торг", hears = "торг*", delay = "1s", say = "Торг при осмотре." } } }, function()
       local chat = says "Торг есть?"

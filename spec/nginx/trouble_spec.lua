@@ -96,6 +96,30 @@ describe("a bot inside nginx goes on to answer", function()
 end)
 
 describe("a bot inside nginx", function()
+  it("may be told in a dialogue to be silent elsewhere", function()
+    local path, place = files.temporary(), nil
+    finally(function()
+      if place then place:close() end
+      for _, name in ipairs(files.beginning(path)) do os.remove(name) end
+    end)
+    files.write(path .. ".rules", [[local loaded = package.loaded
+      return require("avito_messenger").rulebook { burst = "0.05s", flood = false, settle = "1s",
+      { "а", hears = "вопрос*", flow = "д" },
+      require("avito_messenger").flow { "д", function(c)
+        loaded["nginx.support.shop"]:pause("u2i-of-nobody", "1h")
+        c:say "Ответ"
+      end } }]])
+    place = places.open { plan = { store = path, user_id = sandbox.user_id, rules = path .. ".rules" }, server = [[
+      location = /silent { content_by_lua_block {
+        ngx.print((require("nginx.support.shop").lanes:chat("u2i-of-nobody").silent or {}).why) } } ]] }
+    place:until_well()
+    place:say "Вопрос 1"
+    place:until_true("the answer", function() return #place:sent() > 0 end)
+    assert.same({ "Ответ" }, place:sent())
+    place:until_true("the silence", function() return place.server:get("/silent").body == "paused" end)
+    place:stop()
+  end)
+
   it("says that it cannot work where the dict has no room for it to say so", function()
     local path, place = files.temporary(), nil
     finally(function()

@@ -74,4 +74,17 @@ describe("the work of a worker of nginx", function()
     run(0, true)
     assert.equal(5, #timers)
   end)
+
+  it("tells of turns that fail once a second, however often lanes are told of something", function()
+    local one = worker(0)
+    one.bot.store = {}
+    one.work = { turn = function() error "as the spec says" end, finish = function() end, forgive = function() end }
+    function one.bot.lanes.wait() now = now + 0.001 end
+    function one.bot.tell()
+      turned, exiting = turned + 1, now > 30
+    end
+    one:begin()
+    timers[1]()
+    assert.is_true(turned >= 10 and turned <= 40)
+  end)
 end)

@@ -6,6 +6,7 @@
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
 local about = require "avito_messenger.bot.about"
 local account = require "avito_messenger.bot.account"
+local coroutines = require "avito_messenger.coroutines"
 local digits = require "avito_messenger.bot.digits"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
@@ -289,6 +290,7 @@ end
 local function hand_in(self)
   local driver, lanes = self.driver, self.lanes
   if not (self.fleeting and driver:in_task()) then return lanes:work() end
+  if coroutines.inside() then return end -- a dialogue cannot wait: the lane that it is in hands it in
   local task = driver:spawn(function()
     lanes:work()
     return true

@@ -102,8 +102,9 @@ local function is_running(task)
   return task == true or (task ~= nil and not task.ended) -- one that was cancelled before it began has ended, too
 end
 
+-- True; or false and why the driver has no task for it.
 local function begin(self, chat_id)
-  if is_running(self.running[chat_id]) then return end
+  if is_running(self.running[chat_id]) then return true end
   local function lane()
     local ok, done = xpcall(run, debug.traceback, self, chat_id)
     self.running[chat_id] = nil
@@ -114,12 +115,15 @@ local function begin(self, chat_id)
       self.bot:tell { kind = "error", chat_id = chat_id, message = tostring(done) }
     end
   end
-  if self.bot.driver.spawn then
-    self.running[chat_id] = self.bot.driver:spawn(lane)
-  else
+  local driver = self.bot.driver
+  if not driver.spawn then
     self.running[chat_id] = true
     lane()
+    return true
   end
+  local made, task = pcall(driver.spawn, driver, lane)
+  if made then self.running[chat_id] = task else ending.pass(task) end
+  return made, task
 end
 
 -- The store refuses: it is asked again later and later.
@@ -231,7 +235,11 @@ local function work(self)
   local chosen, more = choose(self, account, now)
   for _, chat_id in ipairs(chosen) do self.again[chat_id] = true end -- until it is begun
   for _, chat_id in ipairs(chosen) do
-    begin(self, chat_id)
+    local begun, problem = begin(self, chat_id)
+    if not begun then
+      if running(self) == 0 then error(problem, 0) end
+      break -- there is room for fewer than that: the end of a lane is told
+    end
     self.again[chat_id] = nil
   end
   self.dirty = self.dirty or more

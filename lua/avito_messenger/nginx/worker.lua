@@ -200,12 +200,13 @@ local function turns(self)
   self.turning = mine
   repeat
     local ok, seconds = xpcall(turn, debug.traceback, self)
-    if not ok then
-      report(self, seconds)
-      seconds = PAUSE
-    end
     if not seconds then return finish(self) end
-    self.bot.lanes:wait(seconds)
+    if ok then
+      self.bot.lanes:wait(seconds)
+    else
+      report(self, seconds)
+      driver:sleep(PAUSE) -- whatever lanes are told meanwhile
+    end
   until self.turning ~= mine or (driver:now() >= ends and hand_over(self, mine))
 end
 
