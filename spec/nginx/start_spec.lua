@@ -66,9 +66,11 @@ describe("nginx.start", function()
     for name, pattern in pairs {
       bot = "nginx.start: an avito.bot is expected", unknown = "unknown option 'webhok'.*webhook",
       secret = "nginx.start: webhook: path_secret is missing", rounds = "has no rounds", interval = "interval must be at least 1 s",
-      drain = "nginx.start: drain:", url = "plain http", often = "unknown option 'often'", answer = "answer = false", dict = "lua_shared_dict none",
+      drain = "nginx.start: drain:", url = "plain http",
+      often = "unknown option 'often'", answer = "answer = false", dict = "lua_shared_dict none",
       blocking = "io.nginx", memory = "^nothing$", twice = "was started before",
-      same = "the dict 'avito' is that of another bot: .*lua_shared_dict", run = "nginx.conf.*bot:run: inside nginx .*start",
+      same = "the dict 'avito' is that of another bot: .*lua_shared_dict",
+      run = "nginx.conf.*bot:run: inside nginx .*start",
       listen = "nginx.conf.*bot:listen: inside nginx .*start", subscribe = "nginx.conf.*bot:subscribe: inside nginx .*start" } do
       assert.matches(pattern, problems[name], nil, nil)
     end
