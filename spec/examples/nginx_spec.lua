@@ -1,3 +1,4 @@
+local clock = require "avito_messenger.clock"
 local certificates = require "support.certificates"
 local files = require "support.files"
 local nginx = require "support.nginx"
@@ -5,10 +6,14 @@ local ports = require "support.ports"
 local process = require "spec_support.process"
 if not nginx.wanted() then return end
 
-local function run(argv, seconds, more)
+local function spawn(argv, more)
   local env = { COLUMNS = false, SETUP = "no" }
   for name, value in pairs(more or {}) do env[name] = value end
-  local child = process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = env })
+  return process.spawn(argv, { stdout = "pipe", stderr = "pipe", env = env })
+end
+
+local function run(argv, seconds, more)
+  local child = spawn(argv, more)
   local text = child:read_all(seconds)
   local how, code = child:wait(10)
   child:close()
@@ -43,18 +48,53 @@ describe("examples/nginx", function()
     assert.same({ "exit", 0 }, ended)
   end)
 
+  local function begin()
+    return { "/usr/sbin/nginx", "-p", directory, "-c", "nginx.conf", "-e", "logs/error.log", "-g", "daemon off;" }
+  end
+
+  local function paths()
+    local here = os.getenv "PWD"
+    return { LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(here, here),
+      LUA_CPATH = ("%s/?.so;;"):format(os.getenv "AVITO_BUILD") }
+  end
+
   it("does not begin with rules that have a mistake, and says which", function()
     local port = ports.free(directory)
     listen(function(text) return (text:gsub("8080", port)) end)
     files.write(directory .. "/shop_rules.lua",
       'return require("avito_messenger").rulebook { { "торг", hear = "торг", say = "Да" } }')
-    local here = os.getenv "PWD"
-    local paths = { LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;;"):format(here, here),
-      LUA_CPATH = ("%s/?.so;;"):format(os.getenv "AVITO_BUILD") }
-    local ended, text = run({ "/usr/sbin/nginx", "-p", directory, "-c", "nginx.conf", "-e", "logs/error.log",
-      "-g", "daemon off;" }, 20, paths)
+    local ended, text = run(begin(), 20, paths())
     assert.same({ "exit", 1 }, ended)
     assert.is_truthy(text:find("shop_rules.lua:1: rule 'торг': unknown field 'hear' (did you mean 'hears'?)", 1, true), text)
+  end)
+
+  -- What error.log holds when it says why a worker has no bot.
+  local function complaint(env)
+    local port = ports.free(directory)
+    listen(function(text) return (text:gsub("8080", port)) end)
+    assert(os.execute(("cp examples/nginx/shop.lua examples/shop_rules.lua examples/phone.png '%s'"):format(directory)))
+    local conf = assert(files.read "examples/nginx/nginx.conf"):gsub("\nuser www%-data;", "\nuser root;") -- who can read this tree
+    files.write(directory .. "/nginx.conf", conf)
+    local all = paths()
+    for name, value in pairs(env) do all[name] = value end
+    files.write(directory .. "/logs/error.log", "")
+    local child, ends = spawn(begin(), all), clock.now() + 20
+    local log
+    repeat
+      clock.sleep(0.02)
+      log = files.read(directory .. "/logs/error.log") or ""
+    until log:find "init_worker_by_lua error: [^\n]*\n" or clock.now() >= ends
+    child:kill "TERM"
+    child:wait(10)
+    child:close()
+    return log
+  end
+
+  it("says in error.log why its bot does not begin", function()
+    local all = { AVITO_CLIENT_ID = "dummy-client-id", AVITO_CLIENT_SECRET = "dummy-client-secret" }
+    assert.matches("init_worker_by_lua error: AVITO_CLIENT_ID is not set", complaint { AVITO_CLIENT_ID = false }, nil, true)
+    assert.matches("init_worker_by_lua error: [^\n]*data/shop.db: the file cannot be opened[^\n]*its directory must exist",
+      complaint(all))
   end)
 
   it("is one with TLS as well", function()
