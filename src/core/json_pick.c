@@ -26,7 +26,7 @@ struct picker {
 struct search {
   const struct picker *picker;
   const struct avito_json_build *build;
-  const struct avito_json_token *found[MAX_PATHS]; /* NULL: not there, or null */
+  const struct avito_json_token *found[MAX_PATHS]; /* NULL: not there */
 };
 
 /* -- looking ------------------------------------------------------------------------------------------------------- */
@@ -83,7 +83,7 @@ static const struct avito_json_token *look(struct search *search, int parent, co
     if (path != ROOT) {
       if (search->found[path] != NULL)
         forget(search, path);
-      search->found[path] = token->kind != AVITO_JSON_NULL ? token : NULL;
+      search->found[path] = token;
     }
     if (path != ROOT && token->kind == AVITO_JSON_OBJECT && search->picker->paths[path].inner)
       token = look(search, path, token);
