@@ -206,6 +206,14 @@ describe("a bot inside nginx", function()
     place:stop()
   end)
 
+  it("answers where nginx has hardly any timers", function()
+    open { http = "lua_max_running_timers 3;", plan = { user_id = 94235311 } }
+    place.server.expected = { "lua_max_running_timers", "a task needs a timer", "timer of a task" }
+    for chat = 1, 10 do hook(ask(chat)) end
+    assert.equal(10, answered(10))
+    place:stop()
+  end)
+
   it("goes on where nginx has had no connections left, not even for timers", function()
     open { connections = 64, http = "client_header_timeout 30s;", main = "worker_rlimit_nofile 4096;" }
     place:until_well()

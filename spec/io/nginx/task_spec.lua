@@ -307,15 +307,17 @@ describe("a task of nginx", function()
     end)
 
     it("does nothing once it was given up", function()
-      assert.same({ true, 0 }, run [[
+      assert.same({ false, true, 0 }, run [[
         local clock = require "avito_messenger.clock"
         local now, ran = clock.now, 0
-        local task = driver:spawn(function() ran = ran + 1 end)
+        local task, later = driver:spawn(function() ran = ran + 1 end), driver:spawn(function() end)
         clock.now = function() return now() + 6 end
+        local stopped = task.ended -- the worker may have been
+        clock.now = function() return now() + 7.5 end
         local ended = task.ended
         clock.now = now
-        driver:spawn(function() end):wait() -- whose timer is later
-        return { ended, ran }
+        later:wait()
+        return { stopped, ended, ran }
       ]])
     end)
   end)

@@ -12,6 +12,8 @@ local task = {}
 local REPORT_AFTER = 1
 -- A timer of no delay that has not begun within so many seconds never will.
 local START_WITHIN = 5
+-- How long it is remembered how many timers there were when nginx had no more: what has to be done is then done without.
+local BELIEVE = 10
 
 -- How long a wait lasts at most before whoever waits looks by itself.
 task.LOOK = 1
@@ -112,6 +114,7 @@ local methods = {}
 local Task = { __name = "avito_messenger.NginxTask" }
 
 local unbegun, last_spawned = 0, 0 -- timers that were made and have not begun, since when
+local known, known_until = math.huge, 0 -- with so many running one was lost; believed until then
 
 local function finish(self, ok, ...)
   self.failed = not ok
@@ -129,8 +132,12 @@ local LOST = "the timer of a task never began: lua_max_running_timers or worker_
 
 -- nginx says in its log alone that it has not begun a timer.
 local function is_lost(self)
-  if self.begun or clock.now() < self.made + START_WITHIN then return false end
+  local now = clock.now()
+  if self.begun or now < self.made + START_WITHIN then return false end
+  self.late = self.late or now -- the whole worker may have been stopped: nginx is given the time to begin it
+  if now < self.late + task.LOOK then return false end
   self.lost = true
+  known, known_until = math.max(math.min(known, self.beside), 1), now + BELIEVE
   finish(self, false, errors.new("cancelled", "task", LOST))
   return true
 end
@@ -179,8 +186,10 @@ function task.spawn(limit, fn, ...)
   local now = clock.now()
   if now > last_spawned + START_WITHIN then unbegun = 0 end -- those that are left were lost
   local count = ngx.timer.running_count() + unbegun
-  if count >= limit then no_timer(("%d run"):format(count)) end
-  local self = setmetatable({ fn = fn, given = { n = select("#", ...), ... }, made = now, waiters = task.set() }, Task)
+  if now >= known_until then known = math.huge end
+  if count >= math.min(limit, known) then no_timer(("%d run"):format(count)) end
+  local self = setmetatable({ fn = fn, given = { n = select("#", ...), ... }, made = now, beside = count,
+    waiters = task.set() }, Task)
   local ok, made, why = pcall(ngx.timer.at, 0, body, self) -- raises where the first timer of a worker gets no connection
   if not made or not ok then no_timer(why or made) end
   unbegun, last_spawned = unbegun + 1, now
