@@ -261,6 +261,11 @@ describe("a statement of the journal", function()
     inbox_prune = { "SEARCH inbox USING INTEGER PRIMARY KEY (rowid=?)",
       "SEARCH inbox USING COVERING INDEX inbox_taken (taken>? AND taken<?)", "SEARCH inbox" },
     inbox_replace = { "SEARCH inbox" },
+    arrivals_first = { "SEARCH arrivals USING INTEGER PRIMARY KEY (rowid>?)" },
+    arrivals_sort = { "SEARCH arrivals USING INTEGER PRIMARY KEY (rowid<?)" },
+    arrivals_wake = { "SEARCH arrivals USING INTEGER PRIMARY KEY (rowid<?)",
+      "SEARCH inbox USING INDEX inbox_waiting (account=? AND chat=?)" },
+    arrivals_drop = { "SEARCH arrivals USING INTEGER PRIMARY KEY (rowid<?)" },
     inbox_stats = { "SEARCH inbox USING COVERING INDEX inbox_oldest (account=?)" },
     chats_due = { "SEARCH chats USING INDEX chats_wake (account=? AND wake<?)" },
     chats_next = { "SEARCH chats USING INDEX chats_wake (account=? AND wake>?)" },
@@ -297,6 +302,6 @@ describe("a statement of the journal", function()
       assert.is_falsy(sorts, name .. ": " .. seen)
     end
     assert.is_true(count > 25)
-    assert.equal(1, journal.VERSION)
+    assert.equal(2, journal.VERSION)
   end)
 end)

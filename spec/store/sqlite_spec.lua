@@ -78,6 +78,74 @@ describe("a store in a file", function()
     return count
   end
 
+  describe("that accepts what it does not look at", function()
+    local function accept(store, ...)
+      local rows = {}
+      for i, key in ipairs { ... } do rows[i] = row("c" .. key:sub(1, 1), key) end
+      assert.is_true(store:accept("7", rows))
+    end
+
+    local function keys(store, chat_id)
+      local claim, list = assert(store:claim("7", chat_id)), {}
+      for i, one in ipairs(claim.rows) do list[i] = one.key end
+      assert(store:release(claim))
+      return list
+    end
+
+    it("has it for whoever asks what is due, in order, and once", function()
+      local store, other = open(), open()
+      accept(store, "a1", "b1", "a2", "a1")
+      accept(other, "a2", "b2")
+      assert.equal(6, store:stats("7", clock.time()).inbox)
+      local chats = assert(other:due("7", clock.time(), 10))
+      table.sort(chats)
+      assert.same({ "ca", "cb" }, chats)
+      assert.same({ "a1", "a2" }, keys(other, "ca"))
+      assert.same({ "b1", "b2" }, keys(store, "cb"))
+      assert.same({ 0, 2 }, { store.repeated, other.repeated })
+      assert.equal(4, store:stats("7", clock.time()).inbox)
+    end)
+
+    it("knows what came by another way, before and after, and wakes nobody for it", function()
+      local store = open()
+      assert(store:receive("7", { row("ca", "a1") }))
+      local claim = assert(store:claim("7", "ca"))
+      assert(store:commit(claim, { record = { id = "ca" }, taken = claim.rows[1].seq, now = clock.time(), release = true }))
+      accept(store, "a1", "b1")
+      assert.same({ "cb" }, assert(store:due("7", clock.time(), 10)))
+      assert.equal(1, store.repeated)
+      assert.same({ false }, store:receive("7", { row("cb", "b1") }))
+    end)
+
+    it("keeps it through the end of the process, and sorts more than a bite", function()
+      local store, all = open(), {}
+      for i = 1, 250 do all[i] = ("a%03d"):format(i) end
+      accept(store, (table.unpack or unpack)(all)) -- luacheck: ignore 143 113
+      store:abandon()
+      local other = open()
+      assert.same({ "ca" }, assert(other:due("7", clock.time(), 10)))
+      assert.same(all, keys(other, "ca"))
+    end)
+
+    it("tells how long it has waited", function()
+      local store = open()
+      accept(store, "a1")
+      assert.is_true(store:stats("7", clock.time() + 100).oldest >= 100)
+      assert.is_nil(store:stats("8", clock.time()).oldest)
+    end)
+
+    it("takes a file of the version before", function()
+      local before = open()
+      before:receive("7", { row("ca", "a1") })
+      before:close()
+      sqlite.run(path, "DROP TABLE arrivals; PRAGMA user_version = 1")
+      local store = open()
+      accept(store, "a2")
+      assert.same({ "ca" }, assert(store:due("7", clock.time(), 10)))
+      assert.same({ "a1", "a2" }, keys(store, "ca"))
+    end)
+  end)
+
   it("keeps everything from one process to the next", function()
     local store = open()
     assert(store:receive("7", { row("c1", "m1"), row("c1", "m2") }))

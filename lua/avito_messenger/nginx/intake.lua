@@ -11,7 +11,7 @@ Intake.__name = "avito.nginx.Intake"
 ---@field rows avito.store.Row[]
 ---@field waiters integer
 ---@field stored any a semaphore
----@field flags? boolean[] which rows were new; once it is done, and all is well
+---@field flags? boolean[]|true which rows were new; once it is done, and all is well
 ---@field done? boolean
 
 ---@param bot { store: avito.Store, lanes: table, driver: avito.Driver, tell: fun(self: any, note: table), store_failed: function }
@@ -20,9 +20,10 @@ function Intake.new(bot)
   return setmetatable({ bot = bot, waiting = {}, flying = {} }, Intake)
 end
 
+-- Which of them are new; true: that is not known yet.
 local function receive(self, account, rows)
   local bot = self.bot
-  local ok, flags, err = pcall(bot.store.receive, bot.store, account, rows)
+  local ok, flags, err = pcall(bot.store.accept or bot.store.receive, bot.store, account, rows)
   if ok and flags then
     bot.trouble = nil
     bot.lanes:told()
@@ -62,7 +63,12 @@ local function join(self, account, rows)
   return batch, #batch.rows
 end
 
---- Has rows stored, and waits until they are.
+local function outcome_of(flags, last)
+  if not flags then return "unavailable" end
+  return (flags == true or flags[last]) and "message" or "known"
+end
+
+--- Has rows stored, and waits until they are. Where the store does not say at once what it knew, everything is a "message".
 ---@param account string
 ---@param rows avito.webhook.Row[]
 ---@param seconds number that it may take
@@ -70,7 +76,7 @@ end
 function Intake:take(account, rows, seconds)
   if not self.bot.store.shared then -- a store of memory never waits
     local flags = receive(self, account, rows)
-    return not flags and "unavailable" or flags[#rows] and "message" or "known"
+    return outcome_of(flags, #rows)
   end
   local batch, last = join(self, account, rows)
   launch(self, account)
@@ -79,8 +85,7 @@ function Intake:take(account, rows, seconds)
     batch.stored:wait(seconds)
     batch.waiters = batch.waiters - 1
   end
-  if not batch.flags then return "unavailable" end
-  return batch.flags[last] and "message" or "known"
+  return outcome_of(batch.flags, last)
 end
 
 --- Is anything on its way to the store?

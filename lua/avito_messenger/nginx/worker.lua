@@ -31,7 +31,7 @@ local WEBHOOKS = 2  -- seconds that they are waited for
 function Worker.new(given)
   local self = setmetatable({ bot = given.bot, shared = given.shared, intake = given.intake, hook = given.hook,
     settings = given.settings, subscription = given.subscription, drain = given.drain, counts = {}, tick = 0,
-    complained = -math.huge, next_subscription = 0 }, Worker)
+    complained = -math.huge, next_subscription = 0, repeated = 0 }, Worker)
   self.bot.fleeting = true
   self.lease = self.shared:lease("poll", LEASE)
   self.words, self.polls, self.sums = self.shared:words "health", self.shared:words "polled", self.shared:counters "metrics"
@@ -63,6 +63,14 @@ local function tell_counts(self)
   end
 end
 
+-- What turned out to be known when it was sorted.
+local function tell_repeated(self)
+  local known = self.bot.store.repeated
+  if not known or known == self.repeated then return end
+  self.bot:tell { kind = "webhook", outcome = "known", count = known - self.repeated }
+  self.repeated = known
+end
+
 -- What is shared is no promise to buyers: the bot works on without it, and says so now and then.
 local function complain(self, problem)
   local now = self.bot.driver:now()
@@ -75,6 +83,7 @@ end
 ---@return string word of its health
 function Worker:share()
   tell_counts(self)
+  tell_repeated(self)
   local metrics = self.bot.metrics
   local _, problem = metrics:share(self.sums)
   complain(self, problem)

@@ -17,6 +17,9 @@ local problem = require "avito_messenger.store.problem"
 ---@field attach fun(self, driver: avito.Driver) how to wait, and what time it is; called before the others; may be called again
 ---@field receive fun(self, account: string, rows: avito.store.Row[]): boolean[]?, avito.StoreError? which were new; the rest
 --- was known. All of them are durable when it returns, or none. Their chats are due
+---@field accept? fun(self, account: string, rows: avito.store.Row[]): true?, avito.StoreError? as receive, and much cheaper: which
+--- of them are new shows when `due` is asked next, in any process. No row replaces another
+---@field repeated? integer how many were not, of what this handle has sorted so
 ---@field due fun(self, account: string, now: number, limit: number): string[]?, number|avito.StoreError|nil chats that have
 --- rows not taken, or whose wake is not later than `now`, the oldest first, without those of other owners; and the next wake
 --- after `now`. math.huge: all that have a wake
@@ -125,6 +128,7 @@ end
 
 local MISTAKES = {
   receive = wrong_receive,
+  accept = wrong_receive,
   due = arguments("account", "string", "now", "number", "limit", "number"),
   claim = arguments("account", "string", "chat_id", "string"),
   rows = wrong_claim,
@@ -151,7 +155,7 @@ end
 function interface.put(class)
   for name, mistake_of in pairs(MISTAKES) do
     local method = class[name]
-    class[name] = function(self, ...)
+    class[name] = method and function(self, ...)
       local wrong = mistake_of(...)
       if wrong then error(("store:%s: %s"):format(name, wrong), 2) end
       if self.ended then return interface.closed(self) end

@@ -14,6 +14,7 @@ local tokens = require "avito_messenger.store.tokens"
 ---@class avito.SqliteStore: avito.Store
 ---@field path string
 ---@field changes integer how often others have written, or chats were freed, as far as that was asked
+---@field repeated integer how many of what it sorted was known, or came twice
 ---@field told table<any, integer> how many of them whoever asks was told of
 local Sqlite = { __name = "avito.SqliteStore", shared = true }
 Sqlite.__index = Sqlite
@@ -21,6 +22,7 @@ Sqlite.__index = Sqlite
 local LEASE = 15   -- seconds
 local PATIENCE = 5 -- seconds
 local MAX_IDS = 10
+local BITE = 100   -- arrivals that are sorted in one transaction
 
 local function time(self)
   return self.driver and self.driver:time() or clock.time()
@@ -118,8 +120,41 @@ function Sqlite:receive(account, rows)
   end)
 end
 
+function Sqlite:accept(account, rows)
+  local now, given = time(self), {}
+  for i, row in ipairs(rows) do given[i] = { row.chat_id, row.key, row.kind, row.body } end
+  return self.group:write(function()
+    for _, row in ipairs(given) do run(self, "arrival_add", account, row[1], row[2], row[3], row[4], now) end
+    return true
+  end)
+end
+
+-- Within a transaction: puts what came first into the inbox.
+local function sort_bite(self)
+  local first = run(self, "arrivals_first")
+  if not first then return true end -- another process has done it
+  local last = first + BITE - 1
+  local new = run(self, "arrivals_sort", last)
+  run(self, "arrivals_wake", last, retention.soon(time(self)))
+  self.repeated = self.repeated + run(self, "arrivals_drop", last) - new
+  return true
+end
+
+-- In bites: others have their turn in between.
+local function sort_arrivals(self)
+  while true do
+    local first, err = read(self, "arrivals_first")
+    if err then return nil, err end
+    if not first then return true end
+    local ok
+    ok, err = self.group:write(function() return sort_bite(self) end)
+    if not ok then return nil, err end
+  end
+end
+
 function Sqlite:due(account, now, limit)
   local ok, err = sweep_if_gone(self)
+  if ok then ok, err = sort_arrivals(self) end
   if not ok then return nil, err end
   local list
   list, err = read(self, "chats_due", account, now, self.owner, limit < 2 ^ 31 and math.floor(limit) or -1)
@@ -254,6 +289,10 @@ end
 function Sqlite:stats(account, now)
   local count, oldest = read(self, "inbox_stats", account)
   if not count then return nil, oldest end
+  local unsorted, first = read(self, "arrivals_stats", account)
+  if not unsorted then return nil, first end
+  count, oldest = count + unsorted, math.min(oldest or first or math.huge, first or math.huge)
+  if count == 0 then oldest = nil end
   local chats, err = read(self, "chats_count", account)
   if not chats then return nil, err end
   local states
@@ -345,7 +384,7 @@ function sqlite.open(path, options)
   if not opened then return nil, problem.from(failure, path) end
   local settings = { path = path, patience = options.patience or PATIENCE, group = options.group ~= false }
   local self = setmetatable({ path = path, options = options, journal = opened, keep = keep, lease = options.lease or LEASE,
-    group = Group.new(opened, settings), ended = false, renewed = 0, changes = 0,
+    group = Group.new(opened, settings), ended = false, renewed = 0, changes = 0, repeated = 0,
     told = setmetatable({}, { __mode = "k" }) }, Sqlite)
   local ok, err = begin(self)
   if ok then return self end

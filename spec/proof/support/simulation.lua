@@ -292,7 +292,7 @@ local function take_webhook(sim, process, delivery, reply)
   local answer = sim.hook:answer { method = "POST", path = "/" .. SECRET, headers = delivery.headers, body = delivery.body }
   local account = process.bot:account()
   if not account then return reply { status = 503 } end
-  local flags = simulation.receive(process.bot.store, account, answer.rows, reply)
+  local flags = simulation.receive(process.bot.store, account, answer.rows, reply, delivery.id % 2 == 0)
   if flags then process.bot.lanes:told() end
   reply { status = flags and answer.status or 503 }
 end
@@ -509,6 +509,9 @@ function simulation.run(seed, where)
 end
 
 --- How the listener gives rows to the store; a mutation may do it otherwise.
-function simulation.receive(store, account, rows) return store:receive(account, rows) end
+function simulation.receive(store, account, rows, _, unsorted)
+  if unsorted and store.accept then return store:accept(account, rows) end
+  return store:receive(account, rows)
+end
 
 return simulation
