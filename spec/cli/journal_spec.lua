@@ -31,6 +31,7 @@ describe("avito-messenger journal", function()
   end)
 
   it("tells what is in the file of a bot that runs, without the texts", function()
+    assert(store:accept("8", { { chat_id = "c9", key = "k9", kind = "avito", body = "secret words" } }))
     local code, output = run(path)
     assert.equal(0, code)
     output = output:gsub("oldest for %w+", "oldest for a while"):gsub("[1-9]%d* kB", "SIZE")
@@ -39,7 +40,7 @@ account 7: 2 chats
   inbox   1 waiting, the oldest for a while
   outbox  0 queued, 1 latched, 0 unknown; ended: 1 confirmed, 0 rejected, 0 withdrawn
 account 8: 1 chats
-  inbox   1 waiting, the oldest for a while
+  inbox   2 waiting, the oldest for a while
   outbox  0 queued, 0 latched, 0 unknown; ended: 0 confirmed, 0 rejected, 0 withdrawn
 owners: 1 at work, 0 gone
 ]], output)

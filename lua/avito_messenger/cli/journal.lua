@@ -21,8 +21,10 @@ end
 local function print_account(file, account, now)
   local span = require "avito_messenger.bot.span"
   local waiting, oldest = ask(file, "inbox_stats", account)
+  local unsorted, first = ask(file, "arrivals_stats", account)
+  oldest = oldest and first and math.min(oldest, first) or oldest or first
   io.stdout:write(("account %s: %d chats\n"):format(account, (ask(file, "chats_count", account))))
-  io.stdout:write(("  inbox   %d waiting%s\n"):format(waiting,
+  io.stdout:write(("  inbox   %d waiting%s\n"):format(waiting + unsorted,
     oldest and ", the oldest for " .. span.text(math.max(0, math.floor(now - oldest))) or ""))
   local live = { queued = 0, latched = 0, unknown = 0 }
   for _, row in ipairs(ask(file, "outbox_stats", account)) do live[row[1]] = row[2] end

@@ -291,8 +291,7 @@ function Sqlite:stats(account, now)
   if not count then return nil, oldest end
   local unsorted, first = read(self, "arrivals_stats", account)
   if not unsorted then return nil, first end
-  count, oldest = count + unsorted, math.min(oldest or first or math.huge, first or math.huge)
-  if count == 0 then oldest = nil end
+  count, oldest = count + unsorted, oldest and first and math.min(oldest, first) or oldest or first
   local chats, err = read(self, "chats_count", account)
   if not chats then return nil, err end
   local states
