@@ -88,7 +88,7 @@ describe("a bot inside nginx goes on to answer", function()
   end)
 
   it("where nginx never began the timer of a chat", function()
-    open { poll = false, server = SPOIL:format "function ngx.timer.at() return true end" }
+    open { poll = false, server = SPOIL:format "function ngx.timer.at() return true end", expected = { "a task needs a timer" } }
     place.server:get "/spoil"
     is_answered()
     place:stop()

@@ -33,7 +33,7 @@ describe("the work of a worker of nginx", function()
       now = now + seconds
       if not late then begin_timers() end
     end
-    local bot = { driver = driver, metrics = { share = function() return true end } }
+    local bot = { driver = driver, store = {}, metrics = { share = function() return true end } }
     bot.lanes = { wait = function(_, seconds)
       now, turned = now + seconds, turned + 1
       exiting = exiting or now > 290

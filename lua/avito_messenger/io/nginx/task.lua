@@ -13,7 +13,7 @@ local REPORT_AFTER = 1
 -- A timer of no delay that has not begun within so many seconds never will.
 local START_WITHIN = 5
 -- How long it is remembered how many timers there were when nginx had no more: what has to be done is then done without.
-local BELIEVE = 10
+local BELIEVE = 5
 
 -- How long a wait lasts at most before whoever waits looks by itself.
 task.LOOK = 1
