@@ -124,9 +124,11 @@ local function feed(operation, now, client, request, response)
   return over
 end
 
-local function steps(operation, now, client, held)
+local go_on_from
+
+-- `last`: the event of the last request
+local function steps(operation, now, client, held, last)
   local driver, on_event = client.driver, client.on_event
-  local last -- the last request, for events
   local queued -- in the lane, and said so
   local over   -- there is no turn to take any more
   while true do
@@ -161,11 +163,19 @@ local function steps(operation, now, client, held)
         report(on_event, { type = "pace", endpoint = operation:name(), seconds = c })
       end
       now = wait(operation, a, b, c, client)
+    elseif step == "lock" and driver.shelter and not held.sheltered then
+      held.sheltered = true
+      return driver:shelter(go_on_from, step, operation, client, held, last)
     else
       now = serve_store(operation, step, a, client, held)
       tell_waiters(client)
     end
   end
+end
+
+function go_on_from(step, operation, client, held, last)
+  local now = serve_store(operation, step, nil, client, held)
+  return steps(operation, now, client, held, last)
 end
 
 -- The call is over before its end: new tokens are saved, the store's lock is handed back, and the renewal is another's.

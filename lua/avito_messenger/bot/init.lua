@@ -286,15 +286,17 @@ function Bot:explain(message, chat_id)
   return self.engine:explain(record.copy(self.lanes:chat(chat_id or "u2i-explained")), message, self.driver:time())
 end
 
+local function work(lanes)
+  lanes:work()
+  return true
+end
+
 -- Has what was posted stored.
 local function hand_in(self)
   local driver, lanes = self.driver, self.lanes
   if not (self.fleeting and driver:in_task()) then return lanes:work() end
   if coroutines.inside() then return end -- a dialogue cannot wait: the lane that it is in hands it in
-  local task = driver:spawn(function()
-    lanes:work()
-    return true
-  end)
+  local task = driver:spawn(work, lanes)
   local ok, problem = task:wait()
   if not ok then error(problem, 0) end
 end

@@ -15,6 +15,8 @@ local curl = require "avito_messenger.curl"
 ---@field unpark? fun(self, owner: any)
 ---@field end_calls? fun(self, owner: any) gives up what is under way of that owner's
 ---@field in_task? fun(self): boolean may the caller wait beside others?
+---@field shelter? fun(self, fn: function, ...: any): any, any calls a function that has to come to its end, where the caller
+--- may be gone at any moment; it has no upvalues of the caller's
 ---@field spawn? fun(self, fn: function): table runs a function beside the caller: a task with wait and cancel
 
 ---@class avito.Request what the core wants sent; a driver only reads it

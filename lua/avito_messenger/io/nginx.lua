@@ -97,6 +97,30 @@ function Driver:spawn(fn, ...)
   return task.spawn(self.max_timers, fn, ...)
 end
 
+local function keep_results(box, fn, ...)
+  box.results = { pcall(fn, ...) }
+end
+
+--- Calls a function that has to come to its end. A request of nginx may end while it waits (lua_check_client_abort): so it is
+--- called in a task then, for which the request waits; where no timer can be had, in the request. Raises what it raises.
+---
+--- Like all that outlives a request it must see none of the request's local variables: nginx gives the stack of a request that
+--- was broken off to the next, and what was written to them would be written there.
+---@param fn function without upvalues of the caller's
+---@param ... any its arguments
+---@return any ... at most two values
+function Driver:shelter(fn, ...)
+  if ngx.get_phase() == "timer" then return fn(...) end
+  local box = {}
+  local begun, sheltered = pcall(self.spawn, self, keep_results, box, fn, ...)
+  if not begun then return fn(...) end
+  local _, lost = sheltered:wait()
+  local results = box.results
+  if not results then return nil, lost end
+  if not results[1] then error(results[2], 0) end
+  return results[2], results[3]
+end
+
 --- Ends the sleeps and parks of that owner with errors of kind "cancelled"; its requests come to their own end.
 ---@param owner any
 function Driver:end_calls(owner)

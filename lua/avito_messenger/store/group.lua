@@ -14,6 +14,10 @@ local FIRST_STEP, LAST_STEP = 0.001, 0.05 -- seconds between two looks at a file
 
 ---@class avito.store.Piece
 ---@field work function
+---@field a? any its arguments
+---@field b? any
+---@field c? any
+---@field d? any
 ---@field driver avito.Driver
 ---@field ends number until when it waits, on the driver's clock
 ---@field done? boolean
@@ -52,7 +56,9 @@ end
 -- The transaction has begun. A piece that refuses has written nothing, and leaves the others alone.
 local function carry_out(self, pieces)
   local ok, failure = pcall(function()
-    for _, piece in ipairs(pieces) do piece.value, piece.err = piece.work() end
+    for _, piece in ipairs(pieces) do
+      piece.value, piece.err = piece.work(piece.a, piece.b, piece.c, piece.d)
+    end
   end)
   if ok then
     ok, failure = self.journal:commit()
@@ -75,10 +81,9 @@ local function begin(self, patience)
   return self.journal:begin(patience)
 end
 
-local function at_once(self, work, patience)
+local function at_once(self, piece, patience)
   local ok, failure = begin(self, patience)
   if not ok then return nil, self:problem(failure) end
-  local piece = { work = work }
   carry_out(self, { piece })
   return outcome(piece)
 end
@@ -164,13 +169,22 @@ end
 --- Carries a piece of work out in a transaction, and waits until that is durable. `work` returns a value; or nil and an
 --- error, when it has written nothing. What fails in it (see run) takes the whole transaction back, for all that share it.
 --- Raises what `work` raises, and when the task is cancelled: then nothing was written.
----@param work fun(): any, avito.StoreError?
+---
+--- A request of nginx may be gone before its work is carried out, and its local variables with it: what it writes is in the
+--- arguments, and not in upvalues.
+---@param work fun(a: any, b: any, c: any, d: any): any, avito.StoreError?
+---@param a any its arguments
+---@param b any
+---@param c any
+---@param d any
 ---@return any value
 ---@return avito.StoreError? err
-function Group:write(work)
+function Group:write(work, a, b, c, d)
   local driver = self.driver
-  if not (driver and driver.in_task and driver:in_task()) then return at_once(self, work, self.patience) end
-  local piece = { work = work, driver = driver, ends = driver:now() + self.patience }
+  if not (driver and driver.in_task and driver:in_task()) then
+    return at_once(self, { work = work, a = a, b = b, c = c, d = d }, self.patience)
+  end
+  local piece = { work = work, a = a, b = b, c = c, d = d, driver = driver, ends = driver:now() + self.patience }
   table.insert(self.queue, piece)
   local ok, raised = pcall(wait, self, piece)
   if not ok and not piece.done then
@@ -186,7 +200,7 @@ end
 ---@return any value
 ---@return avito.StoreError? err
 function Group:write_now(work, seconds)
-  return at_once(self, work, seconds or self.patience)
+  return at_once(self, { work = work }, seconds or self.patience)
 end
 
 --- Runs a statement for a piece of work. Raises when it fails.

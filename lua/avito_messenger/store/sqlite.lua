@@ -104,29 +104,36 @@ end
 
 -- ---- inbox
 
-function Sqlite:receive(account, rows)
-  local now = time(self)
+-- Within a transaction. Returns which were new.
+local function insert_rows(self, account, given, now)
+  local flags = {}
+  for i, row in ipairs(given) do
+    flags[i] = run(self, row[5], account, row[1], row[2], row[3], row[4], now) > 0
+    if flags[i] then run(self, "chat_wake", account, row[1], retention.soon(now)) end
+  end
+  return flags
+end
+
+local function add_arrivals(self, account, given, now)
+  for _, row in ipairs(given) do run(self, "arrival_add", account, row[1], row[2], row[3], row[4], now) end
+  return true
+end
+
+-- Whoever waits may change its rows meanwhile.
+local function copy(rows)
   local given = {}
-  for i, row in ipairs(rows) do -- whoever waits may change them meanwhile
+  for i, row in ipairs(rows) do
     given[i] = { row.chat_id, row.key, row.kind, row.body, row.replace and "inbox_replace" or "inbox_insert" }
   end
-  return self.group:write(function()
-    local flags = {}
-    for i, row in ipairs(given) do
-      flags[i] = run(self, row[5], account, row[1], row[2], row[3], row[4], now) > 0
-      if flags[i] then run(self, "chat_wake", account, row[1], retention.soon(now)) end
-    end
-    return flags
-  end)
+  return given
+end
+
+function Sqlite:receive(account, rows)
+  return self.group:write(insert_rows, self, account, copy(rows), time(self))
 end
 
 function Sqlite:accept(account, rows)
-  local now, given = time(self), {}
-  for i, row in ipairs(rows) do given[i] = { row.chat_id, row.key, row.kind, row.body } end
-  return self.group:write(function()
-    for _, row in ipairs(given) do run(self, "arrival_add", account, row[1], row[2], row[3], row[4], now) end
-    return true
-  end)
+  return self.group:write(add_arrivals, self, account, copy(rows), time(self))
 end
 
 -- Within a transaction: puts what came first into the inbox.
@@ -147,7 +154,7 @@ local function sort_arrivals(self)
     if err then return nil, err end
     if not first then return true end
     local ok
-    ok, err = self.group:write(function() return sort_bite(self) end)
+    ok, err = self.group:write(sort_bite, self)
     if not ok then return nil, err end
   end
 end
