@@ -11,7 +11,7 @@ local proof = require "support.proof"
 local trial = require "proof.support.trial"
 
 local SEED = trial.seed()
-local KILLS = proof.size("NGINX_KILLS", { short = 6, full = 200, long = 2000 })
+local KILLS = proof.size("NGINX_KILLS", { short = 4, full = 200, long = 2000 })
 local RELOADS, STARTS = math.ceil(KILLS / 2), math.ceil(KILLS / 6)
 local SLOW_RELOADS = proof.choose { short = 1, full = 20 }
 

@@ -1,7 +1,7 @@
 -- A bot that is told to end, or to read its rulebook again, in the midst of work: by the sandbox's own record, every question
 -- is answered once.
 -- What of it is C runs under the sanitizers in specs of its own, and many times faster.
-if os.getenv "AVITO_SANITIZED" then return end
+if os.getenv "AVITO_SANITIZED" or require("support.proof").is_left_out() then return end
 
 local clock = require "avito_messenger.clock"
 local files = require "support.files"

@@ -23,4 +23,10 @@ function proof.size(name, sizes)
   return tonumber(given) or error(name .. " must be a number, not " .. given, 0)
 end
 
+--- Is this proof left to Lua 5.4? In short form, those of whole processes are: LuaJIT has those of nginx_spec.lua.
+---@return boolean
+function proof.is_left_out()
+  return form == "short" and rawget(_G, "jit") ~= nil
+end
+
 return proof
