@@ -60,8 +60,8 @@ end
 --- Says the prompt and waits until the buyer has answered.
 ---
 --- Returns nil and "tries" when none of the answers was understood, nil and "timeout" when the time passed. A choice comes
---- with its number. Answers: text: trimmed; number; phone: "+7…"; image: { message_id, id?, sizes? }; yes/no: a boolean; choice:
---- the label.
+--- with its number. Answers: text: trimmed; number; phone: "+7…"; image: { message_id, id?, sizes? }, of Yandex Market
+--- { message_id, files }; yes/no: a boolean; choice: the label.
 ---@param given avito_messenger.bot.AskOptions
 ---@return any value
 ---@return string|integer|nil why_or_number

@@ -43,6 +43,10 @@ local function warn_of_texts(say, abilities, warn)
   end
 end
 
+local function does_something(rule)
+  return rule.say or rule.image or rule.acts[1] or rule.flow or rule.run
+end
+
 local function without_acts(rule, abilities, warn)
   local left = {}
   for _, act in ipairs(rule.acts) do
@@ -86,6 +90,7 @@ function fit.book(book, warn, warn_of)
     if rule.say then warn_of_texts(rule.say, abilities, warn_rule) end
     without_acts(rule, abilities, warn_rule)
     without_ids(rule, abilities, warn_rule)
+    if not does_something(rule) then warn_rule(nil, "takes the message there, and does nothing") end
   end
 end
 
