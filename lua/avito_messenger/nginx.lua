@@ -191,7 +191,7 @@ local function take(worker)
     return "foreign", ("for account %s, and the bot is that of %s"):format(account, own)
   end
   if answer.note then worker:count("unsigned", answer.note) end
-  return worker.intake:take(account, answer.rows, outcomes.patience(ngx.now() - ngx.req.start_time()))
+  return worker.intake:take(account, answer.rows, hook:patience(ngx.now() - ngx.req.start_time()))
 end
 
 --- Takes a webhook: what it brought is durable before it is answered 200. To be called in content_by_lua.

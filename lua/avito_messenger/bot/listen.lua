@@ -89,7 +89,7 @@ local function hook(self, request)
   end
   if account then
     if answer.note then count(self, "unsigned", answer.note) end
-    return self.intake:add(request, account, answer.rows)
+    return self.intake:add(request, account, answer.rows, self.hook:patience(request.age))
   end
   local outcome = answer.rows and "unavailable" or answer.outcome -- not before it is known whose message it is
   count(self, outcome, answer.note)
@@ -227,7 +227,7 @@ end
 --- Raises what is wrong with the options; gives what reads the webhooks.
 ---@param given avito.ListenOptions
 ---@param level integer as for error()
----@return avito.webhook.Hook
+---@return avito.hook.Hook
 function listen.check(given, level)
   check(given, level + 1)
   local reader = webhook.make({ path_secret = given.path_secret, path = given.path, signature = given.signature,
