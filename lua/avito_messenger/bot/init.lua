@@ -65,9 +65,13 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
 --- in docs/rulebook.md
 
-local function load(source, calls)
+local function load(source, calls, market)
   local book, err
-  if type(source) == "string" then book, err = rulebook.load(source) else book, err = rulebook.compile(source, "rulebook") end
+  if type(source) == "string" then
+    book, err = rulebook.load(source, market.name)
+  else
+    book, err = rulebook.compile(source, "rulebook", market.name)
+  end
   if not book then return nil, err end
   local all = {}
   for name, call in pairs(book.calls or {}) do all[name] = call end
@@ -131,7 +135,7 @@ function Bot.new(given)
       error(("avito.bot: calls.%s must be a function, got %s"):format(tostring(name), type(call)), 2)
     end
   end
-  local book, err = load(given.rulebook, given.calls)
+  local book, err = load(given.rulebook, given.calls, market)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store, given.client.driver)
@@ -263,7 +267,7 @@ end
 ---@return boolean? ok
 ---@return avito_messenger.Error? err what is wrong with the new one
 function Bot:reload()
-  local book, err = load(self.source, self.calls)
+  local book, err = load(self.source, self.calls, self.market)
   if not book then
     self:tell { kind = "error", message = "the rulebook was not reloaded:\n" .. err.message, error = err }
     return nil, err

@@ -14,7 +14,8 @@ local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 -- ---- the account
 
 function avito.id_of(client)
-  local id = client.session:user_id()
+  local session = client.session
+  local id = (session.account or session.user_id)(session)
   if id then return id end
   local found, err = client:get_self()
   if not found then return nil, err end
