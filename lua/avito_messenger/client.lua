@@ -39,7 +39,7 @@ local metatable = { __index = methods, __name = "avito_messenger.Client" }
 
 --- Neither the credentials nor the tokens stand in here.
 function metatable.__tostring(self)
-  local id = self.session:user_id()
+  local id = self.session:account()
   return ("avito_messenger.Client (%s)"):format(self.closed and "closed" or id and "user " .. id or "open")
 end
 
