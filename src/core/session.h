@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "lane.h"
 #include "marketplace.h"
+#include "pace.h"
 
 #define AVITO_SESSION "avito_messenger.session"
 
@@ -46,7 +46,7 @@ struct avito_session {
   int retries;
   bool repeat_keys; /* how list parameters are written in a query */
   bool has_store, has_lock;
-  struct avito_lane lane;
+  struct avito_pace pace;
 
   bool has_access;
   double expires;              /* monotonic; HUGE_VAL when not known */
@@ -65,7 +65,7 @@ struct avito_session {
 /* core.session(options) -> session. Raises for values it cannot take, naming the option.
  * options: base_url, client_id, client_secret, code, refresh_token, access_token, user_id, user_agent (strings; user_id
  * also an integer), timeout (seconds), retries, array_style ("comma" | "repeat"), has_store, has_lock (booleans),
- * seed (a string no other client shares), pace ({ rate, burst }; absent or false: no lane). */
+ * seed (a string no other client shares), pace (see pace.h). */
 int avito_session_new(lua_State *L);
 void avito_session_register(lua_State *L);
 
