@@ -171,7 +171,7 @@ local function class_of(market)
 
   --- Neither the credentials nor the tokens stand in here.
   function metatable.__tostring(self)
-    local id = self.session:user_id()
+    local id = self.session:account()
     return ("%s (%s)"):format(market.title, self.closed and "closed" or id and market.account .. " " .. id or "open")
   end
   return metatable

@@ -3,6 +3,7 @@
 #include "http_head.h"
 #include "json_decode.h"
 #include "limits.h"
+#include "marketplace.h"
 #include "text.h"
 
 /* Pushes a decode error that keeps the start of the body. Pops the message. [-1, +1, m] */
@@ -21,23 +22,6 @@ static bool unexpected(lua_State *L, const struct avito_response *response, cons
 {
   lua_pushfstring(L, "the answer is not what was expected: %s", expected);
   return unreadable(L, response, name);
-}
-
-/* {"error":…} or {"ok":false} with a good status is a failure all the same. */
-static bool is_failure(lua_State *L, int object)
-{
-  lua_getfield(L, object, "error"); /* error */
-  bool failure = lua_type(L, -1) == LUA_TTABLE || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0);
-  lua_pop(L, 1);
-  return failure;
-}
-
-static bool says_not_ok(lua_State *L, int object)
-{
-  lua_getfield(L, object, "ok"); /* ok */
-  bool not_ok = lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return not_ok;
 }
 
 /* A null member is left out by the decoder; servers write null for an empty list. Is the member there, and null? */
@@ -123,8 +107,9 @@ static bool is_json(const struct avito_response *response)
   return type == NULL || avito_contains_word(type, length, "json");
 }
 
-bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *response, enum avito_answer answer,
-                       const char *answer_key, const char *name)
+bool avito_answer_read(lua_State *L, const struct avito_marketplace *marketplace, int decoder,
+                       const struct avito_response *response, enum avito_answer answer, const char *answer_key,
+                       const char *name)
 {
   static const struct avito_json_limits limits = {AVITO_MAX_ANSWER, AVITO_MAX_DEPTH};
   struct avito_json_error error;
@@ -162,10 +147,9 @@ bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *r
     return unreadable(L, response, name);
   }
   if (lua_type(L, -1) == LUA_TTABLE) { /* value */
-    bool failure = is_failure(L, lua_gettop(L));
-    if (failure || says_not_ok(L, lua_gettop(L))) {
+    if (marketplace->verdict(L, lua_gettop(L)) == AVITO_SAYS_FAILURE) {
       lua_pop(L, 1); /* - */
-      avito_error_from_answer(L, decoder, response, name, -1);
+      avito_error_from_answer(L, marketplace, decoder, response, name, -1);
       lua_pushstring(L, "server"); /* err kind */
       lua_setfield(L, -2, "kind"); /* err */
       return false;

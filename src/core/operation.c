@@ -196,7 +196,7 @@ static int op_next(lua_State *L)
       break;
     }
   }
-  if (operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_USER_ID)) {
+  if (operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_ACCOUNT)) {
     return avito_op_send_self(L, 1, session, now);
   }
   return avito_op_send_own(L, 1, session, now);
@@ -298,7 +298,7 @@ static bool take_self(lua_State *L, int session)
   lua_pop(L, 2); /* - */
   if (found) {
     avito_push_id(L, id);
-    avito_session_set(L, session, AVITO_SLOT_USER_ID);
+    avito_session_set(L, session, AVITO_SLOT_ACCOUNT);
   }
   return found;
 }
@@ -307,13 +307,15 @@ static bool take_self(lua_State *L, int session)
 static void feed_success(lua_State *L, int op, int session, const struct avito_response *response)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
+  const struct avito_session *shared = lua_touserdata(L, session);
   bool own = operation->sent == operation->own_purpose;
   avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
   int decoder = lua_gettop(L);
   avito_op_get(L, op, AVITO_OP_NAME); /* decoder name */
   const char *name = lua_tostring(L, -1);
   enum avito_answer answer = own ? operation->answer : AVITO_ANSWER_OBJECT;
-  if (!avito_answer_read(L, decoder, response, answer, operation->answer_key, name)) { /* decoder name err */
+  if (!avito_answer_read(L, shared->marketplace, decoder, response, answer, operation->answer_key,
+                         name)) { /* decoder name err */
     fail(L, op, operation);
   } else if (own) { /* decoder name value meta */
     succeed(L, op, operation);
@@ -344,10 +346,10 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
   double retry_after = avito_retry_after(response->head, response->head_length, unix_now);
   avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
   avito_op_get(L, op, AVITO_OP_NAME);                /* decoder name */
-  bool token_refused =
-      avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
-  lua_replace(L, -3);                                                                            /* err name */
-  lua_pop(L, 1);                                                                                 /* err */
+  bool token_refused = avito_error_from_answer(L, shared->marketplace, lua_gettop(L) - 1, response, lua_tostring(L, -1),
+                                               retry_after); /* decoder name err */
+  lua_replace(L, -3);                                        /* err name */
+  lua_pop(L, 1);                                             /* err */
   if (operation->sent == AVITO_SELF && response->status == 403) {
     avito_error_hint(L,
                      "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");

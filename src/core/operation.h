@@ -50,7 +50,7 @@
 enum avito_operation_slot {
   AVITO_OP_SESSION = 1,
   AVITO_OP_NAME,    /* what errors and events call it */
-  AVITO_OP_URL,     /* with AVITO_USER_SLOT where the user id is not known yet */
+  AVITO_OP_URL,     /* with AVITO_ACCOUNT_SLOT where the account is not known yet */
   AVITO_OP_BODY,    /* a string, the table of an upload, or nil */
   AVITO_OP_TYPE,    /* the Content-Type header line, or nil */
   AVITO_OP_HEADERS, /* a list of more header lines, or nil */
@@ -98,6 +98,7 @@ struct avito_operation {
   const char *answer_key; /* static, or NULL */
   enum avito_repeat repeat;
   enum avito_purpose own_purpose; /* AVITO_CALL or AVITO_DOWNLOAD */
+  unsigned lane; /* 0: the one all share; else the position of its row, from 1: it has a limit of its own */
   bool needs_token, needs_user, has_headers;
 
   double deadline;

@@ -122,8 +122,8 @@ static bool add_path(lua_State *L, struct avito_request *r, int first)
     size_t length = (size_t)(close - open) - 1;
     const struct avito_param *p = NULL;
     int index = positional_index(r->endpoint, open + 1, length, first, &p);
-    if (p == NULL) { /* user_id */
-      avito_buffer_add_string(L, r->url, r->user_id != NULL ? r->user_id : AVITO_USER_SLOT);
+    if (p == NULL) {
+      avito_buffer_add_string(L, r->url, r->account != NULL ? r->account : AVITO_ACCOUNT_SLOT);
     } else {
       const char *bytes;
       size_t size;

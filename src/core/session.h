@@ -12,6 +12,7 @@
 
 #include "buffer.h"
 #include "lane.h"
+#include "marketplace.h"
 
 #define AVITO_SESSION "avito_messenger.session"
 
@@ -26,7 +27,7 @@ enum avito_session_slot {
   AVITO_SLOT_ACCESS,
   AVITO_SLOT_AUTHORIZATION, /* the header line with the access token */
   AVITO_SLOT_SCOPE,
-  AVITO_SLOT_USER_ID,       /* a decimal string */
+  AVITO_SLOT_ACCOUNT,       /* a decimal string */
   AVITO_SLOT_USER_AGENT,    /* the header line */
   AVITO_SLOT_HEADERS,       /* lists of header lines that requests share: with the access token */
   AVITO_SLOT_JSON_HEADERS,  /* with that and a JSON body */
@@ -38,6 +39,7 @@ enum avito_session_slot {
 };
 
 struct avito_session {
+  const struct avito_marketplace *marketplace;
   uint64_t random;
   double quota;   /* retries that may be made now */
   double timeout; /* the defaults of a call */
