@@ -20,8 +20,8 @@ yandex_market.Sender = enums.yandex_market.Sender
 
 --- What answers the notifications that the cabinet sends, for a web server of your own: bot:listen and nginx have one already.
 --- See avito_messenger.yandex_market.notifications.
----@param given? table
----@return table
+---@param given avito.notifications.Options
+---@return avito.hook.Hook
 function yandex_market.notifications(given)
   return require("avito_messenger.yandex_market.notifications").new(given)
 end
