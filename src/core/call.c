@@ -41,8 +41,8 @@ static int refuse(lua_State *L, struct call_options *options, const char *name, 
 /* A header name as RFC 9110 5.6.2 has it, and none of those the client sets itself. */
 static const char *header_name_problem(const char *name, size_t length)
 {
-  static const char *const own[] = {"authorization",     "host",       "content-length", "content-type",
-                                    "transfer-encoding", "connection", "expect",         "upgrade"};
+  static const char *const own[] = {"authorization",     "api-key",    "host",   "content-length", "content-type",
+                                    "transfer-encoding", "connection", "expect", "upgrade"};
   if (length == 0) {
     return "has an empty header name";
   }
@@ -54,7 +54,8 @@ static const char *header_name_problem(const char *name, size_t length)
   }
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
     if (strlen(own[i]) == length && avito_contains_word(name, length, own[i])) {
-      return "may not set a header that the client sets itself (Authorization, Host, Content-Length, Content-Type, "
+      return "may not set a header that the client sets itself (Authorization, Api-Key, Host, Content-Length, "
+             "Content-Type, "
              "Transfer-Encoding, Connection, Expect, Upgrade)";
     }
   }
@@ -260,7 +261,7 @@ static int session_operation(lua_State *L)
     return luaL_error(L, "no operation is called '%s'", name);
   }
   char boundary[33] = "";
-  if (endpoint->answer == AVITO_ANSWER_IMAGE) {
+  if (avito_endpoint_has(endpoint, AVITO_MULTIPART)) {
     avito_session_boundary(session, boundary);
   }
   struct call_options options = default_options(session);

@@ -14,14 +14,16 @@
  *
  * PARAM(name, place, type, need, min, max, wire, values, doc)
  *   place       PATH a segment | QUERY | JSON a member of the body; wire is its dotted path there | MULTIPART a part
- *   type        ID STRING URL INTEGER BOOLEAN STRINGS INTEGERS IMAGE
+ *   type        ID STRING URL INTEGER BOOLEAN STRINGS INTEGERS (QUERY only) IMAGE FILE
  *   need        REQUIRED: a positional argument, in the order of the rows | OPTIONAL: a field of the options table
- *   min, max    of an integer its value, of a string its code points, of a list its length; 0, 0: no bound
+ *   min, max    of an integer its value, of a string its code points, of a list its length, of a file its bytes; 0, 0: no
+ *               bound. An empty list is left out where min is 0
  *   values      known values, separated by |. Servers add values without notice, so of strings any is passed on;
  *               of integers only these are accepted
  * ACCOUNT_PARAM(name, wire)                           the account, in the path, supplied by the client
  * CONSTANT(wire, value)                               a member of the body that is always the same
- * OBJECT_PARAM(name, need, max, fields, doc)          a list of at most `max` objects; fields is a row of FIELDS below
+ * OBJECT_PARAM(name, need, min, max, fields, doc)     a list of objects; fields is a row of FIELDS below
+ * An operation with members of a body sends one even where all are left out.
  *
  * FIELDS(name, PARAMETERS)                            the members of an object in a list; wire is dotted as above
  */
@@ -36,8 +38,8 @@
 #define ACCOUNT_PARAM(name, wire)                                                                                      \
   {#name, AVITO_PATH, AVITO_ACCOUNT, true, 1, INT64_MAX, wire, NULL, "the account", NULL},
 #define CONSTANT(wire, value) {wire, AVITO_JSON, AVITO_CONSTANT, true, 0, 0, wire, value, "always the same", NULL},
-#define OBJECT_PARAM(name, need, max, fields, doc)                                                                     \
-  {#name, AVITO_JSON, AVITO_OBJECTS, need, 1, max, #name, NULL, doc, fields_##fields},
+#define OBJECT_PARAM(name, need, min, max, fields, doc)                                                                \
+  {#name, AVITO_JSON, AVITO_OBJECTS, need, min, max, #name, NULL, doc, fields_##fields},
 #define NO_PARAMETERS()
 #define END                                                                                                            \
   {                                                                                                                    \

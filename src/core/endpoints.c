@@ -12,14 +12,24 @@ const struct avito_endpoint *avito_endpoint_find(const struct avito_marketplace 
   return NULL;
 }
 
+bool avito_endpoint_has(const struct avito_endpoint *endpoint, enum avito_place place)
+{
+  for (const struct avito_param *p = endpoint->params; p->name != NULL; p++) {
+    if (p->place == place) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool avito_param_positional(const struct avito_param *param)
 {
   return param->required && param->type != AVITO_ACCOUNT && param->type != AVITO_CONSTANT;
 }
 
 static const char *const place_names[] = {"path", "query", "json", "multipart"};
-static const char *const type_names[] = {"account", "constant", "id",       "string",  "url",  "integer",
-                                         "boolean", "strings",  "integers", "objects", "image"};
+static const char *const type_names[] = {"account", "constant", "id",       "string",  "url",   "integer",
+                                         "boolean", "strings",  "integers", "objects", "image", "file"};
 static const char *const answer_names[] = {"object", "list", "map", "nothing", "image", "any", "bytes", "file"};
 
 static void set_string(lua_State *L, const char *key, const char *value)

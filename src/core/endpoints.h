@@ -22,7 +22,8 @@ enum avito_type {
   AVITO_STRINGS,
   AVITO_INTEGERS,
   AVITO_OBJECTS, /* a list of objects with `fields` */
-  AVITO_IMAGE
+  AVITO_IMAGE,
+  AVITO_FILE
 };
 
 enum avito_repeat { AVITO_SAFE, AVITO_SEND };
@@ -68,6 +69,8 @@ struct avito_marketplace;
 
 /* The row with that name, or NULL. */
 const struct avito_endpoint *avito_endpoint_find(const struct avito_marketplace *marketplace, const char *name);
+/* Does it have a parameter in that place? */
+bool avito_endpoint_has(const struct avito_endpoint *endpoint, enum avito_place place);
 /* Is it an argument of its own (not supplied by the client, not in the options table)? */
 bool avito_param_positional(const struct avito_param *param);
 

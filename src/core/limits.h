@@ -2,8 +2,10 @@
 #ifndef AVITO_LIMITS_H
 #define AVITO_LIMITS_H
 
-/* What the API itself bounds. */
+/* What the APIs themselves bound. */
 #define AVITO_MAX_TEXT         1000 /* code points of a message text */
+#define AVITO_MAX_MARKET_TEXT  4096 /* the same on Yandex Market */
+#define AVITO_MAX_FILE_BYTES   (5u * 1024 * 1024)
 #define AVITO_MAX_IMAGE_BYTES  (24u * 1024 * 1024)
 #define AVITO_MAX_IMAGE_PIXELS UINT64_C(75000000)
 

@@ -1,6 +1,6 @@
 #include "marketplace.h"
 
-static const struct avito_marketplace *const all[] = {&avito_marketplace_avito};
+static const struct avito_marketplace *const all[] = {&avito_marketplace_avito, &avito_marketplace_yandex};
 
 const struct avito_marketplace *avito_marketplace_find(const char *name)
 {

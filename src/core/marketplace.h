@@ -31,7 +31,7 @@ struct avito_marketplace {
   void (*read_error)(lua_State *L, struct avito_error_answer *error_answer); /* see error.h [-0, +0, m] */
 };
 
-extern const struct avito_marketplace avito_marketplace_avito;
+extern const struct avito_marketplace avito_marketplace_avito, avito_marketplace_yandex;
 
 /* The marketplace with that name, or NULL. */
 const struct avito_marketplace *avito_marketplace_find(const char *name);

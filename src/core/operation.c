@@ -314,8 +314,8 @@ static void feed_success(lua_State *L, int op, int session, const struct avito_r
   avito_op_get(L, op, AVITO_OP_NAME); /* decoder name */
   const char *name = lua_tostring(L, -1);
   enum avito_answer answer = own ? operation->answer : AVITO_ANSWER_OBJECT;
-  if (!avito_answer_read(L, shared->marketplace, decoder, response, answer, operation->answer_key,
-                         name)) { /* decoder name err */
+  const char *key = own ? operation->answer_key : NULL;
+  if (!avito_answer_read(L, shared->marketplace, decoder, response, answer, key, name)) { /* decoder name err */
     fail(L, op, operation);
   } else if (own) { /* decoder name value meta */
     succeed(L, op, operation);

@@ -117,7 +117,7 @@ void avito_session_set_access(lua_State *L, int index, double now, double lifeti
 {
   struct avito_session *session = lua_touserdata(L, index);
   index = lua_absindex(L, index);
-  lua_pushliteral(L, "Authorization: Bearer ");          /* token prefix */
+  lua_pushstring(L, session->authorization);             /* token prefix */
   lua_pushvalue(L, -2);                                  /* token prefix token */
   lua_concat(L, 2);                                      /* token line */
   avito_session_set(L, index, AVITO_SLOT_AUTHORIZATION); /* token */
@@ -262,6 +262,27 @@ static void take_seed(lua_State *L, struct avito_session *session)
   lua_pop(L, 1);
 }
 
+#define BEARER "Authorization: Bearer "
+
+/* A key for good: an access token that neither expires nor can be renewed. */
+static void take_key(lua_State *L, int session)
+{
+  size_t length;
+  struct avito_session *shared = lua_touserdata(L, session);
+  const char *where = where_of(L, session);
+  const char *key = avito_option_string(L, where, "api_key", &length);       /* key */
+  const char *token = avito_option_string(L, where, "oauth_token", &length); /* key token */
+  if (key != NULL && token != NULL) {
+    avito_option_bad(L, where, "api_key", "and oauth_token are both given: one of them is enough");
+  }
+  if (key == NULL && token == NULL) {
+    avito_option_bad(L, where, "api_key", "is missing (or give an oauth_token)");
+  }
+  shared->authorization = key != NULL ? "Api-Key: " : BEARER;
+  lua_remove(L, key != NULL ? -1 : -2);        /* the one given */
+  avito_session_set_access(L, session, 0, -1); /* - */
+}
+
 /* An access token that is renewed, or that the program cares for itself. */
 static void take_oauth(lua_State *L, int session)
 {
@@ -272,6 +293,7 @@ static void take_oauth(lua_State *L, int session)
   take_string(L, session, "access_token", AVITO_SLOT_ACCESS);
   check_credentials(L, session);
   struct avito_session *shared = lua_touserdata(L, session);
+  shared->authorization = BEARER;
   shared->has_store = avito_option_flag(L, "has_store");
   shared->has_lock = avito_option_flag(L, "has_lock");
   avito_session_get(L, session, AVITO_SLOT_ACCESS); /* access */
@@ -328,7 +350,11 @@ int avito_session_new(lua_State *L)
   avito_session_set(L, 2, AVITO_SLOT_DECODER);
   take_base_url(L, 2);
   take_account(L, 2);
-  take_oauth(L, 2);
+  if (marketplace->auth == AVITO_AUTH_KEY) {
+    take_key(L, 2);
+  } else {
+    take_oauth(L, 2);
+  }
   take_user_agent(L, 2);
   take_defaults(L, session);
   session->quota = AVITO_QUOTA_START;
