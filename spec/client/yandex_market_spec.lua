@@ -8,11 +8,19 @@ local answer, header = script.answer, script.header
 local OK = answer(200, '{"status":"OK"}')
 local KEY = "dummy-key-of-a-business"
 
+--- The options of a client; one that is false is left out.
+local function options_of(driver, more)
+  local given = { api_key = KEY, business_id = 7, base_url = "https://market.example", io = driver }
+  for name, value in pairs(more or {}) do
+    given[name] = value
+    if value == false and name ~= "pace" then given[name] = nil end
+  end
+  return given
+end
+
 local function make(answers, more)
   local driver = script.driver(answers)
-  local given = { api_key = KEY, business_id = 7, base_url = "https://market.example", io = driver }
-  for name, value in pairs(more or {}) do given[name] = value or nil end
-  return market.client(given), driver
+  return market.client(options_of(driver, more)), driver
 end
 
 describe("a client of Yandex Market", function()
@@ -81,7 +89,8 @@ describe("a client of Yandex Market", function()
       { { io = {} }, "io must be a driver" },
       { { timeout = 0 }, "timeout" },
     } do
-      local message = blame(function() local client = make({}, case[1]) return client end)
+      local given = options_of(script.driver {}, case[1])
+      local message = blame(function() return (market.client(given)) end)
       assert.truthy(message:find("^yandex_market.client: .*" .. case[2]), message)
       assert.is_nil(message:find("dummy", 1, true), message)
     end
@@ -200,8 +209,8 @@ describe("send_file", function()
     files.write(path, "")
     refused(path, path .. ": the file is empty")
     files.write(path, ("x"):rep(5 * 1024 * 1024 + 1))
-    refused(path, "5242880 bytes")
-    refused({ data = ("x"):rep(5 * 1024 * 1024 + 1), filename = "a.txt" }, "5242880 bytes")
+    refused(path, "file has 5242881 bytes; at most 5 MB are allowed")
+    refused({ data = ("x"):rep(5 * 1024 * 1024 + 1), filename = "a.txt" }, "file has 5242881 bytes; at most 5 MB are allowed")
     assert.equal(0, #driver.requests)
   end)
 
