@@ -66,7 +66,7 @@ return require("avito_messenger").rulebook {
     local rules = write [[
 return require("avito_messenger").rulebook {
   { "торг", item = { price = ">= 5000" }, say = "Торг есть." },
-  { "где", hears = "где", say = "Заказ {order.id}." },
+  { "где", hears = "где", chat_type = "order", say = "Заказ {order.id}." },
   { "все", say = "Здравствуйте!" },
 }
 ]]
@@ -74,7 +74,7 @@ return require("avito_messenger").rulebook {
     assert.equal(0, code)
     assert.equal(([[
 PATH on Avito: no mistakes, warnings: 1; rules: 3, flows: 0
-PATH:3: rule 'где': say: {order.id}: Avito chats are about no order: it is never said there, unless the name has a default, {order.id|…}
+PATH:3: rule 'где': chat_type: Avito has no order chats: the rule never fires there
 PATH on Yandex Market: no mistakes, warnings: 1; rules: 3, flows: 0
 PATH:2: rule 'торг': item.price: Yandex Market chats tell no item: the rule never fires there
 ]]):gsub("PATH", (rules:gsub("%%", "%%%%"))), output)
