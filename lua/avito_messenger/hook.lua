@@ -21,6 +21,7 @@ local MAX_ID = 256  -- bytes
 ---@field path string as it was sent, with or without a query
 ---@field headers? table<string, string> by their names in lower case
 ---@field body? string
+---@field length? integer bytes of the body, where it was not read for being too long
 ---@field peer? string the address it came from
 
 ---@class avito.hook.Row
@@ -154,7 +155,7 @@ local function outcome_of(self, request)
   if not core.equal(path_of(request.path), mine.path) then return "not_found" end
   if kind.admits and not kind.admits(request, own) then return "sender" end
   if request.method ~= "POST" then return "method" end
-  if #body > self.max_body then return "too_large" end
+  if (request.length or #body) > self.max_body then return "too_large" end
   return kind.take(body, request, own)
 end
 

@@ -124,7 +124,9 @@ end
 function Bot.new(given)
   options.check("avito.bot", given, OPTIONS, 2)
   if not given.client then error("avito.bot: client is missing", 2) end
-  if type(given.client.get_messages or given.client.get_chats) ~= "function" then error("avito.bot: client must be an avito.client", 2) end
+  if type(given.client.get_messages or given.client.get_chats) ~= "function" then
+    error("avito.bot: client must be an avito.client, or one of Yandex Market", 2)
+  end
   local market = markets.of(given.client)
   if given.user_id and market.account_option ~= "user_id" then
     error(("avito.bot: user_id: the account of a bot of %s is its client's %s"):format(market.title, market.account_option), 2)

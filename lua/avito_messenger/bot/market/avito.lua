@@ -14,8 +14,7 @@ local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 -- ---- the account
 
 function avito.id_of(client)
-  local session = client.session
-  local id = (session.account or session.user_id)(session)
+  local id = client.session:account()
   if id then return id end
   local found, err = client:get_self()
   if not found then return nil, err end
