@@ -79,7 +79,7 @@ function told.settle(chat, now)
   end
 end
 
---- What should be done now; nil: nothing.
+--- What should be done now; nil: nothing. What could not be had by its id may be had with the chat.
 ---@param chat avito.bot.Chat
 ---@param now number
 ---@return table? effect { kind = "fetch", chat_id, ids, look }
@@ -88,7 +88,7 @@ function told.pending(chat, now)
   if not missing or missing.at > now then return nil end
   local ids = {}
   for i, one in ipairs(missing.ids) do ids[i] = one.id end
-  return { kind = "fetch", chat_id = chat.id, ids = ids, look = missing.look }
+  return { kind = "fetch", chat_id = chat.id, ids = ids, look = missing.look or missing.tries > 0 or nil }
 end
 
 ---@param chat avito.bot.Chat
