@@ -15,8 +15,8 @@ World.__index = World
 --- by_id it tells the ids only, and not those of what is sent.
 local function world(seed, given, kept, by_id)
   given.flood = false
-  return setmetatable({ seed = seed, drawn = 0, now = chats.NOW, record = { id = "u2i-1" }, kept = kept, by_id = by_id, messages = {},
-    asked = {}, untold = {}, trace = {}, engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
+  return setmetatable({ seed = seed, drawn = 0, now = chats.NOW, record = { id = "u2i-1" }, kept = kept, by_id = by_id,
+    messages = {}, asked = {}, untold = {}, trace = {}, engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
 end
 
 function World:draw(n)
@@ -181,7 +181,8 @@ describe("whatever happens to its messages", function()
       end
       for _, message in ipairs(w.messages) do
         if message.author_id == chats.BUYER then
-          assert.equal(1, answers[message.content.text], ("seed %d%s: %s"):format(seed, by_id and " by id" or "", message.content.text))
+          assert.equal(1, answers[message.content.text],
+            ("seed %d%s: %s"):format(seed, by_id and " by id" or "", message.content.text))
         end
       end
       assert.is_nil(w.record.outbox)

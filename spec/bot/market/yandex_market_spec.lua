@@ -98,7 +98,7 @@ describe("a bot of Yandex Market", function()
       place:fail("get_chat_history", { kind = "server" }, 200)
       place:notify(CHAT, place:says(CHAT, "Торг есть?"))
       place:work(2 * DAY)
-      assert.equal(1, #errors())
+      assert.equal(1, #errors(), table.concat(errors(), " / "))
       assert.matches("what was written cannot be read yet: .*server", errors()[1])
       assert.same(ANSWERED, place:conversation(CHAT))
     end)
@@ -196,7 +196,8 @@ describe("a bot of Yandex Market", function()
     end)
 
     it("tells what is known of the chat to the rules", function()
-      open { rulebook = { { "заказ", hears = "торг*", chat_type = "return", say = "{buyer.name}, заказ {order.id}, {return.id}" } } }
+      open { rulebook = { { "заказ", hears = "торг*", chat_type = "return",
+        say = "{buyer.name}, заказ {order.id}, {return.id}" } } }
       place:chat(CHAT, { context = { type = "RETURN", orderId = 9001, returnId = 31, campaignId = 77,
         customer = { name = "Покупатель", publicId = "abc" } } })
       place:notify(CHAT, place:says(CHAT, "Торг есть?"))

@@ -117,16 +117,16 @@ end
 function told.fetched(chat, event, now, notes)
   local missing, problem = chat.told, event.error
   if not missing then return end
-  if event.read then
-    missing.look = nil
-    give_up(missing, now, notes)
-  end
+  if event.read then missing.look = nil end
+  told.settle(chat, now)
+  if not chat.told then return end
+  if event.read then give_up(missing, now, notes) end
   missing.tries = missing.tries + 1
   missing.pause = math.max(math.min(FIRST_RETRY * 2 ^ math.min(missing.tries - 1, 20), LAST_RETRY),
     problem and problem.retry_after or 0)
   missing.at = now + missing.pause
   told.settle(chat, now)
-  if problem and chat.told and missing.tries == REPORT then
+  if problem and missing.tries == REPORT then
     notes[#notes + 1] = { kind = "error", error = problem,
       message = ("what was written cannot be read yet: %s"):format(problem.message or problem.kind) }
   end
