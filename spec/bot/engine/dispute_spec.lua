@@ -20,10 +20,14 @@ describe("a dispute", function()
   it("takes back what was to be said, ends a dialogue, and calls a person", function()
     c:says "Обмен возможен?"
     assert.is_table(c.record.flow)
-    c:buyer "Торг есть?"
     news(true)
-    c:pass(7 * 86400)
     assert.is_nil(c.record.flow)
+    c.record, c.said = { id = "7001" }, {}
+    c:buyer "Торг есть?"
+    c:pass(10)
+    assert.equal("send", c.record.outbox[1].kind)
+    news(true)
+    assert.same({}, c:pass(86400).said)
     assert.same({ "escalate" }, { c.did[#c.did].kind })
     assert.equal("dispute", c.did[#c.did].why)
     assert.equal("", c:says "Торг есть?")

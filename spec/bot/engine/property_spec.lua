@@ -16,7 +16,8 @@ World.__index = World
 local function world(seed, given, kept, by_id)
   given.flood = false
   return setmetatable({ seed = seed, drawn = 0, now = chats.NOW, record = { id = "u2i-1" }, kept = kept, by_id = by_id,
-    messages = {}, asked = {}, untold = {}, trace = {}, engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
+    messages = {}, asked = {}, untold = {}, trace = {},
+    engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
 end
 
 function World:draw(n)

@@ -69,7 +69,7 @@ function told.settle(chat, now)
   if not missing then return end
   local left = {}
   for _, one in ipairs(missing.ids) do
-    if not record.marked(chat, one.id) then left[#left + 1] = { id = one.id, since = math.min(one.since, now) } end
+    if not record.marked(chat, one.id) then left[#left + 1] = one end
   end
   missing.ids = left
   if #left == 0 and not missing.look then
