@@ -1,9 +1,9 @@
 --- What comes to a chat from outside of its lane, as rows of the store's inbox and back as events of the engine.
 ---
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
-local about = require "avito_messenger.bot.about"
 local clock = require "avito_messenger.clock"
 local json = require "avito_messenger.json"
+local messages = require "avito_messenger.bot.messages"
 local webhook = require "avito_messenger.webhook"
 
 local inbox = {}
@@ -53,7 +53,7 @@ local function read(one)
   local event, why = reader(one.body)
   if type(event) ~= "table" then return nil, why or "it is no event" end
   if not TYPES[event.type] then return nil, ("unknown event '%s'"):format(tostring(event.type)) end
-  if event.type == "message" and not about.is_message(event.message) then return nil, "it has no message" end
+  if event.type == "message" and not messages.is_message(event.message) then return nil, "it has no message" end
   return event
 end
 
@@ -66,17 +66,16 @@ local function join(event, into)
   into.earlier = into.earlier or event.earlier
 end
 
-local function written(message) return type(message.created) == "number" and message.created or 0 end
-
 -- A stable sort: messages of the same second stay as they came.
-local function in_order(messages)
-  for i = 2, #messages do
-    local message, place = messages[i], i
-    while place > 1 and written(messages[place - 1]) > written(message) do
-      messages[place] = messages[place - 1]
+local function in_order(list)
+  local written = messages.written
+  for i = 2, #list do
+    local message, place = list[i], i
+    while place > 1 and written(list[place - 1]) > written(message) do
+      list[place] = list[place - 1]
       place = place - 1
     end
-    messages[place] = message
+    list[place] = message
   end
 end
 
@@ -94,7 +93,7 @@ function inbox.events(rows, since)
     elseif event.type ~= "message" then
       events[#events + 1] = event
     else
-      local last, old = events[#events], one.kind == "avito" and written(event.message) < since or nil
+      local last, old = events[#events], one.kind == "avito" and messages.written(event.message) < since or nil
       if not (last and last.type == "message" and last.old == old) then
         last = { type = "message", messages = {}, old = old }
         events[#events + 1] = last
