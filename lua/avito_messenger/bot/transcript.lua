@@ -6,7 +6,8 @@
 
 ---@class avito.bot.TranscriptEntry
 ---@field time number Unix seconds
----@field who "buyer"|"bot"|"seller"|"avito"|"market"|"support"|"note" the marketplace itself: a system message; "note": what no message shows, an escalation say
+---@field who "buyer"|"bot"|"seller"|"avito"|"market"|"support"|"note" "avito", "market", "support": a system message; "note":
+--- what no message shows, an escalation say
 ---@field name? string of the buyer
 ---@field rule? string what the bot says it by
 ---@field type? string of the message; "text" when absent

@@ -128,8 +128,8 @@ end
 function Context.new(turn, book, memory, queue)
   local messages, about = record.copy(turn.messages), record.copy(turn.facts) -- theirs to change
   return setmetatable({ turn = turn, book = book, text = turn.text, messages = messages, message = messages[#messages],
-    buyer = about.buyer or {}, item = about.item or {}, order = about.order or {}, chat = record.copy(turn.chat), first = turn.first,
-    now = turn.now, memory = memory, queue = queue }, Context)
+    buyer = about.buyer or {}, item = about.item or {}, order = about.order or {}, chat = record.copy(turn.chat),
+    first = turn.first, now = turn.now, memory = memory, queue = queue }, Context)
 end
 
 return Context

@@ -29,7 +29,7 @@ function Market:check_type(kind, level)
     if name ~= "own" then known[#known + 1] = name end
   end
   local mistake = words.mistake(kind, known, "message type")
-  if mistake then error(("%s (on %s)"):format(mistake, self.abilities.title), level + 1) end
+  if mistake then error(mistake, level + 1) end
 end
 
 local contents = {}
