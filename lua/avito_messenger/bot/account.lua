@@ -70,9 +70,10 @@ end
 ---@param whole? boolean it is of a call that concerns no single chat
 function account.heed(bot, problem, whole)
   if bot.parked or not (PARKS[problem.kind] or whole and bot.market.refuses[problem.kind]) then return end
-  bot.parked = { kind = problem.kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
+  local kind = PARKS[problem.kind] and problem.kind or "auth"
+  bot.parked = { kind = kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
     again = bot.driver:now() + FIRST_LOOK }
-  bot:tell { kind = "parked", code = problem.kind,
+  bot:tell { kind = "parked", code = kind,
     message = ("the account is refused, and asked for again later: %s"):format(tostring(problem.message or problem.kind)) }
 end
 
@@ -90,7 +91,8 @@ function account.look(bot)
     bot.lanes:told()
     return
   end
-  if refuses[err.kind] then parked.kind, parked.message = err.kind, err.message end
+  if PARKS[err.kind] then parked.kind = err.kind end
+  if refuses[err.kind] then parked.message = err.message end
   parked.pause = math.min(parked.pause * 2, LAST_LOOK)
   parked.again = bot.driver:now() + parked.pause
 end

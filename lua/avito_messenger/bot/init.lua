@@ -65,9 +65,13 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
 --- in docs/rulebook.md
 
-local function load(source, calls)
+local function load(source, calls, market)
   local book, err
-  if type(source) == "string" then book, err = rulebook.load(source) else book, err = rulebook.compile(source, "rulebook") end
+  if type(source) == "string" then
+    book, err = rulebook.load(source, market.name)
+  else
+    book, err = rulebook.compile(source, "rulebook", market.name)
+  end
   if not book then return nil, err end
   local all = {}
   for name, call in pairs(book.calls or {}) do all[name] = call end
@@ -120,7 +124,9 @@ end
 function Bot.new(given)
   options.check("avito.bot", given, OPTIONS, 2)
   if not given.client then error("avito.bot: client is missing", 2) end
-  if type(given.client.get_messages or given.client.get_chats) ~= "function" then error("avito.bot: client must be an avito.client", 2) end
+  if type(given.client.get_messages or given.client.get_chats) ~= "function" then
+    error("avito.bot: client must be an avito.client, or one of Yandex Market", 2)
+  end
   local market = markets.of(given.client)
   if given.user_id and market.account_option ~= "user_id" then
     error(("avito.bot: user_id: the account of a bot of %s is its client's %s"):format(market.title, market.account_option), 2)
@@ -131,7 +137,7 @@ function Bot.new(given)
       error(("avito.bot: calls.%s must be a function, got %s"):format(tostring(name), type(call)), 2)
     end
   end
-  local book, err = load(given.rulebook, given.calls)
+  local book, err = load(given.rulebook, given.calls, market)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store, given.client.driver)
@@ -263,7 +269,7 @@ end
 ---@return boolean? ok
 ---@return avito_messenger.Error? err what is wrong with the new one
 function Bot:reload()
-  local book, err = load(self.source, self.calls)
+  local book, err = load(self.source, self.calls, self.market)
   if not book then
     self:tell { kind = "error", message = "the rulebook was not reloaded:\n" .. err.message, error = err }
     return nil, err

@@ -27,7 +27,7 @@ local LEASE = 15       -- seconds, of a store that tells none
 local MAX_PAUSE = 30   -- seconds between two tries to commit what became of an effect
 
 -- Effects that change nothing need not be latched; those that ask the marketplace have to wait while it refuses the account.
-local UNLATCHED = { about = true, check = true }
+local UNLATCHED = { about = true, check = true, fetch = true }
 local OWN = { call = true, escalate = true }
 
 ---@param lanes avito.bot.Lanes

@@ -26,6 +26,10 @@ local function certain(bot, err)
   return type(err) == "table" and bot.market.refused(bot.client, err) or err
 end
 
+local function problem_of(err)
+  return { kind = err.kind, message = tostring(err), retry_after = err.retry_after }
+end
+
 local function outcome(bot, effect, value, err, dispatched)
   if not value then return perform.failed(effect, certain(bot, err), dispatched) end
   return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
@@ -55,12 +59,24 @@ end
 
 local does = {}
 
-function does.send(bot, effect)
-  return outcome(bot, effect, bot.market.send(bot, effect))
+-- What nobody tells the id of is looked for before it is noted as sent, so that it is known when it is seen, and not taken for
+-- a person's. It was sent, even where that fails.
+local function spoken(bot, effect, chat, value, err, dispatched)
+  local event = outcome(bot, effect, value, err, dispatched)
+  if value ~= true then return event end
+  local returned, ok, news = pcall(perform.news, bot, chat)
+  if not returned then ending.pass(ok) end
+  if returned and ok then return event, news end
+  event.look = true
+  return event
 end
 
-function does.image(bot, effect)
-  return outcome(bot, effect, bot.market.send_image(bot, effect))
+function does.send(bot, effect, chat)
+  return spoken(bot, effect, chat, bot.market.send(bot, effect))
+end
+
+function does.image(bot, effect, chat)
+  return spoken(bot, effect, chat, bot.market.send_image(bot, effect))
 end
 
 -- What the marketplace has not is left out: of that a rulebook is warned when it is loaded.
@@ -88,10 +104,36 @@ function does.about(bot, effect)
   return { type = "about", error = tostring(err), kind = err.kind }
 end
 
+-- One message is asked for by its id; several, or one that is not told by it, are looked for in the chat.
+function does.fetch(bot, effect, chat)
+  local event = { type = "fetched" }
+  local function failed(err)
+    event.error = problem_of(err)
+    return event
+  end
+  if #effect.ids == 1 and not effect.look and bot.market.message then
+    local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
+    if message and message.id == effect.ids[1] then
+      event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
+      return event
+    end
+    err = not message and certain(bot, err) or nil
+    if err and err.kind ~= "not_found" then return failed(err) end
+  end
+  local ok, news = perform.news(bot, chat)
+  if not ok then return failed(news) end
+  event.read = true
+  if news then event.messages, event.earlier = news.messages, news.earlier end
+  return event
+end
+
 function does.check(bot, effect)
   local asked = bot.driver:time()
   local list, err = bot.market.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
   if not list then return perform.failed(effect, certain(bot, err)) end
+  if err then -- what is not in the chat as far as it could be read may be in the rest of it
+    return perform.failed(effect, { kind = "decode", message = "the chat could not be read to its end", dispatched = true })
+  end
   return { type = "history", key = effect.key, messages = list, asked = asked }
 end
 
@@ -138,6 +180,7 @@ function perform.effect(bot, effect, chat)
     return failure
   end
   if effect.kind == "about" then return { type = "about", error = tostring(event) } end
+  if effect.kind == "fetch" then return { type = "fetched", error = { kind = "invalid", message = tostring(event) } } end
   return perform.failed(effect, event)
 end
 

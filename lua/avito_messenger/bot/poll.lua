@@ -1,4 +1,5 @@
 --- Where messages come from without a webhook: the unread chats, asked for at intervals.
+local dispute = require "avito_messenger.bot.engine.dispute"
 local inbox = require "avito_messenger.bot.inbox"
 local options = require "avito_messenger.options"
 local perform = require "avito_messenger.bot.perform"
@@ -75,11 +76,17 @@ end
 ---@return boolean?
 ---@return avito_messenger.Error|avito.StoreError|nil
 local function look_into(bot, chat)
-  local ok, news = perform.news(bot, bot.lanes:chat(chat.id), chat.type)
+  local taken = bot.lanes:chat(chat.id)
+  local ok, news = perform.news(bot, taken, chat.type)
   if not ok then return nil, news end
-  if not news then return false end
+  local disputed = chat.dispute ~= nil and dispute.found(taken, chat.dispute) or nil
+  if not news and not disputed then return false end
   local rows = inbox.rows(chat.id, { type = "about", facts = chat.facts })
-  for _, row in ipairs(inbox.rows(chat.id, news)) do rows[#rows + 1] = row end
+  local function add(event)
+    for _, row in ipairs(event and inbox.rows(chat.id, event) or {}) do rows[#rows + 1] = row end
+  end
+  add(disputed) -- before what was said in it
+  add(news)
   return bot.lanes:receive(rows)
 end
 
