@@ -85,7 +85,7 @@ local function warn_of_several(client)
       name == "token_store" and 'tokens "…"' or 'pace "…"'))
   end
   if not client.token_store then warn("renews tokens", "token_store") end
-  if not client.pace_store and client.session:lane() then warn("keeps a pace", "pace_store") end
+  if not client.pace_store and client.session:pace() then warn("keeps a pace", "pace_store") end
 end
 
 local function log_error(problem)
