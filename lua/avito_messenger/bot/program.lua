@@ -202,7 +202,7 @@ end
 
 local function read_part(bot, given, where, level)
   local polled = type(given.poll) == "table" and given.poll or {}
-  local part = { bot = bot, settings = poll.settings(where .. ": poll", polled, bot.driver:time(), level + 1) }
+  local part = { bot = bot, settings = poll.settings(where .. ": poll", polled, bot.driver:time(), level + 1, bot.market) }
   if given.poll == false then part.settings.poll = nil end
   if not bot.driver.spawn and (given.listen or given.webhook or given.subscribe) then
     error(where .. ": webhooks need the loop: io = require \"avito_messenger.io.loop\" in avito.client", level + 1)
