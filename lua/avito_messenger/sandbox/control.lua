@@ -75,7 +75,8 @@ function control.state(sandbox)
       subscriptions[#subscriptions + 1] = { account = account.user_id, url = one.url, version = one.version }
     end
   end
-  return { now = sandbox:now(), yandex_market = yandex_market_state(sandbox), accounts = json.list(accounts), chats = json.list(chats),
+  return { now = sandbox:now(), yandex_market = yandex_market_state(sandbox),
+    accounts = json.list(accounts), chats = json.list(chats),
     items = json.list(sorted(market.items, "id")), buyers = json.list(sorted(market.buyers, "id")),
     subscriptions = json.list(subscriptions), blacklist = json.list(market.blacklist),
     tokens = sandbox:token_counts() }
