@@ -223,32 +223,6 @@ static void check_credentials(lua_State *L, int session)
   }
 }
 
-static void take_pace(lua_State *L, struct avito_session *session)
-{
-  const char *where = session->marketplace->client;
-  lua_getfield(L, 1, "pace"); /* pace */
-  if (lua_toboolean(L, -1)) {
-    if (lua_type(L, -1) != LUA_TTABLE) {
-      lua_pushfstring(L, "must be a table or false, got %s", lua_isboolean(L, -1) ? "true" : luaL_typename(L, -1));
-      avito_option_bad(L, where, "pace", lua_tostring(L, -1));
-    }
-    int pace = lua_gettop(L);
-    double rate = avito_option_number(L, where, pace, "pace.rate", AVITO_PACE_RATE);
-    double burst = avito_option_number(L, where, pace, "pace.burst", AVITO_PACE_BURST);
-    lua_getfield(L, pace, "rate"); /* pace rate */
-    bool given = !lua_isnil(L, -1);
-    lua_pop(L, 1); /* pace */
-    if (!(rate > 0 && rate <= AVITO_MAX_PACE)) {
-      avito_option_bad(L, where, "pace.rate", "must be more than 0 and at most 1000 requests a second");
-    }
-    if (!(burst >= 1 && burst <= AVITO_MAX_PACE) || floor(burst) != burst) {
-      avito_option_bad(L, where, "pace.burst", "must be an integer from 1 to 1000");
-    }
-    avito_lane_open(&session->lane, given ? rate : 0, burst);
-  }
-  lua_pop(L, 1); /* - */
-}
-
 static void take_seed(lua_State *L, struct avito_session *session)
 {
   size_t length;
@@ -358,7 +332,7 @@ int avito_session_new(lua_State *L)
   take_user_agent(L, 2);
   take_defaults(L, session);
   session->quota = AVITO_QUOTA_START;
-  take_pace(L, session);
+  avito_pace_open(L, session);
   take_seed(L, session);
   return 1;
 }
@@ -380,28 +354,6 @@ static int session_nonce(lua_State *L)
   return 1;
 }
 
-/* session:lane() -> the state of the lane, for sessions of other processes that keep to the same pace; nil without a lane.
- * session:lane(state, now) -> was it taken over? Not what is no state of a lane. */
-static int session_lane(lua_State *L)
-{
-  struct avito_session *session = avito_session_check(L, 1);
-  bool paced = session->lane.rate > 0;
-  if (lua_isnoneornil(L, 2)) {
-    char packed[AVITO_LANE_PACKED];
-    if (!paced) {
-      return 0;
-    }
-    avito_lane_pack(&session->lane, packed);
-    lua_pushlstring(L, packed, sizeof packed);
-    return 1;
-  }
-  size_t length;
-  const char *packed = luaL_checklstring(L, 2, &length);
-  double now = luaL_checknumber(L, 3);
-  lua_pushboolean(L, paced && avito_lane_unpack(&session->lane, packed, length, now));
-  return 1;
-}
-
 static int session_tostring(lua_State *L)
 {
   avito_session_check(L, 1);
@@ -413,7 +365,6 @@ void avito_session_register(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"account", session_account},
                                      {"nonce", session_nonce},
-                                     {"lane", session_lane},
                                      {"__tostring", session_tostring},
                                      {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "lane.h"
 #include "marketplace.h"
+#include "pace.h"
 
 #define AVITO_SESSION "avito_messenger.session"
 
@@ -47,7 +47,7 @@ struct avito_session {
   int retries;
   bool repeat_keys; /* how list parameters are written in a query */
   bool has_store, has_lock;
-  struct avito_lane lane;
+  struct avito_pace pace;
 
   bool has_access;
   double expires;              /* monotonic; HUGE_VAL when not known */
@@ -66,7 +66,7 @@ struct avito_session {
 /* core.session(options) -> session. Raises for values it cannot take, naming the option.
  * options: marketplace ("avito", also when absent | "yandex_market"), base_url, user_agent (strings), the account (an integer,
  * or a string of digits), timeout (seconds), retries, array_style ("comma" | "repeat"), seed (a string no other client
- * shares), pace ({ rate, burst }; absent or false: no lane);
+ * shares), pace (see pace.h);
  * of Avito client_id, client_secret, code, refresh_token, access_token (strings), has_store, has_lock (booleans), and the
  * account is user_id; of Yandex Market api_key or oauth_token (strings), and the account is business_id. */
 int avito_session_new(lua_State *L);
