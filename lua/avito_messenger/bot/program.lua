@@ -112,7 +112,7 @@ function program.run(bot, given, level)
   local drain, problem = span.seconds(given.drain or DRAIN)
   if not drain then error("bot:run: drain: " .. problem, level + 1) end
   local polled = type(given.poll) == "table" and given.poll or {}
-  local settings = poll.settings("bot:run: poll", polled, bot.driver:time(), level + 1)
+  local settings = poll.settings("bot:run: poll", polled, bot.driver:time(), level + 1, bot.market)
   if given.poll == false then settings.poll = nil end
   if not bot.driver.spawn then
     if given.listen or given.subscribe then
