@@ -20,7 +20,7 @@ help:
 	@echo '               inside nginx, which BENCH_MINUTES=10 watches for longer'
 	@echo 'make fuzz      the fuzz harnesses, FUZZ_SECONDS=30 each'
 	@echo 'make build     only build, in build/lua5.4 and build/luajit'
-	@echo 'make reference write what is derived from src/core/endpoints.def: docs/reference.md and the editor types'
+	@echo 'make reference write what is derived from src/core/endpoints/*.def: docs/reference.md and the editor types'
 	@echo 'make install   luarocks make; LUA=luajit for LuaJIT, TREE=dir for another tree'
 	@echo 'make clean     remove build/'
 	@echo

@@ -100,7 +100,7 @@ describe("a pace store", function()
       store.state = junk
       assert(client:get_chat "c1")
       assert.equal(57, #store.state)
-      assert.is_true(client.session:lane(store.state, client.driver:now()))
+      assert.is_true(client.session:pace(store.state, client.driver:now()))
     end
   end)
 

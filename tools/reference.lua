@@ -1,4 +1,4 @@
---- What is derived from the rows of endpoints.def: docs/reference.md and lua/avito_messenger/types.lua.
+--- What is derived from the rows of the endpoints: docs/reference.md and lua/avito_messenger/types.lua.
 --- `make reference` writes both; a spec fails when they are not current.
 local core = require "avito_messenger.core"
 
@@ -83,7 +83,7 @@ end
 
 function reference.types()
   local out = { "---@meta avito_messenger.types", "--- The methods of a client, for editors; never loaded.",
-    "--- Written by tools/reference.lua from src/core/endpoints.def: change the row, then run `make reference`.", "",
+    "--- Written by tools/reference.lua from src/core/endpoints/*.def: change the row, then run `make reference`.", "",
     "---@class avito_messenger.Client", "local Client = {}" }
   local function add(format, ...) out[#out + 1] = select("#", ...) > 0 and format:format(...) or format end
   for _, row in ipairs(core.endpoints()) do
@@ -112,7 +112,7 @@ end
 
 function reference.markdown()
   local out = { "# Reference of the client's methods", "",
-    "Written by `tools/reference.lua` from `src/core/endpoints.def`; change the row, then run `make reference`.", "",
+    "Written by `tools/reference.lua` from `src/core/endpoints/*.def`; change the row, then run `make reference`.", "",
     "Every method takes a last table of options for one call: `timeout` (seconds), `retries`, `headers`, `user_id`.",
     "It returns its value, or `nil` and an error. *Repeated*: after which failures the request is made again by itself." }
   local function add(format, ...) out[#out + 1] = select("#", ...) > 0 and format:format(...) or format end

@@ -75,7 +75,7 @@ local function serve_store(operation, step, tokens, client, held)
   return now
 end
 
--- Calls that wait for a token may look again.
+-- Calls that wait for a token, or for a place among the requests under way, may look again.
 local function tell_waiters(client)
   if client.driver.unpark then client.driver:unpark(client) end
 end
@@ -83,7 +83,8 @@ end
 local function wait(operation, seconds, reason, longest, client)
   local driver = client.driver
   local _, err
-  if reason == "token" and driver.park then
+  -- Other processes tell nobody when they give a place back: then all look now and then, so that each has its chance.
+  if driver.park and (reason == "token" or reason == "slot" and not client.pace_store) then
     _, err = driver:park(longest, client)
   else
     _, err = driver:sleep(seconds, client)
@@ -92,15 +93,15 @@ local function wait(operation, seconds, reason, longest, client)
   return driver:now()
 end
 
--- Calls `fn` while the session's lane is what the processes share; where their store fails, it is the session's own.
+-- Calls `fn` while the session's pace is what the processes share; where their store fails, it is the session's own.
 local function exchange(client, now, fn)
   local session, called, done = client.session, false, false
   local ok, problem = pcall(client.pace_store.exchange, function(state)
-    if state then session:lane(state, now) end
+    if state then session:pace(state, now) end
     called = true
     fn()
     done = true
-    return session:lane()
+    return session:pace()
   end)
   if called and not done then error(problem, 0) end
   if not ok then complain("pace_store.exchange", problem) end
@@ -114,14 +115,20 @@ local function next_step(operation, now, client)
   return step, a, b, c
 end
 
--- An answer to the account's own requests tells how fast they may be. Returns whether the operation is over.
-local function feed(operation, now, client, request, response)
+-- An answer to the account's own requests tells how fast they may be; what has a place among those under way gives it back.
+-- Returns whether the operation is over.
+local function feed(operation, now, client, request, response, slot)
   local unix = client.driver:time()
   local teaches = response.status and (request.purpose == "call" or request.purpose == "self")
-  if not client.pace_store or not teaches then return operation:feed(now, unix, response) end
+  if not client.pace_store or not (teaches or slot) then return operation:feed(now, unix, response) end
   local over
   exchange(client, now, function() over = operation:feed(now, unix, response) end)
   return over
+end
+
+-- How many calls of the client wait for a place among the requests under way: they are told when one is given back.
+local function count_waiter(client, change)
+  client.slot_waiters = (client.slot_waiters or 0) + change
 end
 
 local go_on_from
@@ -129,19 +136,25 @@ local go_on_from
 -- `last`: the event of the last request
 local function steps(operation, now, client, held, last)
   local driver, on_event = client.driver, client.on_event
-  local queued -- in the lane, and said so
-  local over   -- there is no turn to take any more
+  local queued   -- for its turn, and said so
+  local for_slot -- it is one of those that wait for a place
+  local over     -- there is no turn to take any more
   while true do
     if client.closed then operation:cancel("the client is closed") end
     local step, a, b, c
     if over then step, a, b = operation:next(now) else step, a, b, c = next_step(operation, now, client) end
+    if for_slot and b ~= "slot" then
+      for_slot = nil
+      count_waiter(client, -1)
+      if step ~= "send" then tell_waiters(client) end -- another's turn has come
+    end
     if step == "send" then
       local started = now
       queued = queued and a.purpose == "token"
       local response = driver:perform(a, client)
       now = driver:now()
-      over = feed(operation, now, client, a, response)
-      if a.purpose == "token" then tell_waiters(client) end
+      over = feed(operation, now, client, a, response, c)
+      if a.purpose == "token" or (client.slot_waiters or 0) > 0 then tell_waiters(client) end
       if on_event then
         last = request_event(operation, a, b, response, now - started)
         report(on_event, last)
@@ -158,7 +171,11 @@ local function steps(operation, now, client, held, last)
           status = last.status, error = last.error, seconds = a,
         })
       end
-      if on_event and b == "pace" and not queued then
+      if b == "slot" and not for_slot then
+        for_slot = true
+        count_waiter(client, 1)
+      end
+      if on_event and (b == "pace" or b == "slot") and not queued then
         queued = true
         report(on_event, { type = "pace", endpoint = operation:name(), seconds = c })
       end
@@ -180,7 +197,12 @@ end
 
 -- The call is over before its end: new tokens are saved, the store's lock is handed back, and the renewal is another's.
 local function wind_up(operation, client, held)
-  operation:cancel()
+  local now = client.driver:now()
+  if client.pace_store then
+    exchange(client, now, function() operation:cancel() end) -- it may have a place among those under way
+  else
+    operation:cancel()
+  end
   while true do
     local step, tokens = operation:next(client.driver:now())
     if step ~= "save" and step ~= "unlock" then break end
@@ -219,6 +241,7 @@ end
 ---@field error? string why there was none: network, timeout, decode, cancelled or file
 ---@field message? string
 ---@field dispatched? boolean
----@field seconds? number how long the request took; of a retry, how long it waits; of a pace, how long as things are
+---@field seconds? number how long the request took; of a retry, how long it waits; of a pace, how long as things are, or
+--- at most where it waits for others to end
 
 return run

@@ -1,6 +1,6 @@
 ---@meta avito_messenger.types
 --- The methods of a client, for editors; never loaded.
---- Written by tools/reference.lua from src/core/endpoints.def: change the row, then run `make reference`.
+--- Written by tools/reference.lua from src/core/endpoints/*.def: change the row, then run `make reference`.
 
 ---@class avito_messenger.Client
 local Client = {}

@@ -1,4 +1,4 @@
---- The rows of endpoints.def against the facts of the contract (spec/contract, written by tools/contract.lua).
+--- The rows of the endpoints against the facts of the contract (spec/contract, written by tools/contract.lua).
 local core = require "avito_messenger.core"
 local json = require "avito_messenger.json"
 
@@ -46,7 +46,7 @@ local function body_of(params, prefix, into)
   return into
 end
 
-describe("the rows of endpoints.def", function()
+describe("the rows of the endpoints", function()
   it("are all the operations of the contract, and get_self", function()
     local ids = { "" }
     for _, operation in ipairs(contract) do ids[#ids + 1] = operation.id end

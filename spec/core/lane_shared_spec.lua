@@ -33,7 +33,7 @@ local function burst(shared, now)
   return count
 end
 
-local function share(from, to, now) return to:lane(from:lane(), now) end
+local function share(from, to, now) return to:pace(from:pace(), now) end
 
 -- A state of these eight-byte numbers, in the order the lane has them.
 local RATE, CEILING, TOKENS, AT, HALVINGS = 1, 2, 5, 6, 7
@@ -125,15 +125,15 @@ describe("a lane that sessions share", function()
 
   it("is there only with a pace", function()
     local none = paced(false)
-    assert.is_nil(none:lane())
-    assert.is_false(none:lane(paced({}):lane(), 100))
-    assert.equal(57, #paced({}):lane())
+    assert.is_nil(none:pace())
+    assert.is_false(none:pace(paced({}):pace(), 100))
+    assert.equal(57, #paced({}):pace())
   end)
 
   it("takes nothing over that is no state of a lane", function()
     local one = paced { rate = 2, burst = 3 }
     goes(one, 100)
-    local state = one:lane()
+    local state = one:pace()
     assert.equal(double(2), number_at(state, RATE))
     assert.equal(double(2), number_at(state, TOKENS))
     assert.equal(double(100), number_at(state, AT))
@@ -146,24 +146,24 @@ describe("a lane that sessions share", function()
       for _, value in ipairs { INFINITY, -INFINITY, 0 / 0 } do bad[#bad + 1] = with(state, row[1], double(value)) end
     end
     local other = paced { rate = 2, burst = 3 }
-    local before = other:lane()
+    local before = other:pace()
     for i, bytes in ipairs(bad) do
-      assert.is_false(other:lane(bytes, 100), i)
-      assert.equal(before, other:lane(), i)
+      assert.is_false(other:pace(bytes, 100), i)
+      assert.equal(before, other:pace(), i)
     end
-    assert.is_false(other:lane(state, 0 / 0))
+    assert.is_false(other:pace(state, 0 / 0))
     for _, row in ipairs { { RATE, 0.5 }, { TOKENS, 1e5 }, { TOKENS, -0.5 }, { AT, 0 }, { AT, 7299 }, { HALVINGS, 2 ^ 53 } } do
       local good = with(state, row[1], double(row[2]))
-      assert.is_true(other:lane(good, 100))
-      assert.equal(good, other:lane())
+      assert.is_true(other:pace(good, 100))
+      assert.equal(good, other:pace())
     end
   end)
 
   it("names what it is given wrongly", function()
     local one = paced {}
-    assert.error_matches(function() one:lane({}, 1) end, "bad argument")
-    assert.error_matches(function() one:lane(one:lane()) end, "bad argument")
-    assert.error_matches(function() one:lane(one:lane(), "later") end, "bad argument")
+    assert.error_matches(function() one:pace({}, 1) end, "bad argument")
+    assert.error_matches(function() one:pace(one:pace()) end, "bad argument")
+    assert.error_matches(function() one:pace(one:pace(), "later") end, "bad argument")
   end)
 end)
 

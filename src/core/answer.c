@@ -3,6 +3,7 @@
 #include "http_head.h"
 #include "json_decode.h"
 #include "limits.h"
+#include "marketplace.h"
 #include "text.h"
 
 /* Pushes a decode error that keeps the start of the body. Pops the message. [-1, +1, m] */
@@ -21,23 +22,6 @@ static bool unexpected(lua_State *L, const struct avito_response *response, cons
 {
   lua_pushfstring(L, "the answer is not what was expected: %s", expected);
   return unreadable(L, response, name);
-}
-
-/* {"error":…} or {"ok":false} with a good status is a failure all the same. */
-static bool is_failure(lua_State *L, int object)
-{
-  lua_getfield(L, object, "error"); /* error */
-  bool failure = lua_type(L, -1) == LUA_TTABLE || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0);
-  lua_pop(L, 1);
-  return failure;
-}
-
-static bool says_not_ok(lua_State *L, int object)
-{
-  lua_getfield(L, object, "ok"); /* ok */
-  bool not_ok = lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return not_ok;
 }
 
 /* A null member is left out by the decoder; servers write null for an empty list. Is the member there, and null? */
@@ -72,6 +56,13 @@ static bool is_list(lua_State *L)
   return false;
 }
 
+static bool no_list(lua_State *L, const struct avito_response *response, const char *key, const char *name)
+{
+  lua_pushfstring(L, "the answer is not what was expected: no list \"%s\"", key);
+  return unreadable(L, response, name);
+}
+
+/* The answer on top is replaced by the list and its meta, or by an error. */
 static bool read_list(lua_State *L, const struct avito_response *response, const char *key, const char *name)
 {
   int answer = lua_gettop(L);
@@ -96,7 +87,59 @@ static bool read_list(lua_State *L, const struct avito_response *response, const
     lua_newtable(L); /* list meta */
     return true;
   }
-  lua_pushfstring(L, "the answer is not what was expected: no list \"%s\"", key);
+  return no_list(L, response, key, name);
+}
+
+/* The same for a list in an object that is a member of the answer: the rest of that object is its meta. An answer that says
+ * of itself that it is good, and has no such object, has nothing to list. */
+static bool read_inner_list(lua_State *L, const struct avito_marketplace *marketplace,
+                            const struct avito_response *response, const char *key, const char *name)
+{
+  int answer = lua_gettop(L);
+  const char *list = strchr(key, '.') + 1;
+  lua_pushlstring(L, key, (size_t)(list - key) - 1);
+  lua_rawget(L, answer); /* answer object */
+  if (lua_isnil(L, -1) && marketplace->verdict(L, answer) == AVITO_SAYS_OK) {
+    lua_settop(L, answer - 1);
+    lua_newtable(L);
+    lua_newtable(L); /* list meta */
+    return true;
+  }
+  lua_remove(L, answer); /* object */
+  if (lua_type(L, answer) != LUA_TTABLE) {
+    lua_pop(L, 1); /* - */
+    return no_list(L, response, key, name);
+  }
+  lua_getfield(L, answer, list); /* object list */
+  if (lua_isnil(L, -1) && names_null(response, list)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  if (!is_list(L)) {
+    lua_pop(L, 2); /* - */
+    return no_list(L, response, key, name);
+  }
+  lua_insert(L, answer);
+  lua_pushnil(L);
+  lua_setfield(L, -2, list); /* list object */
+  return true;
+}
+
+/* The answer on top is replaced by the object under the key, or by an error. Null stands for an empty MAP. */
+static bool read_object(lua_State *L, const struct avito_response *response, enum avito_answer answer, const char *key,
+                        const char *name)
+{
+  lua_getfield(L, -1, key); /* answer object */
+  lua_remove(L, -2);        /* object */
+  if (lua_type(L, -1) == LUA_TTABLE) {
+    return true;
+  }
+  lua_pop(L, 1); /* - */
+  if (answer == AVITO_ANSWER_MAP && names_null(response, key)) {
+    lua_newtable(L); /* object */
+    return true;
+  }
+  lua_pushfstring(L, "the answer is not what was expected: no object \"%s\"", key);
   return unreadable(L, response, name);
 }
 
@@ -123,8 +166,9 @@ static bool is_json(const struct avito_response *response)
   return type == NULL || avito_contains_word(type, length, "json");
 }
 
-bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *response, enum avito_answer answer,
-                       const char *answer_key, const char *name)
+bool avito_answer_read(lua_State *L, const struct avito_marketplace *marketplace, int decoder,
+                       const struct avito_response *response, enum avito_answer answer, const char *answer_key,
+                       const char *name)
 {
   static const struct avito_json_limits limits = {AVITO_MAX_ANSWER, AVITO_MAX_DEPTH};
   struct avito_json_error error;
@@ -162,10 +206,9 @@ bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *r
     return unreadable(L, response, name);
   }
   if (lua_type(L, -1) == LUA_TTABLE) { /* value */
-    bool failure = is_failure(L, lua_gettop(L));
-    if (failure || says_not_ok(L, lua_gettop(L))) {
+    if (marketplace->verdict(L, lua_gettop(L)) == AVITO_SAYS_FAILURE) {
       lua_pop(L, 1); /* - */
-      avito_error_from_answer(L, decoder, response, name, -1);
+      avito_error_from_answer(L, marketplace, decoder, response, name, -1);
       lua_pushstring(L, "server"); /* err kind */
       lua_setfield(L, -2, "kind"); /* err */
       return false;
@@ -176,26 +219,18 @@ bool avito_answer_read(lua_State *L, int decoder, const struct avito_response *r
   }
   switch (answer) {
   case AVITO_ANSWER_LIST:
-    return read_list(L, response, answer_key, name);
+    return strchr(answer_key, '.') != NULL ? read_inner_list(L, marketplace, response, answer_key, name)
+                                           : read_list(L, response, answer_key, name);
   case AVITO_ANSWER_IMAGE:
     return read_image(L, response, name);
-  case AVITO_ANSWER_MAP:
-    lua_getfield(L, -1, answer_key); /* value map */
-    lua_remove(L, -2);               /* map */
-    if (lua_type(L, -1) != LUA_TTABLE) {
-      lua_pop(L, 1); /* - */
-      if (!names_null(response, answer_key)) {
-        lua_pushfstring(L, "the answer is not what was expected: no object \"%s\"", answer_key);
-        return unreadable(L, response, name);
-      }
-      lua_newtable(L); /* map */
-    }
-    break;
   case AVITO_ANSWER_NOTHING:
     lua_pop(L, 1);
     lua_pushboolean(L, 1); /* true */
     break;
   default:
+    if (answer_key != NULL && !read_object(L, response, answer, answer_key, name)) {
+      return false;
+    }
     break;
   }
   lua_pushnil(L); /* value nil */

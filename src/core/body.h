@@ -1,4 +1,4 @@
-/* body.h - the bodies of requests: JSON members and the multipart form of an image. */
+/* body.h - the bodies of requests: JSON members and the multipart form of a file. */
 #ifndef AVITO_BODY_H
 #define AVITO_BODY_H
 
@@ -17,8 +17,9 @@ void avito_json_member(lua_State *L, struct avito_buffer *body, struct avito_obj
 void avito_json_close(lua_State *L, struct avito_buffer *body, struct avito_object_writer *w);
 /* Writes the value at `index` as the parameter has it; false as in value.h. */
 bool avito_json_value(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
-/* Writes the image at `index`, { data, filename }, as a form of one part. Of { path, size, start, filename }, a file and how
- * it begins, the form becomes an upload (see operation.h) in the place of the argument. False as in value.h. */
-bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
+/* Writes the image or the file at `index`, { data, filename }, as a form of one part. Of { path, size, start, filename }, a
+ * file on disk and how it begins, the form becomes an upload (see operation.h) in the place of the argument. False as in
+ * value.h. */
+bool avito_multipart_part(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
 
 #endif

@@ -27,7 +27,7 @@ static struct avito_operation *push_operation(lua_State *L, const char *name)
 struct call_options {
   double timeout;
   int retries;
-  char user_id[24]; /* "" when not given */
+  char account[24]; /* "" when not given */
   const char *invalid;
 };
 
@@ -41,8 +41,8 @@ static int refuse(lua_State *L, struct call_options *options, const char *name, 
 /* A header name as RFC 9110 5.6.2 has it, and none of those the client sets itself. */
 static const char *header_name_problem(const char *name, size_t length)
 {
-  static const char *const own[] = {"authorization",     "host",       "content-length", "content-type",
-                                    "transfer-encoding", "connection", "expect",         "upgrade"};
+  static const char *const own[] = {"authorization",     "api-key",    "host",   "content-length", "content-type",
+                                    "transfer-encoding", "connection", "expect", "upgrade"};
   if (length == 0) {
     return "has an empty header name";
   }
@@ -54,7 +54,8 @@ static const char *header_name_problem(const char *name, size_t length)
   }
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
     if (strlen(own[i]) == length && avito_contains_word(name, length, own[i])) {
-      return "may not set a header that the client sets itself (Authorization, Host, Content-Length, Content-Type, "
+      return "may not set a header that the client sets itself (Authorization, Api-Key, Host, Content-Length, "
+             "Content-Type, "
              "Transfer-Encoding, Connection, Expect, Upgrade)";
     }
   }
@@ -98,10 +99,29 @@ static bool read_headers(lua_State *L, const char *where, struct call_options *o
   return true;
 }
 
-/* Reads the table at `index` (or nil). True: the list of header lines, or nil, is pushed; false: a message. [-0, +1, m] */
-static bool read_call_options(lua_State *L, const char *where, int index, struct call_options *options)
+/* Reads the account on top. False: a message is pushed. [-0, +(0|1), m] */
+static bool read_account(lua_State *L, const char *where, const char *name, struct call_options *options)
 {
-  static const char *const known[] = {"timeout", "retries", "headers", "user_id", NULL};
+  int64_t id;
+  if (lua_type(L, -1) != LUA_TNUMBER && lua_type(L, -1) != LUA_TSTRING) {
+    avito_misuse(L, where, "%s must be an integer, got %s", name, luaL_typename(L, -1));
+  }
+  if (!avito_to_integer(L, -1, &id) || id < 1) {
+    return refuse(L, options, name, "must be a positive integer");
+  }
+  avito_push_id(L, id);
+  strncpy(options->account, lua_tostring(L, -1), sizeof options->account - 1);
+  lua_pop(L, 1);
+  return true;
+}
+
+/* Reads the table at `index` (or nil). True: the list of header lines, or nil, is pushed; false: a message. [-0, +1, m] */
+static bool read_call_options(lua_State *L, const char *where, int index, const struct avito_session *session,
+                              struct call_options *options)
+{
+  /* Where the account can be looked up, another of the company may be named. */
+  const char *account = session->marketplace->self != NULL ? session->marketplace->account : NULL;
+  const char *const known[] = {"timeout", "retries", "headers", account, NULL};
   if (lua_isnoneornil(L, index)) {
     lua_pushnil(L);
     return true;
@@ -113,7 +133,6 @@ static bool read_call_options(lua_State *L, const char *where, int index, struct
   lua_pushnil(L);                   /* key */
   while (lua_next(L, index) != 0) { /* key value */
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "[a number]";
-    int64_t id;
     if (strcmp(key, "timeout") == 0) {
       if (lua_type(L, -1) != LUA_TNUMBER) {
         avito_misuse(L, where, "timeout must be a number of seconds, got %s", luaL_typename(L, -1));
@@ -131,16 +150,10 @@ static bool read_call_options(lua_State *L, const char *where, int index, struct
         return refuse(L, options, "retries", "must be an integer from 0 to 10");
       }
       options->retries = (int)retries;
-    } else if (strcmp(key, "user_id") == 0) {
-      if (lua_type(L, -1) != LUA_TNUMBER && lua_type(L, -1) != LUA_TSTRING) {
-        avito_misuse(L, where, "user_id must be an integer, got %s", luaL_typename(L, -1));
+    } else if (account != NULL && strcmp(key, account) == 0) {
+      if (!read_account(L, where, account, options)) { /* key value message */
+        return false;
       }
-      if (!avito_to_integer(L, -1, &id) || id < 1) {
-        return refuse(L, options, "user_id", "must be a positive integer");
-      }
-      avito_push_id(L, id);
-      strncpy(options->user_id, lua_tostring(L, -1), sizeof options->user_id - 1);
-      lua_pop(L, 1);
     } else if (strcmp(key, "headers") == 0) {
       headers = true;
     } else {
@@ -243,13 +256,12 @@ static int session_operation(lua_State *L)
   struct avito_session *session = avito_session_check(L, 1);
   const char *name = luaL_checkstring(L, 2);
   double now = luaL_checknumber(L, 3);
-  const struct avito_endpoint *endpoint = avito_endpoint_find(name);
+  const struct avito_endpoint *endpoint = avito_endpoint_find(session->marketplace, name);
   if (endpoint == NULL) {
     return luaL_error(L, "no operation is called '%s'", name);
   }
-  char user_id[24] = "";
   char boundary[33] = "";
-  if (endpoint->answer == AVITO_ANSWER_IMAGE) {
+  if (avito_endpoint_has(endpoint, AVITO_MULTIPART)) {
     avito_session_boundary(session, boundary);
   }
   struct call_options options = default_options(session);
@@ -260,16 +272,15 @@ static int session_operation(lua_State *L)
     return avito_misuse(L, name, "%d arguments too many", given - last);
   }
   lua_settop(L, last);
-  bool fine = read_call_options(L, name, last, &options); /* lines, or a message */
+  bool fine = read_call_options(L, name, last, session, &options); /* lines, or a message */
   int lines = lua_gettop(L);
   if (has_account(endpoint)) {
-    avito_session_get(L, 1, AVITO_SLOT_USER_ID); /* lines id */
-    if (options.user_id[0] == '\0' && !lua_isnil(L, -1)) {
-      strncpy(options.user_id, lua_tostring(L, -1), sizeof options.user_id - 1);
+    avito_session_get(L, 1, AVITO_SLOT_ACCOUNT); /* lines id */
+    if (options.account[0] == '\0' && !lua_isnil(L, -1)) {
+      strncpy(options.account, lua_tostring(L, -1), sizeof options.account - 1);
     }
     lua_pop(L, 1);
-    memcpy(user_id, options.user_id, sizeof user_id);
-    request.user_id = user_id[0] != '\0' ? user_id : NULL;
+    request.account = options.account[0] != '\0' ? options.account : NULL;
   }
   struct avito_operation *operation = push_operation(L, endpoint->name); /* lines op */
   int op = lua_gettop(L);
@@ -279,7 +290,8 @@ static int session_operation(lua_State *L)
   operation->repeat = endpoint->repeat;
   operation->own_purpose = AVITO_CALL;
   operation->needs_token = true;
-  operation->needs_user = has_account(endpoint) && request.user_id == NULL;
+  operation->needs_user = has_account(endpoint) && request.account == NULL;
+  operation->lane = endpoint->hourly > 0 ? (unsigned)(endpoint - session->marketplace->endpoints) + 1 : 0;
   struct avito_scratch *scratch = avito_scratch_take(L, 1); /* lines op scratch */
   request.url = &scratch->url;
   request.body = &scratch->body;
@@ -353,7 +365,7 @@ static int session_request(lua_State *L)
   struct call_options options = default_options(session);
   lua_pushfstring(L, "%s %s", method, path); /* name */
   const char *name = lua_tostring(L, -1);
-  read_call_options(L, "request", 8, &options);                /* name lines */
+  read_call_options(L, "request", 8, session, &options);       /* name lines */
   struct avito_operation *operation = push_operation(L, name); /* name lines op */
   int op = lua_gettop(L);
   operation->method = method;
@@ -403,7 +415,7 @@ static int session_download(lua_State *L)
   struct call_options options = default_options(session);
   lua_settop(L, 5);
   const char *path = luaL_optstring(L, 5, NULL);
-  read_call_options(L, "download", 4, &options);                     /* …, lines or a message */
+  read_call_options(L, "download", 4, session, &options);            /* …, lines or a message */
   struct avito_operation *operation = push_operation(L, "download"); /* lines op */
   int op = lua_gettop(L);
   operation->method = "GET";

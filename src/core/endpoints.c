@@ -1,45 +1,25 @@
 #include "endpoints.h"
 
-#include "limits.h"
+#include "marketplace.h"
 
-#define REQUIRED true
-#define OPTIONAL false
-
-#define PARAM(name, place, type, need, min, max, wire, values, doc)                                                    \
-  {#name, AVITO_##place, AVITO_##type, need, min, max, wire, values, doc, NULL},
-#define ACCOUNT()             {"user_id", AVITO_PATH, AVITO_ACCOUNT, true, 1, INT64_MAX, "user_id", NULL, "the account", NULL},
-#define CONSTANT(wire, value) {wire, AVITO_JSON, AVITO_CONSTANT, true, 0, 0, wire, value, "always the same", NULL},
-#define OBJECT_PARAM(name, fields, doc)                                                                                \
-  {#name, AVITO_JSON, AVITO_OBJECTS, true, 1, 100, #name, NULL, doc, fields_##fields},
-#define NO_PARAMETERS()
-#define END                                                                                                            \
-  {                                                                                                                    \
-    NULL, AVITO_PATH, AVITO_ACCOUNT, false, 0, 0, NULL, NULL, NULL, NULL                                               \
-  }
-
-#define FIELDS(name, parameters) static const struct avito_param fields_##name[] = {parameters END};
-#include "endpoints.def"
-
-#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)                        \
-  static const struct avito_param params_##name[] = {parameters END};
-#include "endpoints.def"
-
-#define OPERATION(name, method, path, scope, repeat, answer, key, contract_id, doc, parameters)                        \
-  {#name, method, path, scope, AVITO_##repeat, AVITO_ANSWER_##answer, key, contract_id, doc, params_##name},
-static const struct avito_endpoint endpoints[] = {
-#include "endpoints.def"
-};
-
-#define COUNT (sizeof endpoints / sizeof endpoints[0])
-
-const struct avito_endpoint *avito_endpoint_find(const char *name)
+const struct avito_endpoint *avito_endpoint_find(const struct avito_marketplace *marketplace, const char *name)
 {
-  for (size_t i = 0; i < COUNT; i++) {
-    if (strcmp(endpoints[i].name, name) == 0) {
-      return &endpoints[i];
+  for (unsigned i = 0; i < marketplace->endpoint_count; i++) {
+    if (strcmp(marketplace->endpoints[i].name, name) == 0) {
+      return &marketplace->endpoints[i];
     }
   }
   return NULL;
+}
+
+bool avito_endpoint_has(const struct avito_endpoint *endpoint, enum avito_place place)
+{
+  for (const struct avito_param *p = endpoint->params; p->name != NULL; p++) {
+    if (p->place == place) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool avito_param_positional(const struct avito_param *param)
@@ -48,8 +28,8 @@ bool avito_param_positional(const struct avito_param *param)
 }
 
 static const char *const place_names[] = {"path", "query", "json", "multipart"};
-static const char *const type_names[] = {"account", "constant", "id",       "string",  "url",  "integer",
-                                         "boolean", "strings",  "integers", "objects", "image"};
+static const char *const type_names[] = {"account", "constant", "id",       "string",  "url",   "integer",
+                                         "boolean", "strings",  "integers", "objects", "image", "file"};
 static const char *const answer_names[] = {"object", "list", "map", "nothing", "image", "any", "bytes", "file"};
 
 static void set_string(lua_State *L, const char *key, const char *value)
@@ -96,14 +76,17 @@ static void push_params(lua_State *L, const struct avito_param *params)
 
 int avito_endpoints_list(lua_State *L)
 {
-  lua_createtable(L, COUNT, 0); /* list */
-  for (size_t i = 0; i < COUNT; i++) {
-    const struct avito_endpoint *e = &endpoints[i];
+  const struct avito_marketplace *marketplace = avito_marketplace_at(L, 1, "core.endpoints");
+  lua_createtable(L, (int)marketplace->endpoint_count, 0); /* list */
+  for (unsigned i = 0; i < marketplace->endpoint_count; i++) {
+    const struct avito_endpoint *e = &marketplace->endpoints[i];
     lua_newtable(L); /* list row */
     set_string(L, "name", e->name);
     set_string(L, "method", e->method);
     set_string(L, "path", e->path);
     set_string(L, "scope", e->scope);
+    lua_pushinteger(L, (lua_Integer)e->hourly);
+    lua_setfield(L, -2, "hourly");
     set_string(L, "repeats", e->repeat == AVITO_SAFE ? "safe" : "send");
     set_string(L, "answer", answer_names[e->answer]);
     set_string(L, "answer_key", e->answer_key);

@@ -1,4 +1,5 @@
-/* endpoints.h - the table of operations: endpoints.def as C data. Everything here is static and read-only. */
+/* endpoints.h - the operations of a marketplace as data: what a row says is in endpoint_rows.h. Everything here is static
+ * and read-only. */
 #ifndef AVITO_ENDPOINTS_H
 #define AVITO_ENDPOINTS_H
 
@@ -11,7 +12,7 @@
 enum avito_place { AVITO_PATH, AVITO_QUERY, AVITO_JSON, AVITO_MULTIPART };
 
 enum avito_type {
-  AVITO_ACCOUNT,  /* the user_id of the path, supplied by the client */
+  AVITO_ACCOUNT,  /* the account in the path, supplied by the client */
   AVITO_CONSTANT, /* a fixed string: `values` */
   AVITO_ID,
   AVITO_STRING,
@@ -21,7 +22,8 @@ enum avito_type {
   AVITO_STRINGS,
   AVITO_INTEGERS,
   AVITO_OBJECTS, /* a list of objects with `fields` */
-  AVITO_IMAGE
+  AVITO_IMAGE,
+  AVITO_FILE
 };
 
 enum avito_repeat { AVITO_SAFE, AVITO_SEND };
@@ -54,6 +56,7 @@ struct avito_endpoint {
   const char *method;
   const char *path;
   const char *scope;
+  unsigned hourly; /* requests an hour; 0: no limit of its own */
   enum avito_repeat repeat;
   enum avito_answer answer;
   const char *answer_key; /* or NULL */
@@ -62,11 +65,15 @@ struct avito_endpoint {
   const struct avito_param *params; /* ended by a row without a name */
 };
 
+struct avito_marketplace;
+
 /* The row with that name, or NULL. */
-const struct avito_endpoint *avito_endpoint_find(const char *name);
+const struct avito_endpoint *avito_endpoint_find(const struct avito_marketplace *marketplace, const char *name);
+/* Does it have a parameter in that place? */
+bool avito_endpoint_has(const struct avito_endpoint *endpoint, enum avito_place place);
 /* Is it an argument of its own (not supplied by the client, not in the options table)? */
 bool avito_param_positional(const struct avito_param *param);
 
-/* core.endpoints() -> a list with a fresh table for each row. [-0, +1, m] */
+/* core.endpoints(marketplace) -> a list with a fresh table for each row; of Avito when no name is given. [-0, +1, m] */
 int avito_endpoints_list(lua_State *L);
 #endif

@@ -29,14 +29,32 @@ struct avito_response {
   double bytes; /* how many were written to the request's output; -1: the driver does not say */
 };
 
+/* An error that is being made of an answer, for the reader of a marketplace: it fills the table `err` from the decoded
+ * answer at the index `object`, and the rest of this. */
+struct avito_error_answer {
+  int status;
+  int err;
+  int object;         /* 0: the answer is no JSON object */
+  const char *kind;   /* static; by the status, to be changed where the answer says more */
+  const char *hint;   /* out: static, or NULL */
+  bool understood;    /* out: it has a message or a code; the start of the body is kept otherwise */
+  bool token_refused; /* out: the access token is expired or wrong */
+};
+
+struct avito_marketplace;
+
 /* Pops a message and pushes an error. [-1, +1, m] */
 void avito_error_new(lua_State *L, const char *kind, const char *endpoint, bool dispatched);
 
 /* Pushes the error an answer stands for. `decoder` is the index of a JSON decoder; `retry_after` is negative when
  * absent. [-0, +1, m]
- * Returns true when the answer says that the access token is expired or wrong: 401, or 403 that speaks of the token. */
-bool avito_error_from_answer(lua_State *L, int decoder, const struct avito_response *response, const char *endpoint,
-                             double retry_after);
+ * Returns true when the answer says that the access token is expired or wrong. */
+bool avito_error_from_answer(lua_State *L, const struct avito_marketplace *marketplace, int decoder,
+                             const struct avito_response *response, const char *endpoint, double retry_after);
+
+/* Copies a member of the table at `from` to the error under the name `field`, when it has the type and is no empty string.
+ * [-0, +0, m] */
+bool avito_error_take(lua_State *L, int err, int from, const char *member, int type, const char *field);
 
 /* Sets field `hint` of the error on top. [-0, +0, m] */
 void avito_error_hint(lua_State *L, const char *hint);

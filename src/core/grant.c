@@ -209,9 +209,11 @@ bool avito_grant_refused(lua_State *L, int op, int session_index, const struct a
  * may hold what nobody is to see. [-0, +1, m] */
 void avito_grant_error(lua_State *L, int op, int decoder, const struct avito_response *response, double retry_after)
 {
-  avito_op_get(L, op, AVITO_OP_NAME);                                              /* name */
-  avito_error_from_answer(L, decoder, response, lua_tostring(L, -1), retry_after); /* name err */
-  lua_remove(L, -2);                                                               /* err */
+  const struct avito_marketplace *marketplace = avito_op_session(L, op)->marketplace; /* session */
+  avito_op_get(L, op, AVITO_OP_NAME);                                                 /* session name */
+  avito_error_from_answer(L, marketplace, decoder, response, lua_tostring(L, -1), retry_after);
+  lua_remove(L, -3); /* name err */
+  lua_remove(L, -2); /* err */
   lua_pushnil(L);
   lua_setfield(L, -2, "body");
   avito_op_hide_secrets(L, op, lua_gettop(L)); /* before the grant is spent and forgotten */

@@ -50,42 +50,6 @@ const char *avito_head_find(const char *head, size_t length, const char *name, s
   return NULL;
 }
 
-/* The number the header line holds, or `otherwise`. */
-static int64_t number_of(const char *line, const char *end, const char *name, size_t name_length, int64_t otherwise)
-{
-  size_t length;
-  const char *value = value_of(line, end, name, name_length, &length);
-  if (value == NULL || length < 1 || length > 9) {
-    return otherwise;
-  }
-  int64_t number = 0;
-  for (size_t i = 0; i < length; i++) {
-    if (value[i] < '0' || value[i] > '9') {
-      return otherwise;
-    }
-    number = number * 10 + (value[i] - '0');
-  }
-  return number;
-}
-
-void avito_rate_limit(const char *head, size_t length, int64_t *limit, int64_t *remaining)
-{
-  static const char limit_name[] = "x-ratelimit-limit";
-  static const char remaining_name[] = "x-ratelimit-remaining";
-  const char *end = head + length;
-  const char *line = memchr(head, '\n', length); /* past the status line */
-  *limit = *remaining = -1;
-  while (line != NULL && ++line < end) {
-    const char *stop = memchr(line, '\n', (size_t)(end - line));
-    if (lower(*line) == 'x') {
-      const char *line_end = stop != NULL ? stop : end;
-      *limit = number_of(line, line_end, limit_name, sizeof limit_name - 1, *limit);
-      *remaining = number_of(line, line_end, remaining_name, sizeof remaining_name - 1, *remaining);
-    }
-    line = stop;
-  }
-}
-
 /* A reader of dates: `at` moves on over what was understood; NULL once something was not. */
 struct reader {
   const char *at;
@@ -159,30 +123,66 @@ static bool in_range(const struct date *d)
   return d->year >= 1970 && d->day >= 1 && d->day <= 31 && d->hour <= 23 && d->minute <= 59 && d->second <= 60;
 }
 
+/* How many digits come next. */
+static int digits(const struct reader *r)
+{
+  int count = 0;
+  while (r->at != NULL && r->at + count < r->end && r->at[count] >= '0' && r->at[count] <= '9') {
+    count++;
+  }
+  return count;
+}
+
+/* 06 Nov 1994, 6 Nov 94, or the same with dashes */
+static void day_of_year(struct reader *r, struct date *d)
+{
+  d->day = number(r, digits(r) == 1 ? 1 : 2);
+  const char *separator = r->at != NULL && r->at < r->end && *r->at == '-' ? "-" : " ";
+  skip(r, separator);
+  d->month = month(r);
+  skip(r, separator);
+  bool century = digits(r) != 2;
+  d->year = number(r, century ? 4 : 2);
+  if (!century) {
+    d->year += d->year < 70 ? 2000 : 1900;
+  }
+}
+
+/* The seconds that a zone is ahead of UTC. */
+static int zone(struct reader *r)
+{
+  static const char *const names[] = {"GMT", "UTC", "UT", "Z"};
+  size_t left = r->at != NULL ? (size_t)(r->end - r->at) : 0;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (left == strlen(names[i]) && memcmp(r->at, names[i], left) == 0) {
+      r->at = r->end;
+      return 0;
+    }
+  }
+  bool behind = left > 0 && *r->at == '-';
+  skip(r, behind ? "-" : "+");
+  int hours = number(r, 2);
+  int minutes = number(r, 2);
+  int ahead = hours * 3600 + minutes * 60;
+  return behind ? -ahead : ahead;
+}
+
 bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds)
 {
   const char *comma = memchr(text, ',', length);
   struct reader r = {text, text + length};
   struct date d = {0};
-  if (comma != NULL) {
-    r.at = comma + 1;
-    skip(&r, " ");
-    d.day = number(&r, 2);
-    if (r.at != NULL && r.at < r.end && *r.at == '-') { /* Sunday, 06-Nov-94 08:49:37 GMT */
-      skip(&r, "-");
-      d.month = month(&r);
-      skip(&r, "-");
-      d.year = number(&r, 2);
-      d.year += d.year < 70 ? 2000 : 1900;
-    } else { /* Sun, 06 Nov 1994 08:49:37 GMT */
+  int ahead = 0;
+  if (comma != NULL || digits(&r) > 0) { /* Sun, 06 Nov 1994 08:49:37 GMT */
+    if (comma != NULL) {
+      r.at = comma + 1;
       skip(&r, " ");
-      d.month = month(&r);
-      skip(&r, " ");
-      d.year = number(&r, 4);
     }
+    day_of_year(&r, &d);
     skip(&r, " ");
     time_of_day(&r, &d);
-    skip(&r, " GMT");
+    skip(&r, " ");
+    ahead = zone(&r);
   } else { /* Sun Nov  6 08:49:37 1994 */
     if (length < 4) {
       return false;
@@ -191,12 +191,9 @@ bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds)
     skip(&r, " ");
     d.month = month(&r);
     skip(&r, " ");
-    if (r.at != NULL && r.at < r.end && *r.at == ' ') {
-      r.at++;
-      d.day = number(&r, 1);
-    } else {
-      d.day = number(&r, 2);
-    }
+    bool padded = r.at != NULL && r.at < r.end && *r.at == ' ';
+    skip(&r, padded ? " " : "");
+    d.day = number(&r, padded ? 1 : 2);
     skip(&r, " ");
     time_of_day(&r, &d);
     skip(&r, " ");
@@ -205,8 +202,23 @@ bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds)
   if (r.at != r.end || !in_range(&d)) {
     return false;
   }
-  *unix_seconds = days_since_epoch(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
+  *unix_seconds =
+      days_since_epoch(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 + d.second - ahead;
   return true;
+}
+
+/* The seconds from the answer's own Date, else from `unix_now`, to that date; 0 when it has passed, -1 when it is none. */
+static double seconds_until(const char *head, size_t length, const char *value, size_t size, double unix_now)
+{
+  int64_t at;
+  int64_t answered;
+  size_t date_size;
+  if (!avito_http_date(value, size, &at)) {
+    return -1;
+  }
+  const char *date = avito_head_find(head, length, "date", &date_size);
+  double now = date != NULL && avito_http_date(date, date_size, &answered) ? (double)answered : unix_now;
+  return (double)at > now ? (double)at - now : 0;
 }
 
 #define LONGEST_WAIT 1e9
@@ -226,13 +238,41 @@ double avito_retry_after(const char *head, size_t length, double unix_now)
   if (i == size) {
     return seconds < LONGEST_WAIT ? seconds : LONGEST_WAIT;
   }
-  int64_t at;
-  if (!avito_http_date(value, size, &at)) {
-    return -1;
+  return seconds_until(head, length, value, size, unix_now);
+}
+
+/* The number a header holds, or `otherwise`. */
+static int64_t count_of(const char *value, size_t length, int64_t otherwise)
+{
+  struct reader r = {value, value + length};
+  if (length < 1 || length > 9 || digits(&r) != (int)length) {
+    return otherwise;
   }
-  int64_t answered;
-  size_t date_size;
-  const char *date = avito_head_find(head, length, "date", &date_size);
-  double now = date != NULL && avito_http_date(date, date_size, &answered) ? (double)answered : unix_now;
-  return (double)at > now ? (double)at - now : 0;
+  return number(&r, (int)length);
+}
+
+void avito_rate_limit(const char *head, size_t length, const char *prefix, double unix_now,
+                      struct avito_rate_limit *told)
+{
+  size_t prefix_length = strlen(prefix);
+  const char *end = head + length;
+  const char *line = memchr(head, '\n', length); /* past the status line */
+  *told = (struct avito_rate_limit){.limit = -1, .remaining = -1, .until = -1};
+  while (line != NULL && ++line < end) {
+    const char *stop = memchr(line, '\n', (size_t)(end - line));
+    const char *line_end = stop != NULL ? stop : end;
+    if ((size_t)(line_end - line) > prefix_length && same_name(line, prefix, prefix_length)) {
+      const char *name = line + prefix_length;
+      const char *value;
+      size_t size;
+      if ((value = value_of(name, line_end, "limit", 5, &size)) != NULL) {
+        told->limit = count_of(value, size, told->limit);
+      } else if ((value = value_of(name, line_end, "remaining", 9, &size)) != NULL) {
+        told->remaining = count_of(value, size, told->remaining);
+      } else if ((value = value_of(name, line_end, "until", 5, &size)) != NULL) {
+        told->until = seconds_until(head, length, value, size, unix_now);
+      }
+    }
+    line = stop;
+  }
 }

@@ -10,7 +10,8 @@
 /* The value of the first header of that name (given in lower case), without surrounding white space; NULL if absent. */
 const char *avito_head_find(const char *head, size_t length, const char *name, size_t *value_length);
 
-/* A date as RFC 9110 5.6.7 allows it (IMF-fixdate, RFC 850, asctime) in Unix seconds. False when it is none. */
+/* A date as RFC 9110 5.6.7 allows it (IMF-fixdate, RFC 850, asctime), or RFC 822 does (without a day of the week, a day of one
+ * digit, a year of two, any numeric zone), in Unix seconds. False when it is none. */
 bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds);
 
 /* Retry-After (RFC 9110 10.2.3) in seconds from now, 0 or more; -1 when absent or unreadable.
@@ -18,7 +19,15 @@ bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds);
  * relative to `unix_now`. */
 double avito_retry_after(const char *head, size_t length, double unix_now);
 
-/* X-RateLimit-Limit and X-RateLimit-Remaining: numbers of at most nine digits; -1 when absent or unreadable. One pass. */
-void avito_rate_limit(const char *head, size_t length, int64_t *limit, int64_t *remaining);
+/* What the headers of a rate limit tell; each -1 when absent or unreadable. */
+struct avito_rate_limit {
+  int64_t limit, remaining; /* at most nine digits each */
+  double until;             /* in so many seconds requests are taken again; 0: that is past */
+};
+
+/* Reads the headers `prefix` (in lower case) + "limit", "remaining" and "until", in one pass. The date of the last is taken as
+ * that of avito_retry_after is. */
+void avito_rate_limit(const char *head, size_t length, const char *prefix, double unix_now,
+                      struct avito_rate_limit *told);
 
 #endif

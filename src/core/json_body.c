@@ -45,7 +45,7 @@ void avito_json_member(lua_State *L, struct avito_buffer *body, struct avito_obj
   add_member_name(L, body, dot + 1, strlen(dot + 1), &w->inner_comma);
 }
 
-static bool add_objects(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
+static bool add_list(lua_State *L, struct avito_request *r, const struct avito_param *p, int index);
 
 bool avito_json_value(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
 {
@@ -68,8 +68,9 @@ bool avito_json_value(lua_State *L, struct avito_request *r, const struct avito_
     }
     avito_buffer_add_string(L, r->body, lua_toboolean(L, index) ? "true" : "false");
     return true;
+  case AVITO_STRINGS:
   case AVITO_OBJECTS:
-    return add_objects(L, r, p, index);
+    return add_list(L, r, p, index);
   case AVITO_URL:
     if (!avito_read_url(L, r, p, index, &bytes, &length)) {
       return false;
@@ -171,7 +172,24 @@ static bool add_object(lua_State *L, struct avito_request *r, const struct avito
   return true;
 }
 
-static bool add_objects(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
+static bool add_element(lua_State *L, struct avito_request *r, const struct avito_param *p, int index, int number)
+{
+  if (p->type == AVITO_STRINGS) {
+    const char *bytes;
+    size_t length;
+    if (!avito_read_string_in(L, r, p, index, &bytes, &length)) {
+      return false;
+    }
+    avito_json_string(L, r->body, bytes, length);
+    return true;
+  }
+  if (lua_type(L, index) != LUA_TTABLE) {
+    avito_misuse(L, r->endpoint->name, "%s[%d] must be a table, got %s", p->name, number, luaL_typename(L, index));
+  }
+  return add_object(L, r, p, index);
+}
+
+static bool add_list(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
 {
   size_t length;
   if (!avito_read_list(L, r, p, index, &length)) {
@@ -180,16 +198,13 @@ static bool add_objects(lua_State *L, struct avito_request *r, const struct avit
   luaL_checkstack(L, 12, NULL);
   avito_buffer_add_char(L, r->body, '[');
   for (size_t i = 1; i <= length; i++) {
-    lua_rawgeti(L, index, (int)i); /* object */
-    int at = lua_gettop(L);
-    if (lua_type(L, at) != LUA_TTABLE) {
-      avito_misuse(L, r->endpoint->name, "%s[%d] must be a table, got %s", p->name, (int)i, luaL_typename(L, at));
-    }
     if (i > 1) {
       avito_buffer_add_char(L, r->body, ',');
     }
-    if (!add_object(L, r, p, at)) { /* object message */
-      lua_remove(L, at);            /* message */
+    lua_rawgeti(L, index, (int)i); /* element */
+    int at = lua_gettop(L);
+    if (!add_element(L, r, p, at, (int)i)) { /* element message */
+      lua_remove(L, at);                     /* message */
       return false;
     }
     lua_pop(L, 1); /* - */

@@ -8,76 +8,18 @@
 /* Times are sums of waits: a token that lacks this little is one. What was lacking stays owed. */
 #define NEARLY 1e-3
 
-#define PACKED_VERSION 1
-#define MOST_TOKENS    1e6
-#define MOST_HALVINGS  9007199254740992.0 /* 2^53: what a double counts without gaps */
+#define MOST_TOKENS   1e6
+#define MOST_HALVINGS 9007199254740992.0 /* 2^53: what a double counts without gaps */
 
-void avito_lane_open(struct avito_lane *lane, double rate, double burst)
+void avito_lane_open(struct avito_lane *lane, double rate, double given, double burst, double period)
 {
-  *lane = (struct avito_lane){.given = rate, .burst = burst, .tokens = burst};
-  lane->rate = lane->ceiling = rate > 0 ? rate : AVITO_PACE_RATE;
-}
-
-/* ---- the queue ---- */
-
-void avito_lane_join(struct avito_lane *lane, struct avito_lane_place *place)
-{
-  struct avito_lane_place *before = lane->last;
-  while (before != NULL && before->ticket > place->ticket) {
-    before = before->before;
-  }
-  place->lane = lane;
-  place->before = before;
-  place->after = before != NULL ? before->after : lane->first;
-  *(place->before != NULL ? &place->before->after : &lane->first) = place;
-  *(place->after != NULL ? &place->after->before : &lane->last) = place;
-  lane->waiting++;
-}
-
-void avito_lane_leave(struct avito_lane_place *place)
-{
-  struct avito_lane *lane = place->lane;
-  if (lane == NULL) {
-    return;
-  }
-  *(place->before != NULL ? &place->before->after : &lane->first) = place->after;
-  *(place->after != NULL ? &place->after->before : &lane->last) = place->before;
-  place->lane = NULL;
-  lane->waiting--;
-}
-
-/* Counts the places up to the ticket, and drops those on the way that are late. */
-static unsigned walk(struct avito_lane *lane, uint64_t ticket, double now)
-{
-  unsigned count = 0;
-  struct avito_lane_place *after;
-  for (struct avito_lane_place *place = lane->first; place != NULL && place->ticket < ticket; place = after) {
-    after = place->after;
-    if (now >= place->deadline) {
-      avito_lane_leave(place);
-    } else {
-      count++;
-    }
-  }
-  return count;
-}
-
-unsigned avito_lane_before(struct avito_lane *lane, uint64_t ticket, double now)
-{
-  if (lane->last == NULL || lane->last->ticket < ticket) {
-    return lane->waiting; /* it comes last: no walk past all of them */
-  }
-  return walk(lane, ticket, now);
-}
-
-void avito_lane_sweep(struct avito_lane *lane, double now)
-{
-  walk(lane, UINT64_MAX, now);
+  *lane = (struct avito_lane){
+      .rate = rate, .ceiling = rate, .given = given, .burst = burst, .period = period, .tokens = burst};
 }
 
 /* ---- the bucket ---- */
 
-bool avito_lane_take(struct avito_lane *lane, unsigned before, double now)
+bool avito_lane_ready(struct avito_lane *lane, unsigned before, double now)
 {
   double needed = before + 1.0;
   if (now > lane->at) {
@@ -86,11 +28,12 @@ bool avito_lane_take(struct avito_lane *lane, unsigned before, double now)
     lane->tokens = fmax(lane->tokens, fmin(most, lane->tokens + (now - lane->at) * lane->rate));
     lane->at = now;
   }
-  if (lane->tokens < needed - NEARLY) {
-    return false;
-  }
+  return lane->tokens >= needed - NEARLY;
+}
+
+void avito_lane_spend(struct avito_lane *lane)
+{
   lane->tokens -= 1;
-  return true;
 }
 
 double avito_lane_turn(const struct avito_lane *lane, unsigned before)
@@ -100,6 +43,12 @@ double avito_lane_turn(const struct avito_lane *lane, unsigned before)
 
 /* ---- what it learns ---- */
 
+/* The rate that a refusal or the server's limit slows no further down than to. */
+static double least(const struct avito_lane *lane)
+{
+  return AVITO_PACE_LEAST / lane->period;
+}
+
 void avito_lane_learn(struct avito_lane *lane, int64_t limit, int64_t remaining, double now)
 {
   double left = (double)remaining;
@@ -108,7 +57,7 @@ void avito_lane_learn(struct avito_lane *lane, int64_t limit, int64_t remaining,
     lane->at = now;
   }
   if (limit >= 0) {
-    double rate = fmax(AVITO_PACE_LEAST, fmin(AVITO_MAX_PACE, (double)limit / 60));
+    double rate = fmax(least(lane), fmin(AVITO_MAX_PACE, (double)limit / lane->period));
     lane->ceiling = lane->given > 0 ? fmin(lane->given, rate) : rate;
     lane->rate = fmin(lane->rate, lane->ceiling);
   }
@@ -122,11 +71,20 @@ void avito_lane_recover(struct avito_lane *lane)
 void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause, double now)
 {
   if (halvings == lane->halvings) {
-    lane->rate = fmax(lane->rate / 2, fmin(lane->rate, AVITO_PACE_LEAST));
+    lane->rate = fmax(lane->rate / 2, fmin(lane->rate, least(lane)));
     lane->halvings++;
   }
   lane->tokens = 0;
-  lane->at = fmax(lane->at, now + (pause >= 0 ? fmin(pause, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE));
+  lane->at = fmax(lane->at, now + fmin(pause, AVITO_PACE_LONGEST));
+}
+
+void avito_lane_close(struct avito_lane *lane, double seconds, double now)
+{
+  double until = now + fmin(seconds, AVITO_PACE_LONGEST);
+  if (until > avito_lane_turn(lane, 0)) {
+    lane->tokens = 0;
+    lane->at = fmax(0, until - 1 / lane->rate);
+  }
 }
 
 /* ---- what it shares ---- */
@@ -144,28 +102,23 @@ void avito_lane_pack(const struct avito_lane *lane, char packed[AVITO_LANE_PACKE
       [AT] = lane->at,
       [HALVINGS] = (double)lane->halvings,
   };
-  packed[0] = PACKED_VERSION;
-  memcpy(packed + 1, numbers, sizeof numbers);
+  memcpy(packed, numbers, sizeof numbers);
 }
 
-/* A lane may be in such a state; the other's `now` may be later than this one. NaN is in no bounds. */
-static bool possible(const double *numbers, double now)
+bool avito_lane_possible(const char packed[AVITO_LANE_PACKED], double now)
 {
+  double numbers[AVITO_LANE_NUMBERS];
+  memcpy(numbers, packed, sizeof numbers);
+  /* The other's `now` may be later than this one. NaN is in no bounds. */
   return numbers[RATE] > 0 && numbers[RATE] <= numbers[CEILING] && numbers[CEILING] <= AVITO_MAX_PACE &&
          numbers[TOKENS] >= -1 && numbers[TOKENS] <= MOST_TOKENS && numbers[AT] >= 0 &&
          numbers[AT] <= now + 2 * AVITO_PACE_LONGEST && numbers[HALVINGS] >= 0 && numbers[HALVINGS] <= MOST_HALVINGS;
 }
 
-bool avito_lane_unpack(struct avito_lane *lane, const char *packed, size_t length, double now)
+void avito_lane_unpack(struct avito_lane *lane, const char packed[AVITO_LANE_PACKED])
 {
   double numbers[AVITO_LANE_NUMBERS];
-  if (length != AVITO_LANE_PACKED || packed[0] != PACKED_VERSION) {
-    return false;
-  }
-  memcpy(numbers, packed + 1, sizeof numbers);
-  if (!possible(numbers, now)) {
-    return false;
-  }
+  memcpy(numbers, packed, sizeof numbers);
   lane->at = numbers[AT];
   lane->tokens = numbers[TOKENS];
   lane->halvings = (uint64_t)numbers[HALVINGS];
@@ -175,5 +128,4 @@ bool avito_lane_unpack(struct avito_lane *lane, const char *packed, size_t lengt
   } else {
     lane->tokens = fmin(lane->tokens, lane->burst);
   }
-  return true;
 }

@@ -2,8 +2,10 @@
 #ifndef AVITO_LIMITS_H
 #define AVITO_LIMITS_H
 
-/* What the API itself bounds. */
+/* What the APIs themselves bound. */
 #define AVITO_MAX_TEXT         1000 /* code points of a message text */
+#define AVITO_MAX_MARKET_TEXT  4096 /* the same on Yandex Market */
+#define AVITO_MAX_FILE_BYTES   (5u * 1024 * 1024)
 #define AVITO_MAX_IMAGE_BYTES  (24u * 1024 * 1024)
 #define AVITO_MAX_IMAGE_PIXELS UINT64_C(75000000)
 
@@ -34,15 +36,16 @@
 #define AVITO_QUOTA_CALL     0.05
 #define AVITO_QUOTA_ANSWERED 0.2
 
-/* The pace of an account's requests: of its lane. Rates are requests a second. */
+/* The pace of an account's requests: of its lanes and its gate. Rates are requests a second. */
 #define AVITO_PACE_RATE    6.0 /* the API publishes no limit of the messenger; what clients are known to get on with */
 #define AVITO_PACE_BURST   12
 #define AVITO_MAX_PACE     1000   /* most of either */
-#define AVITO_PACE_LEAST   0.1    /* a 429 or a server's limit slows no further down */
-#define AVITO_PACE_STEPS   50     /* answers after which the rate is what it was before 429s */
-#define AVITO_PACE_PAUSE   1.0    /* after a 429 that does not say how long */
+#define AVITO_PACE_LEAST   6.0    /* requests a period: a refusal or a server's limit slows no further down */
+#define AVITO_PACE_STEPS   50     /* answers after which the rate is what it was before refusals */
+#define AVITO_PACE_PAUSE   1.0    /* after a refusal that does not say how long */
 #define AVITO_PACE_LONGEST 3600.0 /* and after one that does, at most */
 #define AVITO_PACE_LOOK    0.25   /* a call whose turn is further off looks again half way, as turns change */
+#define AVITO_SLOT_POLL    0.05   /* how often a call looks whether there is a place in the gate for it */
 
 /* Tokens. */
 #define AVITO_TOKEN_MARGIN 300.0 /* renewed this long before they expire, or a tenth of their life */

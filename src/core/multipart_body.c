@@ -18,9 +18,16 @@ static bool plain_filename(const char *name, size_t length)
   return length > 0 && length <= 255;
 }
 
+/* Can others see it as the name of a file? */
+static bool good_filename(const char *name, size_t length)
+{
+  bool dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+  return !dots && length > 0 && length <= 255 && strpbrk(name, "/\\") == NULL && avito_utf8_length(name, length) > 0;
+}
+
 /* What the program gave: the bytes, or the path of a file and how it begins. The strings are those of the values on the
  * stack. */
-struct image_source {
+struct source {
   const char *path; /* NULL: `start` is all of it */
   size_t path_length;
   const char *start; /* what the format and the pixels are read from */
@@ -30,20 +37,26 @@ struct image_source {
   size_t filename_length;
 };
 
-static bool check_image(lua_State *L, struct avito_request *r, const struct avito_param *p,
-                        const struct image_source *source, struct avito_image *image)
+/* False as in value.h. */
+static bool check_source(lua_State *L, struct avito_request *r, const struct avito_param *p,
+                         const struct source *source)
 {
-  const unsigned char *start = (const unsigned char *)source->start;
   if (source->filename != NULL && avito_has_control(source->filename, source->filename_length)) {
     return avito_refuse(L, r, p, "has a filename with a control character (NUL, CR, LF or the like)");
   }
   if (source->path != NULL && strlen(source->path) != source->path_length) {
     return avito_refuse(L, r, p, "has a path with a zero byte");
   }
+  return true;
+}
+
+static bool check_image(lua_State *L, struct avito_request *r, const struct avito_param *p, const struct source *source,
+                        const struct avito_image *image)
+{
+  const unsigned char *start = (const unsigned char *)source->start;
   if (source->size > AVITO_MAX_IMAGE_BYTES) {
     return avito_refuse(L, r, p, "has %llu bytes; at most 24 MB are allowed", (unsigned long long)source->size);
   }
-  *image = avito_image_probe(start, source->start_length);
   if (image->format == AVITO_IMAGE_UNKNOWN) {
     return avito_refuse(L, r, p, "is not a JPEG, PNG, GIF, BMP or HEIC but, by its first bytes, %s",
                         avito_image_guess(start, source->start_length));
@@ -55,31 +68,51 @@ static bool check_image(lua_State *L, struct avito_request *r, const struct avit
   return true;
 }
 
+/* Whatever it is, its name tells the buyer, and the server what to make of it. */
+static bool check_file(lua_State *L, struct avito_request *r, const struct avito_param *p, const struct source *source)
+{
+  if (source->size < (uint64_t)p->min) {
+    return avito_refuse(L, r, p, "is an empty file");
+  }
+  if (source->size > (uint64_t)p->max) {
+    return avito_refuse(L, r, p, "has %llu bytes; at most %lld MB are allowed", (unsigned long long)source->size,
+                        (long long)p->max / (1024 * 1024));
+  }
+  if (source->filename == NULL) {
+    return avito_refuse(L, r, p, "needs a filename, such as \"receipt.pdf\"");
+  }
+  if (!good_filename(source->filename, source->filename_length)) {
+    return avito_refuse(L, r, p, "has a filename that is none: 1 to 255 bytes of UTF-8 are, without / and \\");
+  }
+  return true;
+}
+
 /* Pushes a member, which is a string or, unless it is required, nil. [-0, +1, m|v] */
-static const char *get_string(lua_State *L, const struct avito_request *r, int index, const char *name, bool required,
-                              size_t *length)
+static const char *get_string(lua_State *L, const struct avito_request *r, const struct avito_param *p, int index,
+                              const char *name, bool required, size_t *length)
 {
   *length = 0;
   avito_push_member(L, index, name); /* value */
   if (lua_type(L, -1) != LUA_TSTRING && (required || !lua_isnil(L, -1))) {
-    avito_misuse(L, r->endpoint->name, "image.%s must be a string, got %s", name, luaL_typename(L, -1));
+    avito_misuse(L, r->endpoint->name, "%s.%s must be a string, got %s", p->name, name, luaL_typename(L, -1));
   }
   return lua_tolstring(L, -1, length);
 }
 
-static uint64_t get_size(lua_State *L, const struct avito_request *r, int index)
+static uint64_t get_size(lua_State *L, const struct avito_request *r, const struct avito_param *p, int index)
 {
   int64_t size = 0;
   avito_push_member(L, index, "size"); /* value */
   if (lua_type(L, -1) != LUA_TNUMBER || !avito_to_integer(L, -1, &size) || size < 0) {
-    avito_misuse(L, r->endpoint->name, "image.size must be a number of bytes, got %s", luaL_typename(L, -1));
+    avito_misuse(L, r->endpoint->name, "%s.size must be a number of bytes, got %s", p->name, luaL_typename(L, -1));
   }
   lua_pop(L, 1); /* - */
   return (uint64_t)size;
 }
 
 /* [-0, +3, m|v] pushes the strings of the source. */
-static void read_source(lua_State *L, const struct avito_request *r, int index, struct image_source *source)
+static void read_source(lua_State *L, const struct avito_request *r, const struct avito_param *p, int index,
+                        struct source *source)
 {
   static const char *const known[] = {"data", "filename", "path", "size", "start", NULL};
   lua_pushnil(L);                   /* key */
@@ -94,36 +127,50 @@ static void read_source(lua_State *L, const struct avito_request *r, int index, 
     }
     lua_pop(L, 1); /* key */
   }
-  source->path = get_string(L, r, index, "path", false, &source->path_length);
+  source->path = get_string(L, r, p, index, "path", false, &source->path_length);
   if (source->path != NULL) {
-    source->start = get_string(L, r, index, "start", true, &source->start_length);
-    source->size = get_size(L, r, index);
+    source->start = get_string(L, r, p, index, "start", true, &source->start_length);
+    source->size = get_size(L, r, p, index);
     if (source->start_length > source->size) {
       source->start_length = (size_t)source->size;
     }
   } else {
-    source->start = get_string(L, r, index, "data", true, &source->start_length);
+    source->start = get_string(L, r, p, index, "data", true, &source->start_length);
     source->size = source->start_length;
   }
-  source->filename = get_string(L, r, index, "filename", false, &source->filename_length);
+  source->filename = get_string(L, r, p, index, "filename", false, &source->filename_length);
+}
+
+/* A quote would end the name; browsers write it so. */
+static void add_filename(lua_State *L, const struct avito_request *r, const char *name, size_t length)
+{
+  for (size_t i = 0; i < length; i++) {
+    if (name[i] == '"') {
+      avito_buffer_add_string(L, r->body, "%22");
+    } else {
+      avito_buffer_add_char(L, r->body, name[i]);
+    }
+  }
 }
 
 static void add_head(lua_State *L, const struct avito_request *r, const struct avito_param *p,
-                     const struct image_source *source, enum avito_image_format format)
+                     const struct source *source, enum avito_image_format format)
 {
   avito_buffer_add_string(L, r->body, "--");
   avito_buffer_add_string(L, r->body, r->boundary);
   avito_buffer_add_string(L, r->body, "\r\nContent-Disposition: form-data; name=\"");
   avito_buffer_add_string(L, r->body, p->wire);
   avito_buffer_add_string(L, r->body, "\"; filename=\"");
-  if (source->filename != NULL && plain_filename(source->filename, source->filename_length)) {
-    avito_buffer_add(L, r->body, source->filename, source->filename_length);
+  bool named = source->filename != NULL && plain_filename(source->filename, source->filename_length);
+  if (named || p->type == AVITO_FILE) {
+    add_filename(L, r, source->filename, source->filename_length);
   } else {
     avito_buffer_add_string(L, r->body, "image.");
     avito_buffer_add_string(L, r->body, avito_image_extension(format));
   }
+  const char *mime = avito_image_mime(format);
   avito_buffer_add_string(L, r->body, "\"\r\nContent-Type: ");
-  avito_buffer_add_string(L, r->body, avito_image_mime(format));
+  avito_buffer_add_string(L, r->body, mime != NULL ? mime : "application/octet-stream");
   avito_buffer_add_string(L, r->body, "\r\n\r\n");
 }
 
@@ -144,7 +191,7 @@ static void move_body(lua_State *L, const struct avito_request *r, const char *f
 
 /* Puts the table of an upload in the place of the argument. [-0, +0, m] */
 static void make_upload(lua_State *L, struct avito_request *r, const struct avito_param *p, int index,
-                        const struct image_source *source, enum avito_image_format format)
+                        const struct source *source, enum avito_image_format format)
 {
   lua_createtable(L, 0, 4); /* upload */
   lua_pushstring(L, source->path);
@@ -159,16 +206,18 @@ static void make_upload(lua_State *L, struct avito_request *r, const struct avit
   r->upload = index;
 }
 
-bool avito_multipart_image(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
+bool avito_multipart_part(lua_State *L, struct avito_request *r, const struct avito_param *p, int index)
 {
   if (lua_type(L, index) != LUA_TTABLE) {
     avito_wrong_type(L, r, p, "a path or a table with data", index);
   }
   int top = lua_gettop(L);
-  struct image_source source;
-  struct avito_image image = {AVITO_IMAGE_UNKNOWN, 0, 0};
-  read_source(L, r, index, &source);            /* path start filename */
-  if (!check_image(L, r, p, &source, &image)) { /* path start filename message */
+  struct source source;
+  read_source(L, r, p, index, &source); /* path start filename */
+  struct avito_image image = avito_image_probe((const unsigned char *)source.start, source.start_length);
+  bool fine = check_source(L, r, p, &source) &&
+              (p->type == AVITO_FILE ? check_file(L, r, p, &source) : check_image(L, r, p, &source, &image));
+  if (!fine) { /* path start filename message */
     lua_replace(L, top + 1);
     lua_settop(L, top + 1); /* message */
     return false;

@@ -121,9 +121,11 @@ static int push_end(lua_State *L, int op, const struct avito_operation *operatio
 
 static void fail_late(lua_State *L, int op, struct avito_operation *operation)
 {
-  lua_pushstring(L, operation->waits_for_renewal ? "another call was still renewing the access token at the deadline"
-                                                 : "the deadline passed before the request could be made");
-  make_error(L, op, "timeout");
+  if (!avito_pace_late(L, op)) { /* err, or - */
+    lua_pushstring(L, operation->waits_for_renewal ? "another call was still renewing the access token at the deadline"
+                                                   : "the deadline passed before the request could be made");
+    make_error(L, op, "timeout");
+  }
   fail(L, op, operation);
 }
 
@@ -184,8 +186,7 @@ static int op_next(lua_State *L)
   }
   avito_op_get(L, 1, AVITO_OP_SESSION); /* session */
   int session = lua_gettop(L);
-  const struct avito_session *shared = lua_touserdata(L, session);
-  if (shared->lane.rate > 0 && operation->own_purpose == AVITO_CALL) {
+  if (operation->own_purpose == AVITO_CALL) {
     switch (avito_pace_step(L, 1, session, now)) {
     case AVITO_STEP_PUSHED:
       return 4;
@@ -196,10 +197,10 @@ static int op_next(lua_State *L)
       break;
     }
   }
-  if (operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_USER_ID)) {
-    return avito_op_send_self(L, 1, session, now);
-  }
-  return avito_op_send_own(L, 1, session, now);
+  bool looks_up = operation->needs_user && !avito_session_has(L, session, AVITO_SLOT_ACCOUNT);
+  int pushed = looks_up ? avito_op_send_self(L, 1, session, now) : avito_op_send_own(L, 1, session, now);
+  lua_pushboolean(L, avito_pace_holds(operation));
+  return pushed + 1;
 }
 
 /* ---- feed ---- */
@@ -298,7 +299,7 @@ static bool take_self(lua_State *L, int session)
   lua_pop(L, 2); /* - */
   if (found) {
     avito_push_id(L, id);
-    avito_session_set(L, session, AVITO_SLOT_USER_ID);
+    avito_session_set(L, session, AVITO_SLOT_ACCOUNT);
   }
   return found;
 }
@@ -307,13 +308,15 @@ static bool take_self(lua_State *L, int session)
 static void feed_success(lua_State *L, int op, int session, const struct avito_response *response)
 {
   struct avito_operation *operation = lua_touserdata(L, op);
+  const struct avito_session *shared = lua_touserdata(L, session);
   bool own = operation->sent == operation->own_purpose;
   avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
   int decoder = lua_gettop(L);
   avito_op_get(L, op, AVITO_OP_NAME); /* decoder name */
   const char *name = lua_tostring(L, -1);
   enum avito_answer answer = own ? operation->answer : AVITO_ANSWER_OBJECT;
-  if (!avito_answer_read(L, decoder, response, answer, operation->answer_key, name)) { /* decoder name err */
+  const char *key = own ? operation->answer_key : NULL;
+  if (!avito_answer_read(L, shared->marketplace, decoder, response, answer, key, name)) { /* decoder name err */
     fail(L, op, operation);
   } else if (own) { /* decoder name value meta */
     succeed(L, op, operation);
@@ -332,7 +335,7 @@ static void feed_success(lua_State *L, int op, int session, const struct avito_r
 /* Answers that may be other ones in a while. */
 static bool passes(int status)
 {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+  return status == 408 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
 static void feed_answer(lua_State *L, int op, int session, const struct avito_response *response, double now,
@@ -341,13 +344,14 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
   struct avito_operation *operation = lua_touserdata(L, op);
   struct avito_session *shared = lua_touserdata(L, session);
   bool own = operation->sent == operation->own_purpose;
-  double retry_after = avito_retry_after(response->head, response->head_length, unix_now);
+  bool refused = avito_marketplace_refuses(shared->marketplace, response->status);
+  double retry_after = avito_pace_retry_after(shared->marketplace, response, unix_now);
   avito_session_get(L, session, AVITO_SLOT_DECODER); /* decoder */
   avito_op_get(L, op, AVITO_OP_NAME);                /* decoder name */
-  bool token_refused =
-      avito_error_from_answer(L, lua_gettop(L) - 1, response, lua_tostring(L, -1), retry_after); /* decoder name err */
-  lua_replace(L, -3);                                                                            /* err name */
-  lua_pop(L, 1);                                                                                 /* err */
+  bool token_refused = avito_error_from_answer(L, shared->marketplace, lua_gettop(L) - 1, response, lua_tostring(L, -1),
+                                               retry_after); /* decoder name err */
+  lua_replace(L, -3);                                        /* err name */
+  lua_pop(L, 1);                                             /* err */
   if (operation->sent == AVITO_SELF && response->status == 403) {
     avito_error_hint(L,
                      "looking the account up needs the scope user:read: ask for it, or pass user_id to avito.client");
@@ -363,8 +367,8 @@ static void feed_answer(lua_State *L, int op, int session, const struct avito_re
     fail(L, op, operation);
     return;
   }
-  bool harmless = !own || operation->repeat == AVITO_SAFE || response->status == 429;
-  if (!passes(response->status) || !harmless || !avito_op_retry(L, op, retry_after, false, now)) {
+  bool harmless = !own || operation->repeat == AVITO_SAFE || refused;
+  if (!(refused || passes(response->status)) || !harmless || !avito_op_retry(L, op, retry_after, false, now)) {
     fail(L, op, operation);
   }
 }
@@ -376,6 +380,7 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   lua_getfield(L, index, "error"); /* error */
   bool failed = !lua_isnil(L, -1);
   lua_pop(L, 1);
+  avito_pace_leave(operation);
   if (failed) {
     feed_failure(L, op, index, now);
     return;
@@ -391,10 +396,10 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   int session_index = lua_gettop(L);
   struct avito_session *session = lua_touserdata(L, session_index);
   operation->dispatched = operation->dispatched || operation->sent == operation->own_purpose;
-  if (response.status < 500 && response.status != 429) {
+  if (response.status < 500 && !avito_marketplace_refuses(session->marketplace, response.status)) {
     session->quota = fmin(AVITO_QUOTA_CAP, session->quota + AVITO_QUOTA_ANSWERED);
   }
-  if (session->lane.rate > 0 && (operation->sent == AVITO_CALL || operation->sent == AVITO_SELF)) {
+  if (operation->sent == AVITO_CALL || operation->sent == AVITO_SELF) {
     avito_pace_answered(operation, session, &response, now, unix_now);
   }
   if (operation->sent == AVITO_TOKEN) {

@@ -4,9 +4,12 @@
  * socket or a random number of its own: `now` is monotonic seconds, `unix` Unix seconds, randomness the session's seed.
  *
  *   op:next(now, unix) ->            then
- *     "send", request, attempt       op:feed(now, unix, response)            request and response: see below
- *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "lock" | "pace")
- *                                  "pace": a fourth value says in how many seconds its turn comes, as things are;
+ *     "send", request, attempt, slot op:feed(now, unix, response)            request and response: see below; slot:
+ *                                                                            does it have a place among those under way?
+ *     "wait", seconds, reason        nothing; call next again then or earlier ("retry" | "token" | "lock" | "pace" |
+ *                                  "slot"). "pace": a fourth value says in how many seconds its turn comes, as things are;
+ *                                  "slot": it says in how many at the latest, for a driver that is told when another
+ *                                  call of the session has been fed or is over, and need not look so often;
  *                                  "token": it says how many the call has left, for a driver that is told of the end
  *                                  of another's renewal and need not look so often
  *     "lock"                         op:feed(now, unix, true | false | nil, message)    the token store's lock: got it,
@@ -50,7 +53,7 @@
 enum avito_operation_slot {
   AVITO_OP_SESSION = 1,
   AVITO_OP_NAME,    /* what errors and events call it */
-  AVITO_OP_URL,     /* with AVITO_USER_SLOT where the user id is not known yet */
+  AVITO_OP_URL,     /* with AVITO_ACCOUNT_SLOT where the account is not known yet */
   AVITO_OP_BODY,    /* a string, the table of an upload, or nil */
   AVITO_OP_TYPE,    /* the Content-Type header line, or nil */
   AVITO_OP_HEADERS, /* a list of more header lines, or nil */
@@ -58,7 +61,7 @@ enum avito_operation_slot {
   AVITO_OP_META,
   AVITO_OP_OUTPUT, /* the path of the file a download goes to, or nil */
   AVITO_OP_GUARD,  /* ends its renewal when the operation is collected */
-  AVITO_OP_PLACE,  /* takes it out of the session's lane then */
+  AVITO_OP_PLACE,  /* takes it out of the session's pace then */
   AVITO_OP_SLOTS = AVITO_OP_PLACE
 };
 
@@ -98,6 +101,7 @@ struct avito_operation {
   const char *answer_key; /* static, or NULL */
   enum avito_repeat repeat;
   enum avito_purpose own_purpose; /* AVITO_CALL or AVITO_DOWNLOAD */
+  unsigned lane; /* 0: the one all share; else the position of its row, from 1: it has a limit of its own */
   bool needs_token, needs_user, has_headers;
 
   double deadline;
@@ -122,6 +126,7 @@ struct avito_operation {
 
   uint64_t ticket;                /* its place among the calls of the session; 0 until it comes to the lane */
   uint64_t halvings;              /* the lane's, when the last request left */
+  bool waits_for_slot;            /* in the gate */
   struct avito_held_place *place; /* in slot AVITO_OP_PLACE; NULL until it waits */
 
   enum avito_end end;
@@ -195,14 +200,20 @@ void avito_token_abandon(lua_State *L, int op);
 
 void avito_pace_register(lua_State *L); /* [-0, +0, m] */
 
-/* pace.c: takes the operation's turn in the session's lane for one request. READY: it has been taken; PUSHED: 4 values, a
- * wait; FAILED: an error, for the turn would not come before the deadline. [-0, +n, m] */
+/* pace.c: takes the operation's turn in its lane and a place in the gate for one request. READY: they have been taken; PUSHED:
+ * 4 values, a wait; FAILED: an error, for the turn would not come before the deadline. [-0, +n, m] */
 enum avito_step avito_pace_step(lua_State *L, int op, int session, double now);
-/* What the lane learns of an answer to such a request. */
-void avito_pace_answered(const struct avito_operation *operation, struct avito_session *session,
+/* What the pace learns of an answer to such a request. */
+void avito_pace_answered(struct avito_operation *operation, struct avito_session *session,
                          const struct avito_response *response, double now, double unix_now);
-/* The operation's deadline has changed / the operation waits no more. */
+/* When the answer says to come again, in seconds: Retry-After, or where a refusal tells it another way; -1 when it does not. */
+double avito_pace_retry_after(const struct avito_marketplace *marketplace, const struct avito_response *response,
+                              double unix_now);
+/* At the deadline: true, and an error is pushed, for one that waited for a place in the gate. [-0, +(0|1), m] */
+bool avito_pace_late(lua_State *L, int op);
+/* The operation's deadline has changed / it waits no more, and has no place in the gate / has it one? */
 void avito_pace_limit(struct avito_operation *operation);
 void avito_pace_leave(struct avito_operation *operation);
+bool avito_pace_holds(const struct avito_operation *operation);
 
 #endif

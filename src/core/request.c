@@ -32,11 +32,8 @@ static bool add_element(lua_State *L, struct avito_request *r, const struct avit
   }
   const char *bytes;
   size_t length;
-  if (!avito_read_string(L, r, p, lua_gettop(L), &bytes, &length)) {
+  if (!avito_read_string_in(L, r, p, lua_gettop(L), &bytes, &length)) {
     return false;
-  }
-  if (length == 0) {
-    return avito_refuse(L, r, p, "holds an empty string");
   }
   avito_percent_encode(L, r->url, bytes, length, "");
   return true;
@@ -68,7 +65,16 @@ static bool add_query_list(lua_State *L, struct avito_request *r, const struct a
 static bool add_query(lua_State *L, struct avito_request *r, const struct avito_param *p, int index, bool *first)
 {
   int64_t integer;
+  const char *bytes;
+  size_t length;
   switch (p->type) {
+  case AVITO_STRING:
+    if (!avito_read_string(L, r, p, index, &bytes, &length)) {
+      return false;
+    }
+    query_key(L, r, p, first);
+    avito_percent_encode(L, r->url, bytes, length, "");
+    return true;
   case AVITO_INTEGER:
     if (!avito_read_integer(L, r, p, index, &integer)) {
       return false;
@@ -122,8 +128,8 @@ static bool add_path(lua_State *L, struct avito_request *r, int first)
     size_t length = (size_t)(close - open) - 1;
     const struct avito_param *p = NULL;
     int index = positional_index(r->endpoint, open + 1, length, first, &p);
-    if (p == NULL) { /* user_id */
-      avito_buffer_add_string(L, r->url, r->user_id != NULL ? r->user_id : AVITO_USER_SLOT);
+    if (p == NULL) {
+      avito_buffer_add_string(L, r->url, r->account != NULL ? r->account : AVITO_ACCOUNT_SLOT);
     } else {
       const char *bytes;
       size_t size;
@@ -184,12 +190,51 @@ int avito_request_arity(const struct avito_endpoint *endpoint)
   return positional_count(endpoint) + has_options(endpoint);
 }
 
+/* Begins the body of an operation that has members of one. [-0, +0, m] */
+static bool begin_json(lua_State *L, struct avito_request *r)
+{
+  if (!avito_endpoint_has(r->endpoint, AVITO_JSON)) {
+    return false;
+  }
+  avito_buffer_add_char(L, r->body, '{');
+  r->content_type = "application/json";
+  return true;
+}
+
+/* Is the value an empty list, and that as good as none? */
+static bool left_out(lua_State *L, const struct avito_param *p, int index)
+{
+  bool list = p->type == AVITO_STRINGS || p->type == AVITO_INTEGERS || p->type == AVITO_OBJECTS;
+  if (!list || p->min > 0 || lua_type(L, index) != LUA_TTABLE) {
+    return false;
+  }
+  lua_pushnil(L);
+  if (lua_next(L, index) == 0) {
+    return true;
+  }
+  lua_pop(L, 2);
+  return false;
+}
+
+/* Pushes the parameter's field of the options table, if it is to be sent. [-0, +(0|1), m] */
+static bool push_option(lua_State *L, const struct avito_param *p, int options)
+{
+  if (lua_isnil(L, options)) {
+    return false;
+  }
+  avito_push_member(L, options, p->name); /* value */
+  if (!lua_isnil(L, -1) && !left_out(L, p, lua_gettop(L))) {
+    return true;
+  }
+  lua_pop(L, 1); /* - */
+  return false;
+}
+
 bool avito_request_build(lua_State *L, struct avito_request *r, int first)
 {
   const struct avito_endpoint *e = r->endpoint;
   struct avito_object_writer writer = {.open = ""};
   bool first_query = true;
-  bool has_json = false;
   const int options = first + positional_count(e);
   r->content_type = NULL;
   r->upload = 0;
@@ -204,42 +249,29 @@ bool avito_request_build(lua_State *L, struct avito_request *r, int first)
   if (!add_path(L, r, first)) {
     return false;
   }
+  bool has_json = begin_json(L, r);
   int position = first;
   for (const struct avito_param *p = e->params; p->name != NULL; p++) {
-    int at;
-    if (p->type == AVITO_ACCOUNT) {
+    int at = 0;
+    if (avito_param_positional(p)) {
+      at = position++;
+    }
+    if (p->place == AVITO_PATH) {
       continue;
     }
-    if (p->type == AVITO_CONSTANT) {
-      at = 0;
-    } else if (p->required) {
-      at = position++;
-      if (p->place == AVITO_PATH) {
+    if (!p->required) {
+      if (!push_option(L, p, options)) {
         continue;
       }
-    } else {
-      if (lua_isnil(L, options)) {
-        continue;
-      }
-      avito_push_member(L, options, p->name); /* value */
-      at = lua_gettop(L);
-      if (lua_isnil(L, at)) {
-        lua_pop(L, 1);
-        continue;
-      }
+      at = lua_gettop(L); /* value */
     }
     bool ok;
     if (p->place == AVITO_QUERY) {
       ok = add_query(L, r, p, at, &first_query);
     } else if (p->place == AVITO_MULTIPART) {
       r->content_type = "multipart/form-data";
-      ok = avito_multipart_image(L, r, p, at);
+      ok = avito_multipart_part(L, r, p, at);
     } else {
-      if (!has_json) {
-        avito_buffer_add_char(L, r->body, '{');
-        has_json = true;
-        r->content_type = "application/json";
-      }
       avito_json_member(L, r->body, &writer, p->wire);
       ok = avito_json_value(L, r, p, at);
     }

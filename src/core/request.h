@@ -1,4 +1,4 @@
-/* request.h - from arguments to the URL and the body of a request, by the rows of endpoints.def. */
+/* request.h - from arguments to the URL and the body of a request, by the rows of a marketplace. */
 #ifndef AVITO_REQUEST_H
 #define AVITO_REQUEST_H
 
@@ -6,13 +6,13 @@
 #include "endpoints.h"
 
 /* Where the account's id goes when it is not known yet; an encoded URL never holds these braces. */
-#define AVITO_USER_SLOT "{user_id}"
+#define AVITO_ACCOUNT_SLOT "{account}"
 
 struct avito_request {
   const struct avito_endpoint *endpoint;
   struct avito_buffer *url;  /* has the base URL already; the path and query are added */
   struct avito_buffer *body; /* empty; is filled where the operation has a body */
-  const char *user_id;       /* or NULL: AVITO_USER_SLOT is written */
+  const char *account;       /* or NULL: AVITO_ACCOUNT_SLOT is written */
   const char *boundary;      /* for multipart: 32 unguessable letters */
   bool repeat_keys;          /* item_ids=1&item_ids=2 rather than item_ids=1,2 */
   const char *content_type;  /* out: a header line, or NULL without a body */

@@ -129,7 +129,7 @@ int avito_op_send(lua_State *L, int op, const char *method, enum avito_purpose p
   return 3;
 }
 
-/* Pushes the URL, with the user id in its place. [-0, +1, m] */
+/* Pushes the URL, with the account in its place. [-0, +1, m] */
 static void push_url(lua_State *L, int op, int session)
 {
   avito_op_get(L, op, AVITO_OP_URL); /* url */
@@ -138,12 +138,12 @@ static void push_url(lua_State *L, int op, int session)
     return;
   }
   const char *url = lua_tostring(L, -1);
-  const char *slot = strstr(url, AVITO_USER_SLOT);
-  lua_pushlstring(L, url, (size_t)(slot - url));        /* url before */
-  avito_session_get(L, session, AVITO_SLOT_USER_ID);    /* url before id */
-  lua_pushstring(L, slot + sizeof AVITO_USER_SLOT - 1); /* url before id after */
-  lua_concat(L, 3);                                     /* url whole */
-  lua_remove(L, -2);                                    /* whole */
+  const char *slot = strstr(url, AVITO_ACCOUNT_SLOT);
+  lua_pushlstring(L, url, (size_t)(slot - url));           /* url before */
+  avito_session_get(L, session, AVITO_SLOT_ACCOUNT);       /* url before id */
+  lua_pushstring(L, slot + sizeof AVITO_ACCOUNT_SLOT - 1); /* url before id after */
+  lua_concat(L, 3);                                        /* url whole */
+  lua_remove(L, -2);                                       /* whole */
 }
 
 int avito_op_send_own(lua_State *L, int op, int session, double now)
@@ -159,8 +159,9 @@ int avito_op_send_own(lua_State *L, int op, int session, double now)
 
 int avito_op_send_self(lua_State *L, int op, int session, double now)
 {
+  const struct avito_marketplace *marketplace = ((struct avito_session *)lua_touserdata(L, session))->marketplace;
   avito_session_get(L, session, AVITO_SLOT_BASE_URL); /* base */
-  lua_pushstring(L, avito_endpoint_find("get_self")->path);
+  lua_pushstring(L, avito_endpoint_find(marketplace, marketplace->self)->path);
   lua_concat(L, 2); /* url */
   lua_pushnil(L);   /* url nil */
   return avito_op_send(L, op, "GET", AVITO_SELF, NULL, true, now);

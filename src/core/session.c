@@ -5,6 +5,7 @@
 #include "json_decode.h"
 #include "limits.h"
 #include "arguments.h"
+#include "options.h"
 #include "text.h"
 #include "url.h"
 
@@ -116,7 +117,7 @@ void avito_session_set_access(lua_State *L, int index, double now, double lifeti
 {
   struct avito_session *session = lua_touserdata(L, index);
   index = lua_absindex(L, index);
-  lua_pushliteral(L, "Authorization: Bearer ");          /* token prefix */
+  lua_pushstring(L, session->authorization);             /* token prefix */
   lua_pushvalue(L, -2);                                  /* token prefix token */
   lua_concat(L, 2);                                      /* token line */
   avito_session_set(L, index, AVITO_SLOT_AUTHORIZATION); /* token */
@@ -147,72 +148,26 @@ bool avito_session_usable(const struct avito_session *session, double now)
 
 /* ---- making one ---- */
 
-static int bad_option(lua_State *L, const char *name, const char *problem)
+/* What errors about the options of the session at `index` begin with. */
+static const char *where_of(lua_State *L, int index)
 {
-  return luaL_error(L, "avito.client: %s %s", name, problem);
-}
-
-/* Pushes a string option that may stand in a header, a form or a URL, or nil. [-0, +1, m] */
-static const char *get_string(lua_State *L, const char *name, size_t *length)
-{
-  lua_getfield(L, 1, name); /* value */
-  if (lua_isnil(L, -1)) {
-    return NULL;
-  }
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    lua_pushfstring(L, "must be a string, got %s", luaL_typename(L, -1));
-    bad_option(L, name, lua_tostring(L, -1));
-  }
-  const char *value = lua_tolstring(L, -1, length);
-  if (*length == 0) {
-    bad_option(L, name, "is empty");
-  }
-  if (*length > AVITO_MAX_TOKEN) {
-    bad_option(L, name, "is too long");
-  }
-  if (avito_has_control(value, *length)) {
-    bad_option(L, name, "has a control character (NUL, CR, LF or the like)");
-  }
-  return value;
+  return ((const struct avito_session *)lua_touserdata(L, index))->marketplace->client;
 }
 
 static void take_string(lua_State *L, int session, const char *name, enum avito_session_slot slot)
 {
   size_t length;
-  get_string(L, name, &length);        /* value */
-  avito_session_set(L, session, slot); /* - */
-}
-
-/* A member of the table at `from`, called what follows the last dot of `name`. [-0, +0, m] */
-static double get_number(lua_State *L, int from, const char *name, double otherwise)
-{
-  const char *dot = strrchr(name, '.');
-  lua_getfield(L, from, dot != NULL ? dot + 1 : name); /* value */
-  if (!lua_isnil(L, -1)) {
-    if (lua_type(L, -1) != LUA_TNUMBER) {
-      lua_pushfstring(L, "must be a number, got %s", luaL_typename(L, -1));
-      bad_option(L, name, lua_tostring(L, -1));
-    }
-    otherwise = lua_tonumber(L, -1);
-  }
-  lua_pop(L, 1); /* - */
-  return otherwise;
-}
-
-static bool get_boolean(lua_State *L, const char *name)
-{
-  lua_getfield(L, 1, name); /* value */
-  bool value = lua_toboolean(L, -1);
-  lua_pop(L, 1); /* - */
-  return value;
+  avito_option_string(L, where_of(L, session), name, &length); /* value */
+  avito_session_set(L, session, slot);                         /* - */
 }
 
 static void take_base_url(lua_State *L, int session)
 {
   size_t length;
-  const char *url = get_string(L, "base_url", &length); /* url */
+  const char *where = where_of(L, session);
+  const char *url = avito_option_string(L, where, "base_url", &length); /* url */
   if (url == NULL) {
-    bad_option(L, "base_url", "is missing");
+    avito_option_bad(L, where, "base_url", "is missing");
     return;
   }
   const char *problem = avito_url_problem(url, length);
@@ -220,7 +175,7 @@ static void take_base_url(lua_State *L, int session)
     problem = "has a query or a fragment";
   }
   if (problem != NULL) {
-    bad_option(L, "base_url", problem);
+    avito_option_bad(L, where, "base_url", problem);
   }
   while (url[length - 1] == '/') {
     length--;
@@ -230,23 +185,27 @@ static void take_base_url(lua_State *L, int session)
   lua_pop(L, 1);
 }
 
-/* The user id as the decimal string it is in a path. */
-static void take_user_id(lua_State *L, int session)
+/* The account as the decimal string it is in a path. */
+static void take_account(lua_State *L, int session)
 {
+  const struct avito_marketplace *marketplace = ((const struct avito_session *)lua_touserdata(L, session))->marketplace;
   int64_t id;
-  lua_getfield(L, 1, "user_id"); /* value */
+  lua_getfield(L, 1, marketplace->account); /* value */
   if (!lua_isnil(L, -1)) {
     if (!avito_to_integer(L, -1, &id) || id < 1) {
-      bad_option(L, "user_id", "must be a positive integer");
+      avito_option_bad(L, marketplace->client, marketplace->account, "must be a positive integer");
     }
     avito_push_id(L, id);                              /* value id */
-    avito_session_set(L, session, AVITO_SLOT_USER_ID); /* value */
+    avito_session_set(L, session, AVITO_SLOT_ACCOUNT); /* value */
+  } else if (marketplace->self == NULL) {
+    avito_option_bad(L, marketplace->client, marketplace->account, "is missing");
   }
   lua_pop(L, 1); /* - */
 }
 
 static void check_credentials(lua_State *L, int session)
 {
+  const char *where = where_of(L, session);
   static const enum avito_session_slot slots[] = {AVITO_SLOT_CLIENT_ID, AVITO_SLOT_CLIENT_SECRET, AVITO_SLOT_CODE,
                                                   AVITO_SLOT_GIVEN_REFRESH, AVITO_SLOT_ACCESS};
   bool has[5];
@@ -254,39 +213,14 @@ static void check_credentials(lua_State *L, int session)
     has[i] = avito_session_has(L, session, slots[i]);
   }
   if (has[0] != has[1]) {
-    bad_option(L, has[0] ? "client_secret" : "client_id", "is missing: the two go together");
+    avito_option_bad(L, where, has[0] ? "client_secret" : "client_id", "is missing: the two go together");
   }
   if (!has[0] && (has[2] || has[3])) {
-    bad_option(L, "client_id", "and client_secret are needed with code or refresh_token");
+    avito_option_bad(L, where, "client_id", "and client_secret are needed with code or refresh_token");
   }
   if (!has[0] && !has[4]) {
-    bad_option(L, "client_id", "and client_secret are missing (or give an access_token)");
+    avito_option_bad(L, where, "client_id", "and client_secret are missing (or give an access_token)");
   }
-}
-
-static void take_pace(lua_State *L, struct avito_session *session)
-{
-  lua_getfield(L, 1, "pace"); /* pace */
-  if (lua_toboolean(L, -1)) {
-    if (lua_type(L, -1) != LUA_TTABLE) {
-      lua_pushfstring(L, "must be a table or false, got %s", lua_isboolean(L, -1) ? "true" : luaL_typename(L, -1));
-      bad_option(L, "pace", lua_tostring(L, -1));
-    }
-    int pace = lua_gettop(L);
-    double rate = get_number(L, pace, "pace.rate", AVITO_PACE_RATE);
-    double burst = get_number(L, pace, "pace.burst", AVITO_PACE_BURST);
-    lua_getfield(L, pace, "rate"); /* pace rate */
-    bool given = !lua_isnil(L, -1);
-    lua_pop(L, 1); /* pace */
-    if (!(rate > 0 && rate <= AVITO_MAX_PACE)) {
-      bad_option(L, "pace.rate", "must be more than 0 and at most 1000 requests a second");
-    }
-    if (!(burst >= 1 && burst <= AVITO_MAX_PACE) || floor(burst) != burst) {
-      bad_option(L, "pace.burst", "must be an integer from 1 to 1000");
-    }
-    avito_lane_open(&session->lane, given ? rate : 0, burst);
-  }
-  lua_pop(L, 1); /* - */
 }
 
 static void take_seed(lua_State *L, struct avito_session *session)
@@ -302,62 +236,112 @@ static void take_seed(lua_State *L, struct avito_session *session)
   lua_pop(L, 1);
 }
 
+#define BEARER "Authorization: Bearer "
+
+/* A key for good: an access token that neither expires nor can be renewed. */
+static void take_key(lua_State *L, int session)
+{
+  size_t length;
+  struct avito_session *shared = lua_touserdata(L, session);
+  const char *where = where_of(L, session);
+  const char *key = avito_option_string(L, where, "api_key", &length);       /* key */
+  const char *token = avito_option_string(L, where, "oauth_token", &length); /* key token */
+  if (key != NULL && token != NULL) {
+    avito_option_bad(L, where, "api_key", "and oauth_token are both given: one of them is enough");
+  }
+  if (key == NULL && token == NULL) {
+    avito_option_bad(L, where, "api_key", "is missing (or give an oauth_token)");
+  }
+  shared->authorization = key != NULL ? "Api-Key: " : BEARER;
+  lua_remove(L, key != NULL ? -1 : -2);        /* the one given */
+  avito_session_set_access(L, session, 0, -1); /* - */
+}
+
+/* An access token that is renewed, or that the program cares for itself. */
+static void take_oauth(lua_State *L, int session)
+{
+  take_string(L, session, "client_id", AVITO_SLOT_CLIENT_ID);
+  take_string(L, session, "client_secret", AVITO_SLOT_CLIENT_SECRET);
+  take_string(L, session, "code", AVITO_SLOT_CODE);
+  take_string(L, session, "refresh_token", AVITO_SLOT_GIVEN_REFRESH);
+  take_string(L, session, "access_token", AVITO_SLOT_ACCESS);
+  check_credentials(L, session);
+  struct avito_session *shared = lua_touserdata(L, session);
+  shared->authorization = BEARER;
+  shared->has_store = avito_option_flag(L, "has_store");
+  shared->has_lock = avito_option_flag(L, "has_lock");
+  avito_session_get(L, session, AVITO_SLOT_ACCESS); /* access */
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1); /* - */
+  } else {
+    avito_session_set_access(L, session, 0, -1); /* - */
+  }
+}
+
+static void take_user_agent(lua_State *L, int session)
+{
+  size_t length;
+  const char *agent = avito_option_string(L, where_of(L, session), "user_agent", &length); /* agent */
+  lua_pushfstring(L, "User-Agent: %s", agent != NULL ? agent : "avito-messenger");         /* agent line */
+  avito_session_set(L, session, AVITO_SLOT_USER_AGENT);                                    /* agent */
+  lua_pop(L, 1);                                                                           /* - */
+}
+
+/* What holds for every call. */
+static void take_defaults(lua_State *L, struct avito_session *session)
+{
+  const char *where = session->marketplace->client;
+  session->timeout = avito_option_number(L, where, 1, "timeout", 10);
+  if (!(session->timeout > 0 && session->timeout <= AVITO_MAX_TIMEOUT)) {
+    avito_option_bad(L, where, "timeout", "must be more than 0 and at most 86400 seconds");
+  }
+  double retries = avito_option_number(L, where, 1, "retries", 2);
+  if (!(retries >= 0 && retries <= AVITO_MAX_RETRIES) || floor(retries) != retries) {
+    avito_option_bad(L, where, "retries", "must be an integer from 0 to 10");
+  }
+  session->retries = (int)retries;
+  size_t length;
+  const char *style = avito_option_string(L, where, "array_style", &length); /* style */
+  if (style != NULL && strcmp(style, "comma") != 0 && strcmp(style, "repeat") != 0) {
+    avito_option_bad(L, where, "array_style", "must be \"comma\" or \"repeat\"");
+  }
+  session->repeat_keys = style != NULL && strcmp(style, "repeat") == 0;
+  lua_pop(L, 1); /* - */
+}
+
 int avito_session_new(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  lua_getfield(L, 1, "marketplace");
+  const struct avito_marketplace *marketplace = avito_marketplace_at(L, 2, "core.session");
+  lua_settop(L, 1);
   struct avito_session *session = avito_newobject(L, sizeof *session, AVITO_SLOT_TOKEN_ERROR); /* options session */
+  session->marketplace = marketplace;
   luaL_getmetatable(L, AVITO_SESSION);
   lua_setmetatable(L, 2);
   avito_json_new(L);
   avito_session_set(L, 2, AVITO_SLOT_DECODER);
   take_base_url(L, 2);
-  take_string(L, 2, "client_id", AVITO_SLOT_CLIENT_ID);
-  take_string(L, 2, "client_secret", AVITO_SLOT_CLIENT_SECRET);
-  take_string(L, 2, "code", AVITO_SLOT_CODE);
-  take_string(L, 2, "refresh_token", AVITO_SLOT_GIVEN_REFRESH);
-  take_string(L, 2, "access_token", AVITO_SLOT_ACCESS);
-  take_user_id(L, 2);
-  check_credentials(L, 2);
-  avito_session_get(L, 2, AVITO_SLOT_ACCESS);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
+  take_account(L, 2);
+  if (marketplace->auth == AVITO_AUTH_KEY) {
+    take_key(L, 2);
   } else {
-    avito_session_set_access(L, 2, 0, -1);
+    take_oauth(L, 2);
   }
-  size_t length;
-  const char *agent = get_string(L, "user_agent", &length);
-  lua_pushfstring(L, "User-Agent: %s", agent != NULL ? agent : "avito-messenger");
-  avito_session_set(L, 2, AVITO_SLOT_USER_AGENT);
-  lua_pop(L, 1);
-  session->timeout = get_number(L, 1, "timeout", 10);
-  if (!(session->timeout > 0 && session->timeout <= AVITO_MAX_TIMEOUT)) {
-    bad_option(L, "timeout", "must be more than 0 and at most 86400 seconds");
-  }
-  double retries = get_number(L, 1, "retries", 2);
-  if (!(retries >= 0 && retries <= AVITO_MAX_RETRIES) || floor(retries) != retries) {
-    bad_option(L, "retries", "must be an integer from 0 to 10");
-  }
-  session->retries = (int)retries;
-  const char *style = get_string(L, "array_style", &length);
-  if (style != NULL && strcmp(style, "comma") != 0 && strcmp(style, "repeat") != 0) {
-    bad_option(L, "array_style", "must be \"comma\" or \"repeat\"");
-  }
-  session->repeat_keys = style != NULL && strcmp(style, "repeat") == 0;
-  lua_pop(L, 1);
-  session->has_store = get_boolean(L, "has_store");
-  session->has_lock = get_boolean(L, "has_lock");
+  take_user_agent(L, 2);
+  take_defaults(L, session);
   session->quota = AVITO_QUOTA_START;
-  take_pace(L, session);
+  avito_pace_open(L, session);
   take_seed(L, session);
   return 1;
 }
 
-/* session:user_id() -> the decimal string, or nil while it is not known */
-static int session_user_id(lua_State *L)
+/* session:account() -> the decimal string, or nil while it is not known */
+static int session_account(lua_State *L)
 {
   avito_session_check(L, 1);
-  avito_session_get(L, 1, AVITO_SLOT_USER_ID);
+  avito_session_get(L, 1, AVITO_SLOT_ACCOUNT);
   return 1;
 }
 
@@ -370,28 +354,6 @@ static int session_nonce(lua_State *L)
   return 1;
 }
 
-/* session:lane() -> the state of the lane, for sessions of other processes that keep to the same pace; nil without a lane.
- * session:lane(state, now) -> was it taken over? Not what is no state of a lane. */
-static int session_lane(lua_State *L)
-{
-  struct avito_session *session = avito_session_check(L, 1);
-  bool paced = session->lane.rate > 0;
-  if (lua_isnoneornil(L, 2)) {
-    char packed[AVITO_LANE_PACKED];
-    if (!paced) {
-      return 0;
-    }
-    avito_lane_pack(&session->lane, packed);
-    lua_pushlstring(L, packed, sizeof packed);
-    return 1;
-  }
-  size_t length;
-  const char *packed = luaL_checklstring(L, 2, &length);
-  double now = luaL_checknumber(L, 3);
-  lua_pushboolean(L, paced && avito_lane_unpack(&session->lane, packed, length, now));
-  return 1;
-}
-
 static int session_tostring(lua_State *L)
 {
   avito_session_check(L, 1);
@@ -401,9 +363,8 @@ static int session_tostring(lua_State *L)
 
 void avito_session_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"user_id", session_user_id},
+  static const luaL_Reg methods[] = {{"account", session_account},
                                      {"nonce", session_nonce},
-                                     {"lane", session_lane},
                                      {"__tostring", session_tostring},
                                      {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */

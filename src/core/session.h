@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "lane.h"
+#include "marketplace.h"
+#include "pace.h"
 
 #define AVITO_SESSION "avito_messenger.session"
 
@@ -23,10 +24,10 @@ enum avito_session_slot {
   AVITO_SLOT_CODE,
   AVITO_SLOT_GIVEN_REFRESH, /* the refresh token the program gave */
   AVITO_SLOT_REFRESH,       /* the one to use: the last the server or the store gave */
-  AVITO_SLOT_ACCESS,
+  AVITO_SLOT_ACCESS,        /* or the key */
   AVITO_SLOT_AUTHORIZATION, /* the header line with the access token */
   AVITO_SLOT_SCOPE,
-  AVITO_SLOT_USER_ID,       /* a decimal string */
+  AVITO_SLOT_ACCOUNT,       /* a decimal string */
   AVITO_SLOT_USER_AGENT,    /* the header line */
   AVITO_SLOT_HEADERS,       /* lists of header lines that requests share: with the access token */
   AVITO_SLOT_JSON_HEADERS,  /* with that and a JSON body */
@@ -38,13 +39,15 @@ enum avito_session_slot {
 };
 
 struct avito_session {
+  const struct avito_marketplace *marketplace;
+  const char *authorization; /* static: what the header line with the access token begins with */
   uint64_t random;
   double quota;   /* retries that may be made now */
   double timeout; /* the defaults of a call */
   int retries;
   bool repeat_keys; /* how list parameters are written in a query */
   bool has_store, has_lock;
-  struct avito_lane lane;
+  struct avito_pace pace;
 
   bool has_access;
   double expires;              /* monotonic; HUGE_VAL when not known */
@@ -61,9 +64,11 @@ struct avito_session {
 };
 
 /* core.session(options) -> session. Raises for values it cannot take, naming the option.
- * options: base_url, client_id, client_secret, code, refresh_token, access_token, user_id, user_agent (strings; user_id
- * also an integer), timeout (seconds), retries, array_style ("comma" | "repeat"), has_store, has_lock (booleans),
- * seed (a string no other client shares), pace ({ rate, burst }; absent or false: no lane). */
+ * options: marketplace ("avito", also when absent | "yandex_market"), base_url, user_agent (strings), the account (an integer,
+ * or a string of digits), timeout (seconds), retries, array_style ("comma" | "repeat"), seed (a string no other client
+ * shares), pace (see pace.h);
+ * of Avito client_id, client_secret, code, refresh_token, access_token (strings), has_store, has_lock (booleans), and the
+ * account is user_id; of Yandex Market api_key or oauth_token (strings), and the account is business_id. */
 int avito_session_new(lua_State *L);
 void avito_session_register(lua_State *L);
 

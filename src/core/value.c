@@ -98,6 +98,15 @@ bool avito_read_url(lua_State *L, struct avito_request *r, const struct avito_pa
   return problem == NULL ? true : avito_refuse(L, r, p, "%s", problem);
 }
 
+bool avito_read_string_in(lua_State *L, struct avito_request *r, const struct avito_param *p, int index,
+                          const char **bytes, size_t *length)
+{
+  if (!avito_read_string(L, r, p, index, bytes, length)) {
+    return false;
+  }
+  return *length > 0 ? true : avito_refuse(L, r, p, "holds an empty string");
+}
+
 /* Checks that the value is a list with a length in bounds. */
 bool avito_read_list(lua_State *L, struct avito_request *r, const struct avito_param *p, int index, size_t *length)
 {

@@ -25,6 +25,9 @@ bool avito_read_id(lua_State *L, struct avito_request *r, const struct avito_par
                    size_t *length);
 bool avito_read_url(lua_State *L, struct avito_request *r, const struct avito_param *p, int index, const char **bytes,
                     size_t *length);
+/* An element of a list of strings: one that is not empty. */
+bool avito_read_string_in(lua_State *L, struct avito_request *r, const struct avito_param *p, int index,
+                          const char **bytes, size_t *length);
 /* A table that is a list, its length in bounds. */
 bool avito_read_list(lua_State *L, struct avito_request *r, const struct avito_param *p, int index, size_t *length);
 

@@ -50,7 +50,7 @@ end
 ---@return avito_messenger.Error|avito.StoreError|nil err
 function account.identify(bot, settings)
   if not bot.user_id then
-    local id = bot.client.session:user_id()
+    local id = bot.client.session:account()
     if not id then
       local found, err = bot.client:get_self()
       if not found then return nil, err end
