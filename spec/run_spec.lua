@@ -270,7 +270,7 @@ describe("calls of an account that may have four under way", function()
     end)
     assert.equal(50, (make(driver, 50, { client_of(driver) })))
     assert.equal(4, driver.most)
-    assert.equal(55, #driver.order)
+    assert.equal(56, #driver.order)
   end)
 
   it("fail with their deadline, and the others go on", function()
