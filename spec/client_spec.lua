@@ -37,6 +37,10 @@ describe("a client", function()
     assert.is_true(made.closed)
   end)
 
+  it("names its marketplace", function()
+    assert.equal("avito", (make {}).marketplace)
+  end)
+
   it("names its account", function()
     assert.equal("avito_messenger.Client (user 7)", tostring((make {})))
     assert.equal("avito_messenger.Client (open)", tostring(avito.client { access_token = "dummy", io = script.driver {} }))

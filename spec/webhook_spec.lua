@@ -245,6 +245,25 @@ describe("webhook", function()
     end
   end)
 
+  it("gives the store 1.2 s, and less for a request that was slow to come in", function()
+    local hook = webhook.new { path_secret = SECRET }
+    for age, seconds in pairs { [0] = 1.2, [0.7] = 1.2, [1] = 0.9, [1.4] = 0.5, [1.8] = 0.1, [30] = 0.1 } do
+      assert.is_true(math.abs(hook:patience(age) - seconds) < 1e-6, tostring(age))
+    end
+    assert.equal(1.5, hook:deadline())
+  end)
+
+  it("says how each outcome is told", function()
+    local hook = webhook.new { path_secret = SECRET }
+    local plain = "text/plain; charset=utf-8"
+    for _, outcome in ipairs { "message", "known", "probe", "ignored", "foreign" } do
+      assert.same({ 200, plain, "ok\n" }, { hook:reply(outcome) })
+    end
+    assert.same({ 503, plain, "try again\n", { ["Retry-After"] = 1 } }, { hook:reply "unavailable" })
+    assert.same({ 405, plain, "method not allowed\n", { Allow = "POST" } }, { hook:reply "method" })
+    assert.same({ 401, plain, "unauthorized\n" }, { hook:reply "signature" })
+  end)
+
   describe("signature", function()
     local good = core.hmac_sha256("dummy-key", BODY)
 

@@ -38,6 +38,39 @@ enums.MessageDirection = enum("MessageDirection", { IN = "in", OUT = "out" })
 ---@enum avito_messenger.BlacklistReason
 enums.BlacklistReason = enum("BlacklistReason", { SPAM = 1, FRAUD = 2, INSULT = 3, OTHER = 4 })
 
+enums.yandex_market = {}
+
+---@enum avito_messenger.yandex_market.ContextType
+enums.yandex_market.ContextType = enum("ContextType", {
+  ORDER = "ORDER",
+  RETURN = "RETURN",
+  DIRECT = "DIRECT", -- begun by a buyer, about no order; not for create_chat
+})
+
+---@enum avito_messenger.yandex_market.ChatType
+enums.yandex_market.ChatType = enum("ChatType", {
+  CHAT = "CHAT",
+  ARBITRAGE = "ARBITRAGE", -- a dispute
+})
+
+---@enum avito_messenger.yandex_market.ChatStatus
+enums.yandex_market.ChatStatus = enum("ChatStatus", {
+  NEW = "NEW",
+  WAITING_FOR_CUSTOMER = "WAITING_FOR_CUSTOMER",
+  WAITING_FOR_PARTNER = "WAITING_FOR_PARTNER", -- for the seller
+  WAITING_FOR_ARBITER = "WAITING_FOR_ARBITER",
+  WAITING_FOR_MARKET = "WAITING_FOR_MARKET",
+  FINISHED = "FINISHED",
+})
+
+---@enum avito_messenger.yandex_market.Sender
+enums.yandex_market.Sender = enum("Sender", {
+  PARTNER = "PARTNER", -- the seller
+  CUSTOMER = "CUSTOMER",
+  MARKET = "MARKET", -- by itself
+  SUPPORT = "SUPPORT", -- a person of Yandex Market
+})
+
 --- The values of one of them, sorted.
 ---@param of table<string, string>
 ---@return string[]

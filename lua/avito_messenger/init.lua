@@ -11,7 +11,9 @@ local options = require "avito_messenger.options"
 
 local avito = { _VERSION = "0.1.0" }
 
-avito.client = client.new
+--- Makes a client of Avito. Nothing is sent until the first call.
+---@type fun(given: avito_messenger.ClientOptions): avito_messenger.Client
+avito.client = client.of(require "avito_messenger.client.avito")
 avito.ChatType = enums.ChatType
 avito.MessageType = enums.MessageType
 avito.MessageDirection = enums.MessageDirection

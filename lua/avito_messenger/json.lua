@@ -40,6 +40,7 @@ function json.digits(value)
 end
 
 local replaced -- does what is to be written hold any of them?
+local wide = false -- was there an integer that needs more digits than a Lua number has?
 
 local function shallow(value)
   local copy = {}
@@ -79,6 +80,16 @@ function json.list(list)
   return list
 end
 
+--- What is written as the integer with these digits, past 2^53 too, where the numbers of LuaJIT end.
+---@param digits string
+---@return integer|string
+function json.integer(digits)
+  local value = tonumber(digits)
+  if value <= 2 ^ 53 or (math.type and math.type(value) == "integer") then return value --[[@as integer]] end
+  wide = true
+  return NUMBER .. digits
+end
+
 --- The value that is written as `null`.
 ---@return userdata
 function json.null()
@@ -91,7 +102,7 @@ end
 ---@return string? message why the value has no JSON form
 function json.encode(value)
   local encode = cjson().encode
-  replaced = false
+  replaced = wide
   local ok, text = pcall(exact, value, 1)
   if ok then ok, text = pcall(encode, text) end
   if not ok then return nil, tostring(text) end

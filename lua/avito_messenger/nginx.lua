@@ -5,6 +5,7 @@
 ---     location = /health { content_by_lua_block { require("avito_messenger.nginx").health(require "shop") } }
 ---
 --- `shop` is a module of the program's own that returns an avito.bot whose client has io = require "avito_messenger.io.nginx".
+local hooks = require "avito_messenger.bot.hooks"
 local options = require "avito_messenger.options"
 local outcomes = require "avito_messenger.bot.outcomes"
 local poll = require "avito_messenger.bot.poll"
@@ -12,12 +13,11 @@ local program = require "avito_messenger.bot.program"
 local prometheus = require "avito_messenger.prometheus"
 local shared = require "avito_messenger.nginx.shared"
 local span = require "avito_messenger.bot.span"
-local webhook = require "avito_messenger.webhook"
 
 local nginx = {}
 
 ---@class avito.nginx.Options
----@field webhook? avito.webhook.Options without it no webhooks are taken
+---@field webhook? avito.webhook.Options|avito.notifications.Options without it nothing that is posted is taken
 ---@field poll? avito.PollOptions|false default {}: also where webhooks are taken, for not every message makes one
 ---@field subscribe? string|{ url: string, every: number|string? } an address that Avito is to send webhooks to
 ---@field answer? boolean false: webhooks are only stored; another process that has the same store answers. Default true
@@ -77,16 +77,6 @@ local function read_subscription(bot, given, level)
   return one
 end
 
-local function read_webhook(bot, given, level)
-  if not given then return nil end
-  local hook = webhook.make(given, "nginx.start: webhook", level + 1)
-  if bot.log then
-    bot.log:hide(given.path_secret)
-    if given.signature then bot.log:hide(given.signature.key) end
-  end
-  return hook
-end
-
 -- What each worker has for itself is spent by as many as there are.
 local function warn_of_several(client)
   if ngx.worker.count() == 1 then return end
@@ -116,7 +106,7 @@ function nginx.start(bot, given)
   if not (bot.on_error or bot.log) then bot.on_error = log_error end
   local worker = require("avito_messenger.nginx.worker").new {
     bot = bot, drain = drain, shared = open_dict(dict, 2), intake = require("avito_messenger.nginx.intake").new(bot),
-    hook = read_webhook(bot, given.webhook, 2), settings = read_settings(given, 2),
+    hook = given.webhook and hooks.make(bot, given.webhook, "nginx.start: webhook", 2), settings = read_settings(given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
   warn_of_several(bot.client)
   workers[bot], dicts[dict] = worker, true
@@ -125,17 +115,14 @@ end
 
 -- ---- requests
 
-local function respond(status, text, content_type)
+local function respond(status, content_type, text, headers)
   if status ~= 200 then ngx.status = status end
-  ngx.header["Content-Type"] = content_type or outcomes.TYPE
+  ngx.header["Content-Type"] = content_type
   ngx.header["Content-Length"] = #text
+  if headers then
+    for name, value in pairs(headers) do ngx.header[name] = value end
+  end
   ngx.print(text)
-end
-
-local function tell_outcome(outcome, allowed)
-  if outcome == "method" then ngx.header["Allow"] = allowed or "POST" end
-  if outcome == "unavailable" then ngx.header["Retry-After"] = 1 end
-  respond(outcomes.STATUS[outcome], outcomes.WORDS[outcome] .. "\n")
 end
 
 local function started(bot)
@@ -143,7 +130,7 @@ local function started(bot)
   if worker then return worker end
   ngx.log(ngx.ERR, "avito: the bot was not started in this worker: \"init_worker_by_lua error\" above says why; where there is ",
     "none, call require(\"avito_messenger.nginx\").start(bot) in init_worker_by_lua, with lua_code_cache on")
-  tell_outcome "unavailable"
+  respond(outcomes.reply "unavailable")
 end
 
 -- The body, at most so long and a byte; nil: it cannot be had.
@@ -166,32 +153,19 @@ local HEADERS = setmetatable({}, { __index = function(_, name)
   return type(value) == "string" and value or nil -- sent twice, it is no signature
 end })
 
-local function is_too_long(hook, request)
-  local length = tonumber(ngx.var.content_length)
-  if not length or length <= hook.max_body then return false end
-  local outcome = hook:answer(request).outcome
-  return outcome == "probe", outcome
-end
-
 --- What comes of the request, and a note.
 local function take(worker)
   local hook, bot = worker.hook, worker.bot
-  local request = { method = ngx.req.get_method(), path = ngx.var.request_uri, headers = HEADERS }
-  local too_long, outcome = is_too_long(hook, request)
-  if too_long then return "too_large" end
-  if outcome then return outcome end
-  request.body = read_body(hook.max_body)
+  local request = { method = ngx.req.get_method(), path = ngx.var.request_uri, headers = HEADERS, peer = ngx.var.remote_addr,
+    length = tonumber(ngx.var.content_length) }
+  if request.length and request.length > hook.max_body then return hook:answer(request).outcome end
+  request.length, request.body = nil, read_body(hook.max_body)
   if not request.body then return "unavailable", "the body in its temporary file cannot be read" end
   local answer = hook:answer(request)
-  if not answer.rows then return answer.outcome, answer.note end
-  local own = bot:account()
-  local account = answer.account or own
-  if not account then return "unavailable", answer.note end -- not before it is known whose message it is
-  if own and account ~= own then
-    return "foreign", ("for account %s, and the bot is that of %s"):format(account, own)
-  end
+  local account, outcome, note = hooks.account(bot, answer)
+  if not account then return outcome, note end
   if answer.note then worker:count("unsigned", answer.note) end
-  return worker.intake:take(account, answer.rows, outcomes.patience(ngx.now() - ngx.req.start_time()))
+  return worker.intake:take(account, answer.rows, hook:patience(ngx.now() - ngx.req.start_time()))
 end
 
 --- Takes a webhook: what it brought is durable before it is answered 200. To be called in content_by_lua.
@@ -202,14 +176,14 @@ function nginx.webhook(bot)
   if not worker.hook then error("nginx.webhook: nginx.start was not given webhook = { path_secret = … }", 2) end
   local outcome, note = take(worker)
   worker:count(outcome, note)
-  tell_outcome(outcome)
+  respond(worker.hook:reply(outcome, ngx.req.start_time(), note))
 end
 
 -- Pages that are read; true: it was one.
 local function may_read()
   local method = ngx.req.get_method()
   if method == "GET" or method == "HEAD" then return true end
-  tell_outcome("method", "GET, HEAD")
+  respond(outcomes.reply("method", "GET, HEAD"))
 end
 
 -- What is wrong with any worker; that one of them begins is no trouble where others work.
@@ -232,7 +206,7 @@ function nginx.health(bot)
   local words = { worker:share() } -- also where there is no room for it
   for _, word in pairs(worker.words:all()) do words[#words + 1] = word end
   local well, word = health_of(words)
-  respond(well and 200 or 503, (well and "ok" or word) .. "\n")
+  respond(well and 200 or 503, outcomes.TYPE, (well and "ok" or word) .. "\n")
 end
 
 --- The metrics of all workers, for Prometheus. To be called in content_by_lua, where nobody from outside gets to.
@@ -240,7 +214,7 @@ end
 function nginx.metrics(bot)
   local worker = started(bot)
   if not worker or not may_read() then return end
-  respond(200, worker:metrics(), prometheus.CONTENT_TYPE)
+  respond(200, prometheus.CONTENT_TYPE, worker:metrics())
 end
 
 --- What the workers share, over a lua_shared_dict: stores of tokens and of the pace for avito.client.

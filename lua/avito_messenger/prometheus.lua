@@ -192,6 +192,31 @@ local function summed(self, sums)
   return all
 end
 
+-- The series of a family in all registries, told apart by one label more.
+local function gather(registries, family, label, values)
+  local all, own = {}, false
+  for _, name in ipairs(family.labels or {}) do own = own or name == label end
+  for i, registry in ipairs(registries) do
+    local first = own and "" or ('%s="%s"'):format(label, label_value(values[i]))
+    for labels, series in pairs(registry.series[family.name]) do
+      all[first .. (first ~= "" and labels ~= "" and "," or "") .. labels] = series
+    end
+  end
+  return all
+end
+
+--- One text of several registries of the same families, each family once. The series are told apart by a label; a family that
+--- has that label by itself must hold another value in each.
+---@param registries avito_messenger.Registry[]
+---@param label string
+---@param values string[] of each registry, all different
+---@return string
+function prometheus.together(registries, label, values)
+  local out = {}
+  for _, family in ipairs(registries[1].order) do write_family(out, family, gather(registries, family, label, values)) end
+  return table.concat(out)
+end
+
 --- All families that have a series, in their order; the series by their labels.
 ---@param sums? table<string, number> of what was drained: shown instead of what was counted here
 ---@return string

@@ -55,3 +55,32 @@
 ---@class avito_messenger.Subscription
 ---@field url string
 ---@field version string
+
+---@class avito_messenger.yandex_market.Chat
+---@field chatId integer a decimal string on LuaJIT where it passes 2^53, as every id here
+---@field context avito_messenger.yandex_market.Context what the chat is about
+---@field type avito_messenger.yandex_market.ChatType
+---@field status avito_messenger.yandex_market.ChatStatus
+---@field createdAt string ISO 8601 with an offset, to the second
+---@field updatedAt string when the last message was written
+
+---@class avito_messenger.yandex_market.Context
+---@field type avito_messenger.yandex_market.ContextType
+---@field customer? { name?: string, publicId?: string }
+---@field campaignId? integer the shop; of an order or a return
+---@field orderId? integer of an order or a return
+---@field returnId? integer of a return
+
+---@class avito_messenger.yandex_market.Message
+---@field messageId integer
+---@field createdAt string ISO 8601 with an offset
+---@field sender avito_messenger.yandex_market.Sender
+---@field message? string its text
+---@field payload? { name: string, url: string, size: integer }[] its files, for download_file; size in bytes
+
+---@class avito_messenger.yandex_market.ChatsMeta
+---@field paging? { nextPageToken?: string } absent on the last page
+
+---@class avito_messenger.yandex_market.HistoryMeta
+---@field context avito_messenger.yandex_market.Context
+---@field paging? { nextPageToken?: string }

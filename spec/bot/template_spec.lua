@@ -71,6 +71,12 @@ describe("a template", function()
     assert.is_false(compiled.variable)
   end)
 
+  it("tells the names that stand somewhere without a default", function()
+    local compiled = template.compile("{a} {b|} {c|x} {c} {a}", { a = true, b = true, c = true })
+    assert.same({ "a", "c" }, compiled.bare)
+    assert.same({ "a", "b", "c" }, compiled.names)
+  end)
+
   it("names an unknown name and the nearest", function()
     assert.equal("column 5: unknown name 'item.titel' (did you mean 'item.title'?)", problem "Ваш {item.titel}")
     assert.equal("column 1: unknown name 'адресс' (did you mean 'адрес'?)", problem "{адресс|}")

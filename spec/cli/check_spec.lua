@@ -62,6 +62,43 @@ return require("avito_messenger").rulebook {
     assert.matches("bot %[ночь%] +Сейчас мы закрыты", output)
   end)
 
+  it("warns of what the marketplace has not, for each that is named", function()
+    local rules = write [[
+return require("avito_messenger").rulebook {
+  { "торг", item = { price = ">= 5000" }, say = "Торг есть." },
+  { "где", hears = "где", chat_type = "order", say = "Заказ {order.id}." },
+  { "все", say = "Здравствуйте!" },
+}
+]]
+    local code, output = run(rules, "--marketplace", "avito", "--marketplace=yandex_market")
+    assert.equal(0, code)
+    assert.equal(([[
+PATH on Avito: no mistakes, warnings: 1; rules: 3, flows: 0
+PATH:3: rule 'где': chat_type: Avito has no order chats: the rule never fires there
+PATH on Yandex Market: no mistakes, warnings: 1; rules: 3, flows: 0
+PATH:2: rule 'торг': item.price: Yandex Market chats tell no item: the rule never fires there
+]]):gsub("PATH", (rules:gsub("%%", "%%%%"))), output)
+    code, output = run(rules, "--marketplace", "yandex_market", "--price", "9000", "--say", "Где мой заказ?")
+    assert.equal(0, code)
+    assert.matches("bot %[где%] +Заказ %d+%.", output)
+    assert.matches("%- торг +item%.price: unknown", output)
+  end)
+
+  it("tells the same mistakes once, and fails where one marketplace has some", function()
+    local code, output = run(write [[
+return require("avito_messenger").rulebook { { "один", hear = "торг", say = "Да." } }
+]], "--marketplace", "avito", "--marketplace", "yandex_market")
+    assert.equal(1, code)
+    assert.equal(1, select(2, output:gsub("unknown field 'hear'", "")))
+    os.remove(path)
+    code, output = run(write [[
+return require("avito_messenger").rulebook { { "один", say = ("ы"):rep(2000) } }
+]], "--marketplace", "avito", "--marketplace", "yandex_market")
+    assert.equal(1, code)
+    assert.matches("2000 characters, and a message of Avito may have 1000", output)
+    assert.matches("on Yandex Market: no mistakes; rules: 1", output)
+  end)
+
   it("says what it cannot make sense of", function()
     local code, output = run()
     assert.equal(2, code)
@@ -69,6 +106,9 @@ return require("avito_messenger").rulebook {
     code, output = run("examples/shop_rules.lua", "--sya", "торг")
     assert.equal(2, code)
     assert.matches("unknown option '%-%-sya' %(did you mean '%-%-say'%?%)", output)
+    code, output = run("examples/shop_rules.lua", "--marketplace", "yandex")
+    assert.equal(2, code)
+    assert.matches("option %-%-marketplace: unknown marketplace 'yandex' %(known: avito, yandex_market%)", output)
     code, output = run("examples/shop_rules.lua", "--say", "торг", "--at", "вечером")
     assert.equal(1, code)
     assert.matches("'вечером' is no time: expected one like \"2026%-11%-20 22:15\"", output)

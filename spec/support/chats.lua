@@ -14,22 +14,22 @@ local Chat = {}
 Chat.__index = Chat
 
 --- The book of these fields, or an error with its mistakes.
-function chats.book(given)
-  local book, err = rulebook.compile(given)
+function chats.book(given, marketplace)
+  local book, err = rulebook.compile(given, nil, marketplace)
   if not book then error(err.message, 2) end
   return book
 end
 
 --- A chat that nobody wrote in yet. `said` is what the buyer reads of the bot, `did` what else was done.
 ---@param given table a rulebook; burst is 3 s, and there is no flood guard where it says nothing of one
----@param more? table fields of the chat: facts, user_id
+---@param more? table fields of the chat: facts, user_id; marketplace
 function chats.new(given, more)
   if given.flood == nil then given.flood = false end
   local self = setmetatable({ now = chats.NOW, said = {}, did = {}, notes = {}, fails = {}, ids = 0, record = { id = "u2i-1" },
     facts = { type = "u2i", buyer = { id = chats.BUYER, name = "Покупатель" }, item = { id = 1, title = "Диван", price = 5000 } },
   }, Chat)
   for name, value in pairs(more or {}) do self[name] = value end
-  self.engine = Engine.new { book = chats.book(given), user_id = self.user_id or chats.SELLER }
+  self.engine = Engine.new { book = chats.book(given, self.marketplace), user_id = self.user_id or chats.SELLER }
   return self
 end
 

@@ -12,6 +12,7 @@
 ---   local inside = sandbox.inside { shapes = "contract" }        options of avito_messenger.sandbox
 ---   inside.box, inside.now                                       the sandbox; the time its requests carry
 ---   inside:api("GET", "/messenger/…")                            with a token: decoded answer, status, response
+---   inside:yandex("POST", "chats", {})                           the same of Yandex Market, below its business
 ---   inside:send { method =, path =, headers =, body = }          as it is: response
 local json = require "avito_messenger.json"
 local transfers = require "support.transfers"
@@ -151,6 +152,20 @@ function Inside:api(method, path, body, token)
   if type(body) == "table" then body = assert(json.encode(body)) end
   local response = self:send { method = method, path = path, headers = headers, body = body }
   return response.body ~= "" and json.decode(response.body) or nil, response.status, response
+end
+
+--- The business of the default world.
+sandbox.business_id, sandbox.api_key = 2200001, "dummy-api-key"
+
+--- A call of Yandex Market's API for the default business; `headers` instead of its key.
+function Inside:yandex(method, what, body, headers)
+  headers = headers or { ["api-key"] = sandbox.api_key }
+  if body ~= nil and not headers["content-type"] then headers["content-type"] = "application/json" end
+  if type(body) == "table" then body = next(body) == nil and "{}" or assert(json.encode(body)) end
+  local response = self:send { method = method, headers = headers, body = body,
+    path = what:sub(1, 1) == "/" and what or ("/v2/businesses/%d/%s"):format(sandbox.business_id, what) }
+  local plain = response.body == "" or not response.headers["Content-Type"]:find("json", 1, true)
+  return not plain and json.decode(response.body) or nil, response.status, response
 end
 
 --- The first chat of the given type that the first account has.

@@ -72,7 +72,7 @@ function faults.list(random, paced)
   for _, route in ipairs(routes.list) do
     local name = route.name
     local first = #list
-    if name ~= "authorize" then -- a page for people
+    if route.marketplace == "avito" and name ~= "authorize" then -- a page for people
       for _, kind in ipairs(KINDS) do
         local fault = copy(kind)
         fault.operation = name

@@ -2,7 +2,6 @@
 --- whatever the store does.
 local ending = require "avito_messenger.bot.ending"
 local loop = require "avito_messenger.io.loop"
-local outcomes = require "avito_messenger.bot.outcomes"
 local Timers = require "avito_messenger.io.loop.timers"
 
 ---@class avito.bot.Intake
@@ -22,9 +21,9 @@ end
 --- Takes a message; it is answered by and by.
 ---@param request table of httpd
 ---@param account string
----@param rows avito.webhook.Row[]
-function Intake:add(request, account, rows)
-  local seconds = outcomes.patience(request.age)
+---@param rows avito.hook.Row[]
+---@param seconds number that the store has
+function Intake:add(request, account, rows, seconds)
   local entry = { request = request, rows = rows }
   self.open:add(entry, self.bot.driver:now() + seconds)
   local waiting = self.waiting[account] or {}

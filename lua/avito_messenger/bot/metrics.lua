@@ -194,15 +194,9 @@ function Metrics:share(counters)
   return not message or nil, message
 end
 
---- The text of all metrics, in the exposition format 0.0.4.
----@param now? number Unix seconds; default: by the clock
----@param extra? avito.bot.MetricsExtra default: what is told when it is asked for
----@param sums? table<string, number> what all processes have shared, instead of what this one has counted since. Gauges are
---- this process's, and the store's
----@return string
-function Metrics:text(now, extra, sums)
+-- Has the registry show what is only asked for.
+local function refresh(self, now, extra)
   local registry = self.registry
-  extra = extra or self.ask()
   registry:clear "avito_bot_info"
   registry:set("avito_bot_info", 1, avito._VERSION, extra.account or "")
   registry:set("avito_bot_clock_seconds", now or self.clock())
@@ -213,7 +207,32 @@ function Metrics:text(now, extra, sums)
   if extra.parked then registry:set("avito_bot_parked", 1, extra.parked) end
   self.parked = extra.parked
   if extra.last_poll then registry:set("avito_bot_last_poll_timestamp_seconds", extra.last_poll) end
-  return registry:text(sums)
+end
+
+--- The text of all metrics, in the exposition format 0.0.4.
+---@param now? number Unix seconds; default: by the clock
+---@param extra? avito.bot.MetricsExtra default: what is told when it is asked for
+---@param sums? table<string, number> what all processes have shared, instead of what this one has counted since. Gauges are
+--- this process's, and the store's
+---@return string
+function Metrics:text(now, extra, sums)
+  refresh(self, now, extra or self.ask())
+  return self.registry:text(sums)
+end
+
+--- The text of the metrics of several bots, whose series have a label more: account.
+---@param all avito.bot.Metrics[]
+---@param names string[] what each has there, all different
+---@return string
+function metrics.page(all, names)
+  local registries = {}
+  for i, one in ipairs(all) do
+    local extra = one.ask()
+    extra.account = names[i]
+    refresh(one, nil, extra)
+    registries[i] = one.registry
+  end
+  return prometheus.together(registries, "account", names)
 end
 
 ---@param clock? fun(): number Unix seconds; default os.time

@@ -8,6 +8,7 @@ local template = {}
 
 ---@class avito_messenger.bot.Template
 ---@field names string[] the names it uses, each once, as they come
+---@field bare string[] those of them that stand somewhere without a default
 ---@field literal_length integer code points of what is always the same
 ---@field variable boolean has it any names?
 local Template = {}
@@ -69,6 +70,11 @@ local function parse(text, known)
   return parts
 end
 
+local function add_once(list, seen, name)
+  if not seen[name] then list[#list + 1] = name end
+  seen[name] = true
+end
+
 --- Reads a text; a name that is not among the known ones is a mistake.
 ---@param text string
 ---@param known table<string, any> the names there are, as keys
@@ -79,14 +85,15 @@ function template.compile(text, known)
   if type(known) ~= "table" then error(("template.compile: known must be a table, got %s"):format(type(known)), 2) end
   local parts, message = parse(text, known)
   if not parts then return nil, message end
-  local self = { parts = parts, names = {}, literal_length = 0, variable = false }
-  local seen = {}
+  local self = { parts = parts, names = {}, bare = {}, literal_length = 0, variable = false }
+  local seen, bare = {}, {}
   for _, part in ipairs(parts) do
     if type(part) == "string" then
       self.literal_length = self.literal_length + spelling.length(part)
-    elseif not seen[part.name] then
-      seen[part.name] = true
-      self.names[#self.names + 1], self.variable = part.name, true
+    else
+      self.variable = true
+      add_once(self.names, seen, part.name)
+      if not part.default then add_once(self.bare, bare, part.name) end
     end
   end
   return setmetatable(self, Template)

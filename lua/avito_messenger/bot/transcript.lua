@@ -6,7 +6,8 @@
 
 ---@class avito.bot.TranscriptEntry
 ---@field time number Unix seconds
----@field who "buyer"|"bot"|"seller"|"avito"|"note" "avito": a system message; "note": what no message shows, an escalation say
+---@field who "buyer"|"bot"|"seller"|"avito"|"market"|"support"|"note" "avito", "market", "support": a system message; "note":
+--- what no message shows, an escalation say
 ---@field name? string of the buyer
 ---@field rule? string what the bot says it by
 ---@field type? string of the message; "text" when absent
@@ -30,7 +31,7 @@ Transcript.__name = "avito.bot.Transcript"
 
 local transcript = {}
 
-local PAINT = { buyer = "36", bot = "32", seller = "33", avito = "35", note = "2", day = "2" }
+local PAINT = { buyer = "36", bot = "32", seller = "33", avito = "35", market = "35", support = "35", note = "2", day = "2" }
 local WEEKDAYS = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" }
 local CLOCK = 10 -- columns of "22:15:01  "
 

@@ -16,19 +16,22 @@ avito-messenger: tools for the Avito Messenger API
 help.check = [[
 avito-messenger check: the mistakes of a bot's rulebook, and what it would answer.
 
-  avito-messenger check RULEBOOK [--say TEXT]... [--at TIME] [--title TEXT] [--price N]
+  avito-messenger check RULEBOOK [--marketplace NAME]... [--say TEXT]... [--at TIME] [--title TEXT] [--price N]
 
-Tells every mistake of the file with its line. With --say it goes on: a buyer says that, the conversation is printed,
-and why each rule did or did not fire on the last text. Nothing leaves this machine.
+Tells every mistake of the file with its line, and warns of what the marketplace has not: a rule about the price of an
+item never fires in chats that are about an order. With --say it goes on: a buyer says that, the conversation is
+printed, and why each rule did or did not fire on the last text. Nothing leaves this machine.
 
+  --marketplace NAME avito (when absent) or yandex_market; given twice, the rulebook is checked for both
   --say TEXT         what the buyer says; several are said one after another
   --at TIME          when, in the rulebook's zone: "2026-11-20 22:15"; a Monday at noon when absent
-  --title TEXT       of the item
-  --price N          of the item, in rubles
+  --title TEXT       of the item (Avito)
+  --price N          of the item, in rubles (Avito)
 
   avito-messenger check shop_rules.lua --say "Здравствуйте, торг есть?" --price 35000 --at "2026-11-20 22:15"
+  avito-messenger check shop_rules.lua --marketplace avito --marketplace yandex_market
 
-Exit status: 0 without mistakes, 1 with some, in the file or in the conversation, 2 for a wrong option.
+Exit status: 0 without mistakes, with warnings or not, 1 with some, in the file or in the conversation, 2 for a wrong option.
 ]]
 
 help.journal = [[

@@ -28,6 +28,7 @@ local NOTES = {
   done = { "info", "done", "chat_id effect key rule label id" },
   error = { "error", "something failed",
     "chat_id rule flow effect key what why result problem=error.kind status=error.status endpoint=error.endpoint message" },
+  warning = { "warn", "the marketplace has not what is asked for", "chat_id rule message" },
   -- the lanes' and the polling's
   effect = { "debug", "about to be done", "chat_id effect=effect.kind key=effect.key", "text=effect.text note=effect.note" },
   taken = { "debug", "messages were taken", "chat_id count" },

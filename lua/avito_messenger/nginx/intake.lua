@@ -70,7 +70,7 @@ end
 
 --- Has rows stored, and waits until they are. Where the store does not say at once what it knew, everything is a "message".
 ---@param account string
----@param rows avito.webhook.Row[]
+---@param rows avito.hook.Row[]
 ---@param seconds number that it may take
 ---@return "message"|"known"|"unavailable"
 function Intake:take(account, rows, seconds)

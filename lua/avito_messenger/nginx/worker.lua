@@ -7,7 +7,7 @@ local run = require "avito_messenger.bot.run"
 ---@field bot avito.Bot
 ---@field shared table what workers share, of avito_messenger.nginx.shared
 ---@field intake avito.nginx.Intake
----@field hook? avito.webhook.Hook
+---@field hook? avito.hook.Hook
 ---@field settings? avito.bot.Settings nil: somebody else answers
 ---@field subscription? avito.bot.Subscription
 ---@field drain number seconds

@@ -1,6 +1,7 @@
 --- The contract's bounds on parameters and bodies. Each check returns the clean value or refuses with 400
 --- and the name of the field, as the API's validation errors do.
 local codec = require "avito_messenger.sandbox.codec"
+local ids = require "avito_messenger.sandbox.yandex_market.ids"
 local json = require "avito_messenger.json"
 local reply = require "avito_messenger.sandbox.reply"
 
@@ -46,6 +47,15 @@ function readers.integers(name, values)
   local list = {}
   for i, text in ipairs(elements(values)) do list[i] = check.integer(name, text, 1, EXACT) end
   return list
+end
+
+function readers.id(name, values)
+  return ids.text(values[1]) or refuse(name, "a positive integer expected")
+end
+
+function readers.text(name, values)
+  if values[1] == "" then refuse(name, "must not be empty") end
+  return values[1]
 end
 
 function readers.words(name, values, rule)
@@ -141,6 +151,15 @@ function check.whole(object, name, prefix)
     refuse((prefix or "") .. name, "a positive integer expected")
   end
   return value
+end
+
+--- A member that is an id of 64 bits, as its digits.
+---@return string
+function check.id(object, name, prefix)
+  local value = object[name]
+  -- LuaJIT reads a number past 2^53 as its digits: no other text is one.
+  if type(value) == "string" and #value < 16 then value = nil end
+  return ids.text(value) or refuse((prefix or "") .. name, "a positive integer expected")
 end
 
 return check

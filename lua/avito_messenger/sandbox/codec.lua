@@ -1,4 +1,4 @@
---- The encodings of requests: percent, query strings, forms, and times as Avito and HTTP write them.
+--- The encodings of requests: percent, query strings, forms, and times as the marketplaces and HTTP write them.
 local codec = {}
 
 ---@param text string
@@ -53,6 +53,13 @@ end
 ---@return string
 function codec.rfc3339(time)
   return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(time)) --[[@as string]]
+end
+
+--- A time as Yandex Market writes it, in Moscow's zone.
+---@param time number Unix seconds
+---@return string
+function codec.moscow(time)
+  return os.date("!%Y-%m-%dT%H:%M:%S+03:00", math.floor(time) + 3 * 3600) --[[@as string]]
 end
 
 local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }

@@ -1,24 +1,16 @@
 --- One request of the API, from its route to its answer.
-local accounts = require "avito_messenger.sandbox.accounts"
-local chats = require "avito_messenger.sandbox.chats"
+local avito = require "avito_messenger.sandbox.avito"
 local check = require "avito_messenger.sandbox.check"
 local codec = require "avito_messenger.sandbox.codec"
 local faults = require "avito_messenger.sandbox.faults"
-local limits = require "avito_messenger.sandbox.limits"
-local media = require "avito_messenger.sandbox.media"
-local oauth = require "avito_messenger.sandbox.oauth"
 local reply = require "avito_messenger.sandbox.reply"
 local routes = require "avito_messenger.sandbox.routes"
-local webhooks = require "avito_messenger.sandbox.webhooks"
+local yandex_market = require "avito_messenger.sandbox.yandex_market"
 
 local dispatch = {}
 
-local operations = { token = oauth.token, authorize = oauth.authorize }
-for _, group in ipairs { accounts, chats, media, webhooks } do
-  for name, operation in pairs(group) do
-    if routes.names[name] then operations[name] = operation end
-  end
-end
+---@type table<string, avito.sandbox.Marketplace>
+local marketplaces = { avito = avito, yandex_market = yandex_market }
 
 local function no_route(methods)
   if #methods == 0 then return reply.error(404, "Not found") end
@@ -27,41 +19,21 @@ local function no_route(methods)
   return response
 end
 
--- The account of the token, which the path must name too.
-local function account_of(call)
-  local account = call.market.accounts[call.user_id]
-  local named = call.parameters.user_id
-  if named and check.integer("user_id", named, 1, 2 ^ 53) ~= account.user_id then
-    reply.refuse(reply.error(403, "Forbidden: the token belongs to another account"))
-  end
-  if not account.tariff and call.route.name ~= "get_self" then
-    reply.refuse(reply.error(402, "Payment required"))
-  end
-  if account.employee and call.route.company then
-    reply.refuse(reply.error(403, "Forbidden"))
-  end
-  return account
-end
-
 local function perform(call)
-  local route = call.route
+  local route, marketplace = call.route, call.marketplace
   if not route then reply.refuse(no_route(call.parameters)) end
-  if not route.open then
-    oauth.authenticate(call)
-    local headers, refusal = limits.count(call.sandbox, call.user_id, call.now)
-    call.limit_headers = headers
-    if refusal then reply.refuse(refusal) end
-    call.account = account_of(call)
-  end
+  if not route.open then marketplace.admit(call) end
   call.query = check.query(call.raw_query, route.query, call.sandbox.options.strict)
-  return operations[route.name](call)
+  return marketplace.operations[route.operation](call)
 end
 
--- For the log and for faults by account: whose token it is, good or not.
-local function token_owner(sandbox, request)
-  local token = (request.headers.authorization or ""):match("^%S+ +(%S+)")
-  local known = sandbox.tokens.access[token or ""]
-  return known and known.user_id
+-- An error as the marketplace words it.
+local function worded(call, response)
+  local problem, word = response.problem, call.marketplace.problem
+  if not problem or not word then return response end
+  local own = word(response.status, problem.message, problem.fields)
+  for name, value in pairs(response.headers) do own.headers[name] = value end
+  return own
 end
 
 local function finish(call, response)
@@ -70,6 +42,7 @@ local function finish(call, response)
   call.entry.fault = call.struck[1] and call.struck[1].kind or nil
   local delay = call.delay + call.sandbox.random:within(call.sandbox.options.latency)
   if delay > 0 then response.delay = delay end
+  if call.marketplace.leave then call.marketplace.leave(call, response) end
   return response
 end
 
@@ -81,16 +54,17 @@ end
 function dispatch.handle(sandbox, request, now)
   local path, raw_query = codec.split(request.path)
   local route, parameters = routes.find(request.method, path)
-  local call = { sandbox = sandbox, market = sandbox.market, request = request, now = now, path = path,
-    raw_query = raw_query, route = route, parameters = parameters, delay = 0, origin = sandbox:origin_of(request),
-    user_id = token_owner(sandbox, request) }
+  local marketplace = marketplaces[route and route.marketplace or routes.marketplace(path)]
+  local call = { sandbox = sandbox, marketplace = marketplace, market = marketplace.market(sandbox), request = request,
+    now = now, path = path, raw_query = raw_query, route = route, parameters = parameters, delay = 0,
+    origin = sandbox:origin_of(request), owner = marketplace.owner(sandbox, request, parameters) }
   call.entry = sandbox:log_request { time = now, method = request.method, path = request.path,
-    operation = route and route.name, account = call.user_id, applied = false }
+    marketplace = marketplace.name, operation = route and route.name, account = call.owner, applied = false }
   call.struck = faults.striking(call)
   local response = faults.before(call.struck, call)
-  if response then return finish(call, response) end
-  response = reply.guard(perform, call)
-  if not response.probe then return finish(call, faults.after(call.struck, call, response)) end
+  if response then return finish(call, worded(call, response)) end
+  response = worded(call, (reply.guard(perform, call)))
+  if not response.probe then return finish(call, worded(call, faults.after(call.struck, call, response))) end
   local resolve = sandbox.probes[response.probe.id]
   sandbox.probes[response.probe.id] = function(result)
     return finish(call, faults.after(call.struck, call, resolve(result)))

@@ -1,8 +1,7 @@
 --- Faults: which requests they strike, and what they do to the answer.
-local limits = require "avito_messenger.sandbox.limits"
-local options = require "avito_messenger.sandbox.options"
 local reply = require "avito_messenger.sandbox.reply"
 local routes = require "avito_messenger.sandbox.routes"
+local rules = require "avito_messenger.sandbox.rules"
 local words = require "avito_messenger.words"
 
 local faults = {}
@@ -12,7 +11,7 @@ local faults = {}
 ---@field operation? string only requests of this operation
 ---@field method? string only requests with this method
 ---@field path? string only requests whose path begins so
----@field account? integer only requests with a token of this account
+---@field account? integer only requests with a token of this account, or to this business
 ---@field after? integer let so many matching requests pass first (0)
 ---@field times? integer strike so many requests (1; without end when a probability is given)
 ---@field probability? number strike a matching request with this probability
@@ -92,16 +91,11 @@ kinds.drip = { fields = { seconds = true }, after = function(fault, call, respon
   return with_fault({ kind = "drip", seconds = call.sandbox.random:within(fault.seconds or 1) }, response)
 end }
 
-kinds.token_expired = { passing = true, fields = {}, before = function(_, call)
-  local token = (call.request.headers.authorization or ""):match("^%S+ +(%S+)")
-  local known = call.sandbox.tokens.access[token or ""]
-  if known then known.expires_at = math.min(known.expires_at, call.now) end
-end }
+kinds.token_expired = { passing = true, fields = {}, before = function(_, call) call.marketplace.expire(call) end }
 
 kinds.rate_limited = { fields = { retry_after = true }, before = function(fault, call)
   local after = fault.retry_after
-  if after == "date" then return limits.refusal("date", call.now + 2, call.now) end
-  return limits.refusal(after and "seconds", call.now + (after or 0), call.now)
+  return call.marketplace.limited(call, after == "date" and 2 or after, after == "date")
 end }
 
 faults.kinds = kinds
@@ -140,11 +134,11 @@ function faults.read(spec)
   want(spec, "apply", "boolean")
   want(spec, "status", "number", function(value) return value >= 200 and value <= 599 and value % 1 == 0 end)
   if spec.probability ~= nil then
-    local problem = options.chance(spec.probability)
+    local problem = rules.chance(spec.probability)
     if problem then error("fault field 'probability': " .. problem, 0) end
   end
-  if spec.seconds ~= nil and options.range(spec.seconds) then
-    error("fault field 'seconds': " .. options.range(spec.seconds), 0)
+  if spec.seconds ~= nil and rules.range(spec.seconds) then
+    error("fault field 'seconds': " .. rules.range(spec.seconds), 0)
   end
   if spec.retry_after ~= nil and spec.retry_after ~= "date" then want(spec, "retry_after", "number", count) end
   local fault = {}
@@ -158,7 +152,7 @@ local function strikes(fault, call)
   if fault.operation and (not route or route.name ~= fault.operation) then return false end
   if fault.method and fault.method ~= call.request.method then return false end
   if fault.path and call.path:sub(1, #fault.path) ~= fault.path then return false end
-  if fault.account and fault.account ~= call.user_id then return false end
+  if fault.account and fault.account ~= call.owner then return false end
   local times = fault.times or (fault.probability and math.huge or 1)
   if fault.struck >= times then return false end
   fault.seen = fault.seen + 1

@@ -14,6 +14,7 @@ local Random = require "avito_messenger.sandbox.random"
 local webhooks = require "avito_messenger.sandbox.webhooks"
 local words = require "avito_messenger.words"
 local world = require "avito_messenger.sandbox.world"
+local yandex_market_world = require "avito_messenger.sandbox.yandex_market.world"
 
 ---@class avito.sandbox.Request
 ---@field method string
@@ -36,6 +37,7 @@ local function start(self)
   self.random = Random.new(given.seed)
   self.market = world.build({ accounts = given.accounts, items = given.items, buyers = given.buyers,
     chats = given.chats }, self.random, math.floor(self:now()))
+  self.yandex_market = yandex_market_world.build(given.yandex_market, given.seed, math.floor(self:now()))
   self.tokens = oauth.new_state()
   self.hooks = webhooks.new_state()
   self.probes, self.windows = {}, {}

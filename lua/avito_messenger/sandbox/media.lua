@@ -30,23 +30,7 @@ local function voice_bytes(id)
 end
 
 function media.upload_image(call)
-  local request = call.request
-  if check.media_type(request) ~= "multipart/form-data" then
-    reply.refuse(reply.error(415, "Unsupported Media Type: multipart/form-data expected"))
-  end
-  local parts, problem = multipart.read(request.headers["content-type"], request.body)
-  if not parts then reply.refuse(reply.error(400, "Bad Request: " .. problem)) end
-  local file
-  for _, part in ipairs(parts --[[@as table]]) do
-    if part.name == "uploadfile[]" then
-      if file then check.refuse("uploadfile[]", "one image a request") end
-      file = part
-    elseif call.sandbox.options.strict then
-      check.refuse(part.name, "the contract has no such field")
-    end
-  end
-  if not file then check.refuse("uploadfile[]", "required") end
-  if not file.filename then check.refuse("uploadfile[]", "a file (with a file name) expected") end
+  local file = multipart.file(call.request, "uploadfile[]", call.sandbox.options.strict)
   if #file.data > FILE_MAX then reply.refuse(reply.error(413, "the file is over 24 MB")) end
   local format, width, height = images.inspect(file.data)
   if not format then check.refuse("uploadfile[]", "JPEG, HEIC, GIF, BMP or PNG expected") end

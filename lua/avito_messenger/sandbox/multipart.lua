@@ -1,4 +1,7 @@
 --- multipart/form-data (RFC 7578), as far as an upload needs it.
+local check = require "avito_messenger.sandbox.check"
+local reply = require "avito_messenger.sandbox.reply"
+
 local multipart = {}
 
 ---@class avito.sandbox.Part
@@ -56,6 +59,31 @@ function multipart.read(content_type, body)
     at = next_at
   end
   return parts
+end
+
+--- The one file a request uploads under a name; refuses a request that is none.
+---@param request avito.sandbox.Request
+---@param name string
+---@param strict boolean refuse other parts
+---@return avito.sandbox.Part
+function multipart.file(request, name, strict)
+  if check.media_type(request) ~= "multipart/form-data" then
+    reply.refuse(reply.error(415, "Unsupported Media Type: multipart/form-data expected"))
+  end
+  local parts, problem = multipart.read(request.headers["content-type"], request.body)
+  if not parts then reply.refuse(reply.error(400, "Bad Request: " .. problem)) end
+  local file
+  for _, part in ipairs(parts --[[@as table]]) do
+    if part.name == name then
+      if file then check.refuse(name, "one file a request") end
+      file = part
+    elseif strict then
+      check.refuse(part.name, "the contract has no such field")
+    end
+  end
+  if not file then check.refuse(name, "required") end
+  if not file.filename then check.refuse(name, "a file (with a file name) expected") end
+  return file
 end
 
 return multipart

@@ -161,7 +161,7 @@ function oauth.authenticate(call)
   local token = sandbox.tokens.access[header:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(%S+)%s*$") or ""]
   if not token or (token.chain and token.chain.burnt) then refuse_token(sandbox, "invalid access token") end
   if token.expires_at <= call.now then refuse_token(sandbox, "access token expired") end
-  call.user_id = token.user_id
+  call.owner = token.user_id
   if not token.scopes[call.route.scope] then
     reply.refuse(reply.error(403, "Forbidden: the token has no scope " .. call.route.scope))
   end

@@ -1,5 +1,7 @@
 --- The options of a sandbox: their defaults, and what each may be.
+local rules = require "avito_messenger.sandbox.rules"
 local words = require "avito_messenger.words"
+local yandex_market = require "avito_messenger.sandbox.yandex_market.options"
 
 local options = {}
 
@@ -25,6 +27,7 @@ local options = {}
 ---@field base_url? string what file addresses begin with (from the Host header)
 ---@field log_limit? integer how many requests and deliveries are remembered (10000)
 ---@field faults? table[] faults to begin with, as for sandbox:fault
+---@field yandex_market? avito.sandbox.YandexMarketOptions
 
 ---@class avito.sandbox.RateLimit
 ---@field per_minute? integer requests a minute for each account (60000)
@@ -40,55 +43,12 @@ local options = {}
 ---@field retries? number[] seconds to wait before each further attempt ({1, 5, 30})
 ---@field key? string key of the signature header
 
-local function is(kind)
-  return function(value)
-    if type(value) ~= kind then return kind .. " expected, got " .. type(value) end
-  end
-end
-
-local function number(least, most, whole)
-  return function(value)
-    if type(value) ~= "number" then return "number expected, got " .. type(value) end
-    if not (value >= least and value <= most) or (whole and value % 1 ~= 0) then
-      return ("%s from %.10g to %.10g expected"):format(whole and "an integer" or "a number", least, most)
-    end
-  end
-end
-
-local function among(...)
-  local known = { ... }
-  return function(value)
-    for _, one in ipairs(known) do
-      if one == value then return end
-    end
-    for i, one in ipairs(known) do known[i] = tostring(one) end
-    local nearest = words.nearest(tostring(value), known)
-    return ("one of %s expected, got '%s'%s"):format(table.concat(known, ", "), tostring(value),
-      nearest and (" (did you mean '%s'?)"):format(nearest) or "")
-  end
-end
-
-local seconds = number(0, 1e9)
-local function range(value)
-  if type(value) ~= "table" then return seconds(value) end
-  local problem = seconds(value[1]) or seconds(value[2])
-  if problem then return "a range {from, to}: " .. problem end
-end
-
-local function list_of_seconds(value)
-  if type(value) ~= "table" then return "list of seconds expected, got " .. type(value) end
-  for _, one in ipairs(value) do
-    if seconds(one) then return seconds(one) end
-  end
-end
-
-options.range = range
-options.chance = number(0, 1)
-
 -- 2026-01-01 00:00:00 UTC
 local EPOCH = 1767225600
 
-local rules = {
+local is, number, among, range = rules.is, rules.number, rules.among, rules.range
+
+local own = {
   seed = { number(0, 2 ^ 53, true), 1 }, now = { number(0, 2 ^ 40), EPOCH },
   accounts = { is "table" }, items = { is "table" }, buyers = { is "table" }, chats = { is "table" },
   shapes = { among("real", "contract"), "real" }, strict = { is "boolean", true }, latency = { range, 0 },
@@ -102,26 +62,11 @@ local rate_rules = { per_minute = { number(1, 1e9, true), 60000 }, headers = { i
   retry_after = { among("seconds", "date", false), false } }
 
 local webhook_rules = { probe = { is "boolean", true }, timeout = { number(0.001, 3600), 2 }, delay = { range, 0 },
-  duplicate = { number(0, 1), 0 }, reorder = { number(0, 1), 0 }, retries = { list_of_seconds, { 1, 5, 30 } },
+  duplicate = { number(0, 1), 0 }, reorder = { number(0, 1), 0 }, retries = { rules.list_of_seconds, { 1, 5, 30 } },
   key = { is "string", "dummy-webhook-key" } }
 
-local known = { rate_limit = true, webhooks = true }
-for name in pairs(rules) do known[name] = true end
-
-local function read(given, table_of_rules, prefix)
-  local values = {}
-  for name, rule in pairs(table_of_rules) do
-    local value = given[name]
-    if value == nil then
-      value = rule[2]
-    else
-      local problem = rule[1](value)
-      if problem then error(("option '%s%s': %s"):format(prefix, name, problem), 0) end
-    end
-    values[name] = value
-  end
-  return values
-end
+local known = { rate_limit = true, webhooks = true, yandex_market = true }
+for name in pairs(own) do known[name] = true end
 
 --- Checks options and fills in the defaults. Raises with the name of what is wrong.
 ---@param given? avito.sandbox.Options
@@ -129,15 +74,16 @@ end
 function options.read(given)
   given = given or {}
   words.check(given, known, "option", 0)
-  local values = read(given, rules, "")
+  local values = rules.read(given, own, "")
   if given.rate_limit == false then
     values.rate_limit = false
   else
     words.check(given.rate_limit or {}, rate_rules, "rate_limit option", 0)
-    values.rate_limit = read(given.rate_limit or {}, rate_rules, "rate_limit.")
+    values.rate_limit = rules.read(given.rate_limit or {}, rate_rules, "rate_limit.")
   end
   words.check(given.webhooks or {}, webhook_rules, "webhooks option", 0)
-  values.webhooks = read(given.webhooks or {}, webhook_rules, "webhooks.")
+  values.webhooks = rules.read(given.webhooks or {}, webhook_rules, "webhooks.")
+  values.yandex_market = yandex_market.read(given.yandex_market)
   return values
 end
 

@@ -9,6 +9,7 @@ local reply = {}
 ---@field body string
 ---@field fault? table what the transport is to do to the answer
 ---@field delay? number seconds before the answer leaves
+---@field problem? { message: string, fields?: table<string, string> } an error, which another marketplace words in its own way
 ---@field probe? avito.sandbox.Delivery the answer is not known before this delivery is tried
 
 ---@param status integer
@@ -35,7 +36,9 @@ end
 ---@param fields? table<string, string>
 ---@return avito.sandbox.Response
 function reply.error(status, message, fields)
-  return reply.json(status, { error = { code = status, message = message, fields = fields } })
+  local response = reply.json(status, { error = { code = status, message = message, fields = fields } })
+  response.problem = { message = message, fields = fields }
+  return response
 end
 
 --- `{"result":{"status":false,"message"}}`: the shape of token trouble in real traffic.

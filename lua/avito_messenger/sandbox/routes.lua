@@ -1,10 +1,13 @@
---- The operations of the contract, one row each, with their parameters' bounds; and which one a request is.
+--- The operations of the contracts, one row each, with their parameters' bounds; and which one a request is.
 local codec = require "avito_messenger.sandbox.codec"
+local yandex_market = require "avito_messenger.sandbox.yandex_market.routes"
 
 local routes = {}
 
 ---@class avito.sandbox.Route
----@field name string
+---@field name string as in faults and in the log: those of Yandex Market begin with its name
+---@field operation string
+---@field marketplace "avito"|"yandex_market"
 ---@field method string
 ---@field path string
 ---@field scope string the scope the token must have
@@ -64,7 +67,13 @@ local function segments(path)
   return list
 end
 
+for _, row in ipairs(yandex_market) do
+  row.marketplace, row.operation, row.name = "yandex_market", row.name, "yandex_market." .. row.name
+  table.insert(routes.list, row)
+end
+
 for _, route in ipairs(routes.list) do
+  route.marketplace, route.operation = route.marketplace or "avito", route.operation or route.name
   route.query = route.query or {}
   route.segments = segments(route.path)
   routes.names[route.name] = true
@@ -84,6 +93,13 @@ local function match(route, given)
     end
   end
   return parameters
+end
+
+--- The marketplace whose answers a path gets that has no route.
+---@param path string
+---@return "avito"|"yandex_market"
+function routes.marketplace(path)
+  return path:find("^/v2/businesses/") and "yandex_market" or "avito"
 end
 
 --- The route of a request. A literal segment wins over a parameter: `…/messages/image` is no message id.

@@ -11,7 +11,8 @@ local function direction(message, account_id)
   return message.author == account_id and "out" or "in"
 end
 
-local function surprise(sandbox, object)
+--- Now and then with a field nobody announced.
+function view.surprise(sandbox, object)
   if sandbox.random:chance(sandbox.options.surprises) then
     object.sandbox_surprise = { since = 1, kinds = { "new", "unannounced" } }
   end
@@ -37,7 +38,7 @@ function view.message(sandbox, market, chat, message, origin)
   if sandbox.options.shapes == "real" then
     shown.isRead, shown.delivered = shown.is_read, message.created
   end
-  return surprise(sandbox, shown)
+  return view.surprise(sandbox, shown)
 end
 
 local function user(id, name, chat, origin)
@@ -81,7 +82,7 @@ function view.chat(sandbox, market, chat, origin)
   if real then
     for _, one in ipairs(shown.users) do one.parsing_allowed = true end
   end
-  return surprise(sandbox, shown)
+  return view.surprise(sandbox, shown)
 end
 
 --- What a webhook carries about a message.
@@ -98,7 +99,7 @@ function view.event(sandbox, chat, message, id, now, origin)
     content = content.shown(message.content, origin), item_id = chat.item }
   if sandbox.options.shapes == "real" then value.published_at = codec.rfc3339(message.created) end
   return { id = id, version = "v3.0.0", timestamp = now,
-    payload = { type = "message", value = surprise(sandbox, value) } }
+    payload = { type = "message", value = view.surprise(sandbox, value) } }
 end
 
 return view

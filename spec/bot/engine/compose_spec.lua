@@ -36,6 +36,16 @@ describe("a text to be said", function()
     assert.equal(2, #said_of(function(c) c:say(("я"):rep(1001)) end).said)
   end)
 
+  it("is as long as the marketplace allows", function()
+    local function pieces(length)
+      local c = chats.new({ { "всё", run = function(c) c:say(("я"):rep(length)) end } }, { marketplace = "yandex_market" })
+      c:says "Привет"
+      return #c.said
+    end
+    assert.equal(1, pieces(4096))
+    assert.equal(2, pieces(4097))
+  end)
+
   it("that grew too long by what was filled in goes out in pieces", function()
     local c = chats.new { { "эхо", say = "Вы пишете: {message.text}" } }
     c:says(("слово "):rep(300))

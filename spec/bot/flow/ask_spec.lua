@@ -115,6 +115,9 @@ describe("flow.ask", function()
     }
     assert.same({ message_id = "m2", sizes = { ["640x480"] = "https://example.com/1.jpg" } },
       read({ "image", "Фото?" }, "вот", { messages = messages }))
+    local files = { { name = "1.jpg", url = "https://example.com/1.jpg", size = 5 } }
+    assert.same({ message_id = "5", files = files },
+      read({ "image", "Фото?" }, "вот", { messages = { { id = "5", type = "image", content = { files = files } } } }))
     assert.equal("?", read({ "image", "Фото?" }, "вот"))
     assert.equal("?", read({ "image", "Фото?" }, "", { messages = { { id = "m1", type = "image" } } }))
   end)

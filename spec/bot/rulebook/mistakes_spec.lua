@@ -130,8 +130,8 @@ describe("a mistake of a rule", function()
   end)
 
   it("is told of texts that are too long to be sent", function()
-    assert.equal("say: the text has 1001 characters, and a message may have 1000", mistake { say = ("ы"):rep(1001) })
-    assert.equal("say[1]: the text without its names has 1002 characters, and a message may have 1000",
+    assert.equal("say: the text has 1001 characters, and a message of Avito may have 1000", mistake { say = ("ы"):rep(1001) })
+    assert.equal("say[1]: the text without its names has 1002 characters, and a message of Avito may have 1000",
       mistake { say = { ("ы"):rep(1001) .. " {item.title}" } })
     assert.truthy(rulebook.compile { { "r", say = ("ы"):rep(1000) } })
     assert.truthy(rulebook.compile { { "r", say = ("ы"):rep(1000) .. "{item.title}" } })

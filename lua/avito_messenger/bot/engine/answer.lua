@@ -1,5 +1,6 @@
 --- The answer to one turn while it is being found: rows and changes are gathered, and take effect together or not at all.
 local compose = require "avito_messenger.bot.engine.compose"
+local fit = require "avito_messenger.bot.rulebook.fit"
 local outbox = require "avito_messenger.bot.engine.outbox"
 local reasons = require "avito_messenger.bot.reasons"
 local silence = require "avito_messenger.bot.engine.silence"
@@ -19,6 +20,7 @@ local silence = require "avito_messenger.bot.engine.silence"
 ---@field flow? string a dialogue to begin
 ---@field escalated? boolean
 ---@field note? string what the person is told
+---@field warnings table[] notes of what was left out
 local Answer = {}
 Answer.__index = Answer
 Answer.__name = "avito.bot.Answer"
@@ -30,8 +32,8 @@ Answer.__name = "avito.bot.Answer"
 ---@param rule? string
 ---@return avito.bot.Answer
 function Answer.new(engine, chat, turn, prefix, rule)
-  return setmetatable({ book = engine.book, chat = chat, turn = turn, prefix = prefix, rule = rule, rows = {}, steps = 0 },
-    Answer)
+  return setmetatable({ book = engine.book, chat = chat, turn = turn, prefix = prefix, rule = rule, rows = {}, steps = 0,
+    warnings = {} }, Answer)
 end
 
 --- What every row of the answer holds.
@@ -53,7 +55,7 @@ end
 function Answer:say(said, step, label)
   local row = fields(self)
   row.label = label
-  compose.say(self.rows, key(self, step), said, row)
+  compose.say(self.rows, key(self, step), said, row, self.book.abilities.max_text)
 end
 
 local function add(self, kind, step, more)
@@ -63,9 +65,17 @@ local function add(self, kind, step, more)
   self.rows[#self.rows + 1] = row
 end
 
+-- What a function asks for and the marketplace has not. Rules were warned of when they were loaded, and have it no more.
+local function leave_out(self, message)
+  self.warnings[#self.warnings + 1] = { kind = "warning", rule = self.rule, message = message }
+end
+
 ---@param image string
 ---@param step? integer|string
-function Answer:image(image, step) add(self, "image", step, { image = image }) end
+function Answer:image(image, step)
+  local why = fit.image(image, self.book.abilities)
+  if why then leave_out(self, why) else add(self, "image", step, { image = image }) end
+end
 
 ---@param name string
 ---@param args any
@@ -113,7 +123,9 @@ end
 --- One thing that a rule names or a function asked for.
 ---@param act { kind: string, reason: string?, seconds: number? }
 function Answer:act(act)
-  if act.kind == "escalate" then self:escalate(act.reason)
+  local why = self.book.abilities:lacks("acts", act.kind)
+  if why then leave_out(self, ("c:%s did nothing: %s"):format(act.kind, why))
+  elseif act.kind == "escalate" then self:escalate(act.reason)
   elseif act.kind == "blacklist" then self:blacklist(act.reason)
   elseif act.kind == "mark_read" then self.read = true
   elseif act.kind == "pause" then self.silence = { why = "paused", seconds = act.seconds or self.book.human.pause }
@@ -155,6 +167,7 @@ end
 function Answer:commit(notes)
   local chat, now = self.chat, self.turn.now
   local whole = true
+  for _, warning in ipairs(self.warnings) do notes[#notes + 1] = warning end
   if floods(self) then
     whole = false
     notes[#notes + 1] = { kind = "flood", rule = self.rule, message = "too many replies in this chat; the answer is held back" }

@@ -2,7 +2,6 @@
 local facts = require "avito_messenger.bot.engine.facts"
 local template = require "avito_messenger.bot.template"
 local text = require "avito_messenger.text"
-local texts = require "avito_messenger.bot.rulebook.texts"
 
 local compose = {}
 
@@ -45,11 +44,12 @@ end
 ---@param key string
 ---@param said string
 ---@param fields table what every row of it holds
-function compose.say(rows, key, said, fields)
+---@param limit integer characters of a message
+function compose.say(rows, key, said, fields, limit)
   if not said:find "%S" then error("the text to say is empty", 0) end
   local length, problem = text.length(said)
   if not length then error("the text to say: " .. problem, 0) end
-  local pieces = text.split(said, texts.LIMIT)
+  local pieces = text.split(said, limit)
   for i, piece in ipairs(pieces) do
     local row = { kind = "send", key = i == 1 and key or ("%s.%d"):format(key, i), text = piece }
     for name, value in pairs(fields) do row[name] = value end

@@ -10,6 +10,7 @@ local length_of = require("avito_messenger.text").length
 ---@field messages table[] all messages of the burst
 ---@field buyer { id: integer|string?, name: string? }
 ---@field item { id: integer|string?, title: string?, price: number?, price_text: string?, url: string?, city: string? }
+---@field order { id: integer|string?, return_id: integer|string?, campaign_id: integer|string? } of Yandex Market
 ---@field chat { id: string, type: string? }
 ---@field first boolean the buyer's first words in this chat
 ---@field phone string? the first phone number, "+79…"
@@ -127,8 +128,8 @@ end
 function Context.new(turn, book, memory, queue)
   local messages, about = record.copy(turn.messages), record.copy(turn.facts) -- theirs to change
   return setmetatable({ turn = turn, book = book, text = turn.text, messages = messages, message = messages[#messages],
-    buyer = about.buyer or {}, item = about.item or {}, chat = record.copy(turn.chat), first = turn.first, now = turn.now,
-    memory = memory, queue = queue }, Context)
+    buyer = about.buyer or {}, item = about.item or {}, order = about.order or {}, chat = record.copy(turn.chat),
+    first = turn.first, now = turn.now, memory = memory, queue = queue }, Context)
 end
 
 return Context

@@ -1,4 +1,4 @@
---- The values that templates may name: what is known of item, buyer, hours and the message.
+--- The values that templates may name: what is known of item, buyer, order, hours and the message.
 local digits = require "avito_messenger.bot.digits"
 
 local facts = {}
@@ -22,6 +22,8 @@ find["item.price"] = function(turn)
   local item = turn.facts.item or {}
   return item.price_text or type(item.price) == "number" and facts.price(item.price) or nil
 end
+find["order.id"] = function(turn) return turn.facts.order and turn.facts.order.id end
+find["return.id"] = function(turn) return turn.facts.order and turn.facts.order.return_id end
 find["chat.id"] = function(turn) return turn.chat.id end
 find["message.text"] = function(turn) return turn.text ~= "" and turn.text or nil end
 find.phone = function(turn) return turn:phones()[1] end

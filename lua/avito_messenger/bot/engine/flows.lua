@@ -37,7 +37,7 @@ local function host_of(engine, chat, turn, answer, memory)
 end
 
 local function about(turn)
-  return record.copy { buyer = turn.facts.buyer, item = turn.facts.item, chat = turn.chat }
+  return record.copy { buyer = turn.facts.buyer, item = turn.facts.item, order = turn.facts.order, chat = turn.chat }
 end
 
 local function begin(engine, chat, turn, name)

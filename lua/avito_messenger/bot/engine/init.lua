@@ -89,7 +89,7 @@ end
 
 local function wants_facts(engine, chat, now)
   local needs = engine.book.needs
-  if not (needs.item or needs.buyer) then return false end
+  if not (needs.item or needs.buyer or needs.order or needs.type and not chat.type) then return false end
   local facts = chat.facts
   return not facts or now - facts.at > FACTS_KEEP or now < facts.at - FACTS_KEEP
 end

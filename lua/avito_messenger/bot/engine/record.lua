@@ -5,7 +5,7 @@
 ---@field id string
 ---@field turns? integer how many turns of the buyer that were taken
 ---@field met? boolean older messages are known to exist: no turn is the first
----@field type? string "u2i", "u2u", "a2u"
+---@field type? string "u2i", "u2u", "a2u"; "order", "return", "direct"
 ---@field facts? avito.bot.Facts
 ---@field facts_tries? integer how often they were asked for in vain
 ---@field facts_at? number when they are asked for again
@@ -42,6 +42,7 @@ local record = {}
 ---@field earlier? boolean there are messages from before
 ---@field buyer? { id: integer|string, name: string? }
 ---@field item? { id: integer|string, title: string?, price: number?, price_text: string?, url: string?, city: string? }
+---@field order? { id: integer|string, return_id: integer|string?, campaign_id: integer|string? }
 
 local KEPT = 300
 

@@ -1,6 +1,7 @@
 --- One turn: the messages that are answered together, and what can be known of them.
 local text = require "avito_messenger.text"
 local Context = require "avito_messenger.bot.engine.context"
+local pictures = require "avito_messenger.bot.pictures"
 local record = require "avito_messenger.bot.engine.record"
 
 ---@class avito.bot.Turn
@@ -8,7 +9,7 @@ local record = require "avito_messenger.bot.engine.record"
 ---@field kind "buyer"|"system"|"own"
 ---@field messages table[]
 ---@field text string the texts of the burst, one a line; "" without any
----@field types table<string, boolean>
+---@field types table<string, boolean> of the messages, and of what came with them
 ---@field flow_ids table<string, boolean>
 ---@field now number
 ---@field first boolean the first turn of the buyer in this chat
@@ -48,6 +49,8 @@ function Turn.new(chat, kind, messages, now, book)
   local texts, types, flow_ids = {}, {}, {}
   for _, message in ipairs(messages) do
     types[message.type] = true
+    local files = content_of(message).files -- a text may come with some: then it is both
+    if files then types[pictures.of(files) and "image" or "file"] = true end
     local flow_id = content_of(message).flow_id
     if type(flow_id) == "string" then flow_ids[flow_id] = true end
     texts[#texts + 1] = Turn.text_of(message)

@@ -1,4 +1,5 @@
 --- How an answer of each kind is understood.
+local pictures = require "avito_messenger.bot.pictures"
 local patterns = require "avito_messenger.bot.flow.patterns"
 local spelling = require "avito_messenger.bot.spelling"
 local text = require "avito_messenger.text"
@@ -128,8 +129,11 @@ end
 
 local function image(_, turn)
   for _, message in ipairs(turn.messages) do
-    local content = message.type == "image" and (message.content or {}).image
-    if content then return { message_id = message.id, id = content.id, sizes = content.sizes } end
+    local content = type(message.content) == "table" and message.content or {}
+    local one = message.type == "image" and content.image
+    if one then return { message_id = message.id, id = one.id, sizes = one.sizes } end
+    local files = pictures.of(content.files) -- a text may come with some
+    if files then return { message_id = message.id, files = files } end
   end
 end
 

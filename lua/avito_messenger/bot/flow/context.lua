@@ -8,6 +8,7 @@ local plain = require "avito_messenger.bot.flow.plain"
 ---@class avito_messenger.bot.FlowContext
 ---@field buyer { id?: integer, name?: string } as when the flow began; empty where not known
 ---@field item { id?: integer, title?: string, price?: number, price_text?: string, url?: string, city?: string } likewise
+---@field order { id?: integer, return_id?: integer, campaign_id?: integer } likewise; of Yandex Market
 ---@field chat { id?: string, type?: string } likewise
 local Context = { __name = "avito_messenger.bot.FlowContext" }
 Context.__index = Context
@@ -59,8 +60,8 @@ end
 --- Says the prompt and waits until the buyer has answered.
 ---
 --- Returns nil and "tries" when none of the answers was understood, nil and "timeout" when the time passed. A choice comes
---- with its number. Answers: text: trimmed; number; phone: "+7…"; image: { message_id, id?, sizes? }; yes/no: a boolean; choice:
---- the label.
+--- with its number. Answers: text: trimmed; number; phone: "+7…"; image: { message_id, id?, sizes? }, of Yandex Market
+--- { message_id, files }; yes/no: a boolean; choice: the label.
 ---@param given avito_messenger.bot.AskOptions
 ---@return any value
 ---@return string|integer|nil why_or_number
@@ -209,7 +210,8 @@ local context = {}
 ---@param about table
 ---@return avito_messenger.bot.FlowContext
 function context.new(about)
-  return setmetatable({ buyer = about.buyer or {}, item = about.item or {}, chat = about.chat or {} }, Context)
+  return setmetatable({ buyer = about.buyer or {}, item = about.item or {}, order = about.order or {}, chat = about.chat or {} },
+    Context)
 end
 
 return context

@@ -89,7 +89,7 @@ end
 ---@field id string
 ---@field started number
 ---@field expires number from then on a run asks no more
----@field about { buyer?: table, item?: table, chat?: table }
+---@field about { buyer?: table, item?: table, order?: table, chat?: table }
 ---@field journal { k: string, d: string, v?: any, e?: string }[]
 ---@field open? avito_messenger.bot.FlowQuestion what was asked and not yet answered
 ---@field calling? { step: integer, name: string, args?: any } what was called and has not yet returned
@@ -98,7 +98,7 @@ end
 --- A new run, of the newest version. Nothing of it has happened yet.
 ---@param name string
 ---@param id string unlike that of any other run
----@param about { buyer?: table, item?: table, chat?: table } what c shows; copied
+---@param about { buyer?: table, item?: table, order?: table, chat?: table } what c shows; copied
 ---@param now number
 ---@return avito_messenger.bot.FlowState
 function Runner:start(name, id, about, now)

@@ -7,6 +7,7 @@
 ---@field tell fun(turn: table, ok: boolean): string why it is so, for people
 ---@field check fun(turn: table): boolean, string?, string? is it met; if not, why; and a traceback when `when` raised
 ---@field number? integer of its pattern, in `hears`
+---@field chats? table<string, true> the types of chats it is met in, in `chat_type`
 local Condition = {}
 Condition.__index = Condition
 Condition.__name = "avito_messenger.bot.Condition"

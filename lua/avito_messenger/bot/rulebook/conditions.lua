@@ -1,6 +1,6 @@
 --- The fields of a rule that ask something of a turn, as conditions.
 local Condition = require "avito_messenger.bot.rulebook.condition"
-local enums = require "avito_messenger.enums"
+local abilities = require "avito_messenger.bot.abilities"
 local errors = require "avito_messenger.errors"
 local facts = require "avito_messenger.bot.rulebook.facts"
 local fields = require "avito_messenger.bot.rulebook.fields"
@@ -62,7 +62,15 @@ function readers.hours(given, at, book)
     function(_, ok) return ("now is %s %s"):format(ok and "within" or "outside of", given) end)
 end
 
-local chat_type = fields.word({ enums.ChatType.U2I, enums.ChatType.U2U, enums.ChatType.A2U }, "chat type")
+local function all_chats()
+  local all = {}
+  for _, marketplace in pairs(abilities) do
+    for kind in pairs(marketplace.chats) do all[kind] = true end
+  end
+  return words.names(all)
+end
+
+local chat_type = fields.word(all_chats(), "chat type")
 
 function readers.chat_type(given, at)
   local list, message = fields.list(given, chat_type)
@@ -70,10 +78,12 @@ function readers.chat_type(given, at)
   local set = fields.set(list)
   table.sort(list)
   local wanted = table.concat(list, " or ")
-  return Condition.new("chat_type", wanted, function(turn)
+  local condition = Condition.new("chat_type", wanted, function(turn)
     if turn.chat.type == nil then return nil end
     return set[turn.chat.type] == true
   end, function(turn, ok) return ok and turn.chat.type or ("%s is not %s"):format(turn.chat.type, wanted) end)
+  condition.chats = set
+  return condition
 end
 
 function readers.flow_id(given, at)

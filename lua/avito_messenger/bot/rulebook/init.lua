@@ -1,8 +1,10 @@
 --- Rulebooks: what a seller writes, checked as a whole and made ready to be asked.
 ---
----     local book, err = rulebook.load "shop_rules.lua"
+---     local book, err = rulebook.load("shop_rules.lua", "yandex_market")
 ---     if not book then print(err.message) end -- every mistake, one a line
+local abilities = require "avito_messenger.bot.abilities"
 local definitions = require "avito_messenger.bot.flow.definition"
+local fit = require "avito_messenger.bot.rulebook.fit"
 local Patterns = require "avito_messenger.bot.rulebook.patterns"
 local Problems = require "avito_messenger.bot.rulebook.problems"
 local Rule = require "avito_messenger.bot.rulebook.rule"
@@ -10,11 +12,14 @@ local Runner = require "avito_messenger.bot.flow.run"
 local settings = require "avito_messenger.bot.rulebook.settings"
 local source = require "avito_messenger.bot.rulebook.source"
 local unreachable = require "avito_messenger.bot.rulebook.unreachable"
+local words = require "avito_messenger.words"
 
 local rulebook = {}
 
 ---@class avito_messenger.bot.Book
 ---@field name string
+---@field abilities avito_messenger.bot.Abilities what its marketplace has
+---@field warnings avito_messenger.bot.Problem[] what it asks for and the marketplace has not
 ---@field directory? string of its file, with a slash at its end: where paths of images begin
 ---@field zone? avito_messenger.bot.hours.Zone
 ---@field hours? avito_messenger.bot.Hours
@@ -28,7 +33,7 @@ local rulebook = {}
 ---@field flows table<string, avito_messenger.bot.Flow> the newest definition by name
 ---@field calls table<string, function>
 ---@field rules avito_messenger.bot.Rule[]
----@field needs { item: boolean, buyer: boolean } must be known before the rules are asked
+---@field needs { item: boolean, buyer: boolean, order: boolean, type: boolean } must be looked up before the rules are asked
 ---@field vars table<string, string|number>
 ---@field names table<string, true> what texts may name
 ---@field concepts table<string, string>
@@ -128,12 +133,12 @@ local function read_rules(book, given, numbers, problems, line_of)
       local name = type(written) == "table" and written[1]
       if type(name) ~= "string" or not name:find "%S" then name = nil end
       local line = line_of(number, name)
-      local at = problems:at { order = number, line = line,
-        where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
+      local place = { order = number, line = line, where = name and ("rule '%s'"):format(name) or ("rule %d"):format(number) }
+      local at = problems:at(place)
       if named[name] then at(nil, named[name] .. " has the same name") end
       if name then named[name] = named[name] or line and ("the rule of line %d"):format(line) or ("entry %d"):format(number) end
       local rule = read_rule(book, written, { name = name or "", index = #book.rules + 1, line = line }, at)
-      if rule then places[rule] = { order = number, at = at } end
+      if rule then places[rule] = { order = number, at = at, place = place } end
     end
   end
   return places
@@ -149,16 +154,26 @@ local function finder(numbers, file)
   end
 end
 
+local DEFAULT = "avito"
 local NO_FILE = { lines = {}, layout = { fields = {}, entries = {} }, unknown = {} }
 
-local function compile(given, name, file, directory)
+--- Tells what the marketplace has not, and leaves it out.
+local function warn(book, fields, places)
+  local warnings, warn_of = Problems.new(book.name), {}
+  for rule, one in pairs(places) do warn_of[rule] = warnings:at(one.place) end
+  fit.book(book, warnings:at { order = 0, lines = fields }, warn_of)
+  book.warnings = warnings:list()
+end
+
+local function compile(given, name, marketplace, file, directory)
   local problems = Problems.new(name)
   for _, unknown in ipairs(file.unknown) do
     problems:at { order = 0, line = unknown.line }(nil,
       ("'%s' is not known here: a variable that is misspelled, or a text without quotes?"):format(unknown.name))
   end
   local at = problems:at { order = 0, lines = file.layout.fields }
-  local book = setmetatable({ name = name, directory = directory, needs = { item = false, buyer = false },
+  local book = setmetatable({ name = name, directory = directory, abilities = abilities[marketplace],
+    needs = { item = false, buyer = false, order = false, type = false },
     heard = Patterns.new "hears", titles = Patterns.new "title", names_of_buyers = Patterns.new "name" }, Book)
   settings.read(book, given, at)
   local numbers = entries(given, at)
@@ -168,24 +183,36 @@ local function compile(given, name, file, directory)
   unreachable(book, places, problems)
   local err = problems:error()
   if err then return nil, err end
+  warn(book, file.layout.fields, places)
   return book
+end
+
+local function check_marketplace(where, name, level)
+  local mistake = words.mistake(name, words.names(abilities), "marketplace")
+  if mistake then error(("%s: %s"):format(where, mistake), level + 1) end
 end
 
 --- Reads a rulebook from a table.
 ---@param given table
 ---@param name? string what its mistakes begin with; default "rulebook"
+---@param marketplace? "avito"|"yandex_market" on which it answers; default "avito"
 ---@return avito_messenger.bot.Book?
 ---@return avito_messenger.Error? err message: every mistake, one a line; problems: the list of them
-function rulebook.compile(given, name)
+function rulebook.compile(given, name, marketplace)
+  marketplace = marketplace or DEFAULT
+  check_marketplace("rulebook.compile", marketplace, 2)
   if type(given) ~= "table" then error(("rulebook.compile: a table expected, got %s"):format(type(given)), 2) end
-  return compile(given, name or "rulebook", NO_FILE)
+  return compile(given, name or "rulebook", marketplace, NO_FILE)
 end
 
 --- Reads a rulebook from a file, a Lua program that returns avito.rulebook { … }.
 ---@param path string
+---@param marketplace? "avito"|"yandex_market" on which it answers; default "avito"
 ---@return avito_messenger.bot.Book?
 ---@return avito_messenger.Error? err message: every mistake, one a line; problems: the list of them
-function rulebook.load(path)
+function rulebook.load(path, marketplace)
+  marketplace = marketplace or DEFAULT
+  check_marketplace("rulebook.load", marketplace, 2)
   if type(path) ~= "string" then error(("rulebook.load: path must be a string, got %s"):format(type(path)), 2) end
   local result, problem = source.load(path)
   if result and getmetatable(result.value) ~= Marked then
@@ -197,7 +224,7 @@ function rulebook.load(path)
     problems:at { order = 0, line = problem.line }(nil, problem.message)
     return nil, problems:error()
   end
-  return compile(result.value, path, result, path:match "^.*[/\\]" or "")
+  return compile(result.value, path, marketplace, result, path:match "^.*[/\\]" or "")
 end
 
 --- The rules that can match the turn, in their order: those that hear something in it, and those that hear nothing. What

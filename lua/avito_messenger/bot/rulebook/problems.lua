@@ -1,4 +1,4 @@
---- The mistakes of a rulebook, gathered instead of raised: a seller sees all of them at once.
+--- The mistakes of a rulebook, or the warnings, gathered instead of raised: a seller sees all of them at once.
 local errors = require "avito_messenger.errors"
 
 ---@class avito_messenger.bot.Problem
@@ -44,16 +44,24 @@ function Problems:orders()
   return orders
 end
 
---- The mistakes as one error, in the order of the book; nil when there are none.
----@return avito_messenger.Error? err with `problems`, the list
-function Problems:error()
-  if #self.found == 0 then return nil end
+--- What was found, in the order of the book.
+---@return avito_messenger.bot.Problem[]
+function Problems:list()
   table.sort(self.found, function(a, b)
     if a.order ~= b.order then return a.order < b.order end
     return a.number < b.number
   end)
-  local problems, lines = {}, {}
-  for i, entry in ipairs(self.found) do problems[i], lines[i] = entry.problem, entry.problem.text end
+  local problems = {}
+  for i, entry in ipairs(self.found) do problems[i] = entry.problem end
+  return problems
+end
+
+--- It as one error; nil when there is nothing.
+---@return avito_messenger.Error? err with `problems`, the list
+function Problems:error()
+  local problems, lines = self:list(), {}
+  if #problems == 0 then return nil end
+  for i, problem in ipairs(problems) do lines[i] = problem.text end
   local err = errors.new("invalid", "rulebook", table.concat(lines, "\n"))
   err.problems = problems
   return err

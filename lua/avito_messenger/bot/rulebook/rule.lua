@@ -66,6 +66,7 @@ local function read_conditions(rule, given, at, book)
     if condition.number then rule.hears = condition.number end
     local about = condition.name:match "^(%a+)%."
     if about then book.needs[about] = true end
+    if condition.chats then book.needs.type = true end
   end
   table.insert(rule.conditions, 1, on)
 end
@@ -83,7 +84,9 @@ function Rule.read(given, at, book, place)
   read_conditions(rule, good, at, book)
   read_timing(rule, good, at)
   actions.read(rule, good, at, book)
-  if good.when or good.run or good.flow then book.needs.item, book.needs.buyer = true, true end
+  if good.when or good.run or good.flow then
+    for name in pairs(book.needs) do book.needs[name] = true end
+  end
   local acts
   for name in pairs(actions.FIELDS) do acts = acts or name ~= "delay" and given[name] ~= nil end
   if not acts then at(nil, "does nothing: it needs say, image, act, flow or run") end

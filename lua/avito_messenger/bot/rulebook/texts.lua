@@ -5,18 +5,19 @@ local text = require "avito_messenger.text"
 
 local texts = {}
 
-texts.LIMIT = 1000 -- code points of a message
-
 texts.NAMES = fields.set {
   "item.title", "item.price", "item.id", "item.url", "item.city", "buyer.name", "buyer.id", "chat.id", "hours.next_open",
-  "hours.next_close", "message.text", "phone", "number", "link",
+  "hours.next_close", "message.text", "phone", "number", "link", "order.id", "return.id",
 }
+
+-- Which facts of the chat a group of names needs.
+local NEEDS = { item = "item", buyer = "buyer", order = "order", ["return"] = "order" }
 
 --- What the names of a template ask of the book.
 local function use(compiled, book)
   for _, name in ipairs(compiled.names) do
     local part = texts.NAMES[name] and name:match "^(%a+)%."
-    if part == "item" or part == "buyer" then book.needs[part] = true end
+    if NEEDS[part] then book.needs[NEEDS[part]] = true end
     if part == "hours" and not book.given.hours then
       return ("{%s} needs the hours of the book: hours = { ['пн-пт'] = '09:00-20:00' }"):format(name)
     end
@@ -32,9 +33,10 @@ local function compile(written, book)
   local compiled
   compiled, message = template.compile(written, book.names)
   if not compiled then return nil, message end
-  if compiled.literal_length > texts.LIMIT then
-    return nil, ("%s has %d characters, and a message may have %d"):format(
-      compiled.variable and "the text without its names" or "the text", compiled.literal_length, texts.LIMIT)
+  local limit = book.abilities.max_text
+  if compiled.literal_length > limit then
+    return nil, ("%s has %d characters, and a message of %s may have %d"):format(
+      compiled.variable and "the text without its names" or "the text", compiled.literal_length, book.abilities.title, limit)
   end
   message = use(compiled, book)
   if message then return nil, message end
@@ -58,7 +60,8 @@ end
 ---@param given string|table
 ---@param at fun(field: string?, message: string)
 ---@param book table
----@return { mode: "one"|"turn"|"label", texts: avito_messenger.bot.Template[], labels: string[]? }?
+---@return { mode: "one"|"turn"|"label", texts: avito_messenger.bot.Template[], labels: string[]?, fields: string[] }? say
+--- fields: how each text is named where something is wrong with it
 function texts.read(given, at, book)
   local mode, list, labels = "one", { given }, nil
   if type(given) == "table" then mode, list, labels = many(given) end
@@ -67,13 +70,12 @@ function texts.read(given, at, book)
   for _ in pairs(list) do count = count + 1 end
   if count == 0 then return at("say", "the list is empty") end
   if count ~= #list then return at("say", "has a gap where a text should be") end
-  local say = { mode = mode, texts = {}, labels = labels }
+  local say = { mode = mode, texts = {}, labels = labels, fields = {} }
   for i, written in ipairs(list) do
     local message
     say.texts[i], message = compile(written, book)
-    if not say.texts[i] then
-      at(mode == "one" and "say" or ("say[%s]"):format(labels and "'" .. labels[i] .. "'" or i), message)
-    end
+    say.fields[i] = mode == "one" and "say" or ("say[%s]"):format(labels and "'" .. labels[i] .. "'" or i)
+    if not say.texts[i] then at(say.fields[i], message) end
   end
   return say
 end

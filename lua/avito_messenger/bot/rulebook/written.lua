@@ -29,7 +29,7 @@
 ---@field hours? "open"|"closed"|string the hours of the book, or "22:00-08:00"
 ---@field item? { id?: integer|integer[], title?: string, price?: number|string } title: a pattern; price: ">= 5000", "< 100",
 --- "1000..5000"
----@field chat_type? string|string[] "u2i", "u2u", "a2u"
+---@field chat_type? string|string[] "u2i", "u2u", "a2u"; of Yandex Market: "order", "return", "direct"
 ---@field flow_id? string|string[] of a system message
 ---@field buyer? integer|integer[]|{ id?: integer|integer[], name?: string } name: a pattern
 ---@field phone? boolean is there a phone number in it?
@@ -37,8 +37,8 @@
 ---@field when? fun(c: table): any anything but false and nil is a yes
 --- What is done: at least one.
 ---@field say? string|string[]|table<string, string> one text; a list, which takes turns; texts by label, of which a chat
---- always gets the same. At most 1000 characters
----@field image? string|string[] paths of files, or ids of uploaded images
+--- always gets the same. At most 1000 characters, on Yandex Market 4096
+---@field image? string|string[] paths of files, or on Avito ids of uploaded images
 ---@field act? string|table "escalate", "blacklist", "mark_read", "ignore", "pause", "resume"; a list of them; or with details:
 --- { "blacklist", reason = "spam" }, { "escalate", reason = "…" }, { "pause", time = "2h" }
 ---@field flow? string the name of a flow to begin

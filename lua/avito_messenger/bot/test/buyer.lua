@@ -1,11 +1,11 @@
 --- A buyer of a scene: says things, and is told what the bot answers. Every expectation is about this buyer's chat and, when
 --- it is missed, raises the conversation with what was expected.
-local Market = require "avito_messenger.bot.test.market"
 local difference = require "avito_messenger.bot.test.difference"
 local report = require "avito_messenger.bot.test.report"
 local span = require "avito_messenger.bot.span"
 local transcript = require "avito_messenger.bot.transcript"
 local wanted = require "avito_messenger.bot.test.wanted"
+local words = require "avito_messenger.words"
 
 ---@class avito.bot.Buyer
 ---@field scene avito.bot.Scene
@@ -55,20 +55,29 @@ end
 
 --- The buyer sends something else than text.
 ---@param kind avito_messenger.MessageType
----@param content? table|string the API's `content`; a text stands for the address of a link, the title of a place…
+---@param content? table|string the API's `content`; a text stands for the address of a link, the title of a place, the name
+--- of a file…
 function Buyer:sends(kind, content)
-  Market.check_type(kind, 2)
+  self.talk.market:check_type(kind, 2)
   local entry = { who = "buyer", name = self.talk.market.buyer.name, type = kind,
     text = type(content) == "string" and content or nil }
   said(self, entry, function(market, now) return market:add("in", kind, content, now) end, 2)
 end
 
---- A message of one of Avito's own bots comes into the chat.
----@param flow_id string which bot
+local SPEAKERS = { "market", "support" }
+
+--- A message of the marketplace itself comes into the chat.
+---@param from string which of Avito's own bots, its flow_id; on Yandex Market: "market" or "support"
 ---@param text? string
-function Buyer:system(flow_id, text)
-  text_argument("buyer:system", flow_id, 2)
-  said(self, { who = "avito", type = "system", text = text }, function(market, now)
+function Buyer:system(from, text)
+  text_argument("buyer:system", from, 2)
+  local who, flow_id = "avito", from
+  if self.talk.market.abilities.name ~= "avito" then
+    local mistake = words.mistake(from, SPEAKERS, "speaker")
+    if mistake then error("buyer:system: " .. mistake, 2) end
+    who, flow_id = from, nil
+  end
+  said(self, { who = who, type = "system", text = text }, function(market, now)
     return market:add("system", "system", { flow_id = flow_id, text = text or "Системное сообщение" }, now)
   end, 2)
 end
@@ -77,6 +86,7 @@ end
 ---@param which? integer the last one when absent; 2: the one before; …
 function Buyer:deletes(which)
   local market, left, place = self.talk.market, which or 1, nil
+  market:check_type("deleted", 2)
   for i = #market.messages, 1, -1 do
     local one = market.messages[i]
     if one.author_id == market.buyer.id and one.type ~= "deleted" then left = left - 1 end

@@ -110,6 +110,11 @@ function show.error(talk, note, host)
   host:write(talk, { who = "note", text = ("error%s: %s"):format(where, tostring(note.message)) })
 end
 
+function show.warning(talk, note, host)
+  local where = note.rule and (" of rule '%s'"):format(note.rule) or ""
+  host:write(talk, { who = "note", text = ("warning%s: %s"):format(where, note.message) })
+end
+
 ---@param talk avito.bot.test.Talk
 ---@param event table
 function Host:step(talk, event)
@@ -276,7 +281,7 @@ function perform.call(host, talk, effect)
   end
   local about = record.copy(effect.about or {})
   local ok, value = pcall(fn, record.copy(effect.args), { key = effect.key, chat = about.chat or { id = talk.market.chat_id },
-    buyer = about.buyer or {}, item = about.item or {} })
+    buyer = about.buyer or {}, item = about.item or {}, order = about.order or {} })
   host:write(talk, { who = "note", text = ("call %s%s"):format(effect.name, ok and "" or ": " .. tostring(value)) })
   return { type = "called", key = effect.key, ok = ok, value = ok and record.copy(value) or not ok and tostring(value) or nil }
 end

@@ -1,8 +1,8 @@
 --- A scene: a rulebook, a clock that only moves when the scenario says so, buyers, and the seller who types by hand.
+local abilities = require "avito_messenger.bot.abilities"
 local Buyer = require "avito_messenger.bot.test.buyer"
 local Host = require "avito_messenger.bot.test.host"
 local Market = require "avito_messenger.bot.test.market"
-local enums = require "avito_messenger.enums"
 local facts = require "avito_messenger.bot.engine.facts"
 local hours = require "avito_messenger.bot.hours"
 local moments = require "avito_messenger.bot.test.moments"
@@ -11,15 +11,16 @@ local rulebook = require "avito_messenger.bot.rulebook"
 local span = require "avito_messenger.bot.span"
 local words = require "avito_messenger.words"
 
-local USER_ID = 94235311
+local ACCOUNTS = { avito = 94235311, yandex_market = "yandex_market:94235311" }
 
 ---@class avito.bot.test.SceneOptions
 ---@field rulebook string|table the path of a rulebook, or the table itself
+---@field marketplace? "avito"|"yandex_market" where it plays; default "avito"
 ---@field at? string|number when it begins, in the rulebook's zone: "2026-11-20 22:15"; a Monday at noon when absent
 ---@field calls? table<string, fun(args: any, c: table): any> in place of the rulebook's functions of the same name
 ---@field facts? boolean false: the marketplace does not tell about item and buyer
 ---@field within? number|string how long an expectation waits; "1m" when absent
----@field engine? fun(given: { book: table, user_id: integer }): table another engine, to test the kit itself
+---@field engine? fun(given: { book: table, user_id: integer|string }): table another engine, to test the kit itself
 
 ---@class avito.bot.test.Item
 ---@field id? integer
@@ -29,11 +30,19 @@ local USER_ID = 94235311
 ---@field url? string
 ---@field city? string
 
+---@class avito.bot.test.Order
+---@field id? integer|string
+---@field return_id? integer|string
+---@field campaign_id? integer|string
+
+--- What the scene's marketplace has not, an item or an order, is left out: so one scenario plays on all of them.
 ---@class avito.bot.test.BuyerOptions
 ---@field name? string
----@field id? integer
----@field item? avito.bot.test.Item what the chat is about; without one it is a chat from the profile
----@field chat_type? "u2i"|"u2u"|"a2u"
+---@field id? integer|string
+---@field item? avito.bot.test.Item what a chat of Avito is about; without one it is a chat from the profile
+---@field order? avito.bot.test.Order what a chat of Yandex Market is about; without one the buyer began it
+---@field type? "u2i"|"u2u"|"a2u"|"order"|"return"|"direct" of the chat; by what it is about when absent
+---@field chat_type? string the same
 ---@field earlier? boolean there are messages in the chat from before the scene
 
 ---@class avito.bot.Scene
@@ -41,27 +50,31 @@ local USER_ID = 94235311
 ---@field buyers avito.bot.Buyer[]
 ---@field within number
 ---@field zone table
+---@field abilities avito_messenger.bot.Abilities of its marketplace
 local Scene = {}
 Scene.__index = Scene
 Scene.__name = "avito.bot.Scene"
 
-local OPTIONS = { rulebook = "string|table", at = "string|number", calls = "table", facts = "boolean",
+local OPTIONS = { rulebook = "string|table", marketplace = "string", at = "string|number", calls = "table", facts = "boolean",
   within = "string|number", engine = "function" }
-local BUYER = { name = "string", id = "number", item = "table", chat_type = "string", earlier = "boolean" }
+local BUYER = { name = "string", id = "number|string", item = "table", order = "table", type = "string", chat_type = "string",
+  earlier = "boolean" }
 local ITEM = { id = "number", title = "string", price = "number", price_text = "string", url = "string", city = "string" }
+local ORDER = { id = "number|string", return_id = "number|string", campaign_id = "number|string" }
 
 --- A function that gives the rulebook: read anew each time where it is a file; a table is compiled once, for its functions
 --- stay the same ones.
 ---@param given string|table
+---@param marketplace? string
 ---@return fun(): table
-function Scene.loader(given)
+function Scene.loader(given, marketplace)
   local compiled
   return function()
     local book, problem = compiled, nil
     if type(given) == "string" then
-      book, problem = rulebook.load(given)
+      book, problem = rulebook.load(given, marketplace)
     elseif not compiled then
-      compiled, problem = rulebook.compile(given, "rulebook")
+      compiled, problem = rulebook.compile(given, "rulebook", marketplace)
       book = compiled
     end
     if not book then error(problem.message, 0) end
@@ -88,16 +101,19 @@ function Scene.new(given, level, torture)
   torture = torture or {}
   options.check("test.scene", given, OPTIONS, level + 1)
   if not given.rulebook then error("test.scene: rulebook is missing: its path, or the table itself", level + 1) end
+  local marketplace = given.marketplace or "avito"
+  local mistake = words.mistake(marketplace, words.names(abilities), "marketplace")
+  if mistake then error("test.scene: " .. mistake, level + 1) end
   local make = given.engine or default_engine
-  local ok, host = pcall(Host.new, { now = 0, load = torture.load or Scene.loader(given.rulebook), calls = given.calls or {},
-    facts = given.facts ~= false, mischief = torture.mischief,
-    engine = function(book) return make { book = book, user_id = USER_ID } end })
+  local ok, host = pcall(Host.new, { now = 0, load = torture.load or Scene.loader(given.rulebook, marketplace),
+    calls = given.calls or {}, facts = given.facts ~= false, mischief = torture.mischief,
+    engine = function(book) return make { book = book, user_id = ACCOUNTS[marketplace] } end })
   if not ok then error(host, level + 1) end
   local zone = host.book.zone or assert(hours.zone "UTC")
   local problem
   host.now, problem = moments.read(given.at or "2026-01-12 12:00", zone)
   if not host.now then error("test.scene: at: " .. problem, level + 1) end
-  return setmetatable({ host = host, buyers = {}, zone = zone,
+  return setmetatable({ host = host, buyers = {}, zone = zone, abilities = abilities[marketplace],
     within = seconds("test.scene: within", given.within or "1m", level + 1) }, Scene)
 end
 
@@ -115,6 +131,28 @@ local function item_of(given, number, level)
   return item
 end
 
+local function order_of(given, number, level)
+  if not given then return nil end
+  options.check("scene:buyer: order", given, ORDER, level + 1)
+  local order = { id = 5000 + number }
+  for name, value in pairs(given) do order[name] = value end
+  return order
+end
+
+local about = {}
+
+function about.avito(given, number, item)
+  local chat_type = given.type or given.chat_type or (item and "u2i" or "u2u")
+  return { chat_id = ("%s-test-%d"):format(chat_type, number), chat_type = chat_type, item = item,
+    buyer = { id = given.id or 1000 + number } }
+end
+
+function about.yandex_market(given, number, _, order)
+  local chat_type = given.type or given.chat_type or (order and (order.return_id and "return" or "order") or "direct")
+  return { chat_id = tostring(7000 + number), chat_type = chat_type, order = order,
+    buyer = { id = given.id or ("buyer-%d"):format(number) } }
+end
+
 --- Somebody who writes to the seller, in a chat of their own.
 ---@param given? avito.bot.test.BuyerOptions
 ---@return avito.bot.Buyer
@@ -122,13 +160,13 @@ function Scene:buyer(given)
   given = given or {}
   options.check("scene:buyer", given, BUYER, 2)
   local number = #self.buyers + 1
-  local item = item_of(given.item, number, 2)
-  local chat_type = given.chat_type or (item and "u2i" or "u2u")
-  local mistake = words.mistake(chat_type, enums.values(enums.ChatType), "chat type")
+  local marketplace = self.abilities
+  local chat = about[marketplace.name](given, number, item_of(given.item, number, 2), order_of(given.order, number, 2))
+  local mistake = words.mistake(chat.chat_type, words.names(marketplace.chats), "chat type")
   if mistake then error("scene:buyer: " .. mistake, 2) end
-  local talk = self.host:open(Market.new { chat_id = ("%s-test-%d"):format(chat_type, number), chat_type = chat_type,
-    user_id = USER_ID, item = item, earlier = given.earlier,
-    buyer = { id = given.id or 1000 + number, name = given.name or "Покупатель" } })
+  chat.abilities, chat.user_id, chat.earlier = marketplace, ACCOUNTS[marketplace.name], given.earlier
+  chat.buyer.name = given.name or "Покупатель"
+  local talk = self.host:open(Market.new(chat))
   local buyer = Buyer.new(self, talk)
   self.buyers[number] = buyer
   return buyer

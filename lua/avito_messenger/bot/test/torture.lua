@@ -149,7 +149,8 @@ function torture.run(given, script, how, level)
     error("test.torture: the scenario must be a function(scene), got " .. type(script), level + 1)
   end
   options.check("test.torture", how, { seeds = "number", seed = "number" }, level + 1)
-  local trial = { options = given, script = script, load = type(given) == "table" and Scene.loader(given.rulebook) or nil }
+  local load = type(given) == "table" and Scene.loader(given.rulebook, given.marketplace) or nil
+  local trial = { options = given, script = script, load = load }
   local plain = play(trial, nil, level + 1)
   if plain.problem then error(plain.problem, 0) end
   local first, last = how.seed or 1, how.seed or how.seeds or SEEDS
