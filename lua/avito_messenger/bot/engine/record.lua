@@ -13,6 +13,8 @@
 ---@field waiting? table[] messages of the buyer that wait for their burst to end, in order
 ---@field burst? { from: number, due: number }
 ---@field silent? avito.bot.Silence
+---@field dispute? { open: boolean, at: number, listed: boolean? } the last news of a dispute, and of when that is
+---@field told? avito.bot.Told messages that are known by their ids only
 ---@field blocked? boolean the buyer was put on the blacklist
 ---@field rules? table<string, { n: integer, last: number }>
 ---@field misses? integer turns in a row that no rule understood
@@ -34,7 +36,7 @@ local record = {}
 ---@class avito.bot.Silence
 ---@field since number
 ---@field until_ number
----@field why "typed"|"escalated"|"flood"|"paused"
+---@field why "typed"|"escalated"|"flood"|"paused"|"dispute"
 
 ---@class avito.bot.Facts
 ---@field at number when they were told

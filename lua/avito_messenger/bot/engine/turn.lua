@@ -39,6 +39,14 @@ function Turn.text_of(message)
   end
 end
 
+--- The files that came with a message, or nil.
+---@param message table
+---@return { name: string, url: string?, size: integer? }[]?
+function Turn.files_of(message)
+  local files = content_of(message).files
+  return type(files) == "table" and files or nil
+end
+
 ---@param chat avito.bot.Chat
 ---@param kind "buyer"|"system"|"own"
 ---@param messages table[]
