@@ -131,7 +131,8 @@ function does.check(bot, effect)
   local list, err = bot.market.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
   if not list then return perform.failed(effect, certain(bot, err)) end
   if err then -- what is not in the chat as far as it could be read may be in the rest of it
-    return perform.failed(effect, { kind = "decode", message = "the chat could not be read to its end", dispatched = true })
+    return perform.failed(effect, { kind = "unknown", dispatched = true,
+      message = "the chat cannot be read to its end, and it is not certain that it was not sent" })
   end
   return { type = "history", key = effect.key, messages = list, asked = asked }
 end
