@@ -96,10 +96,10 @@ bool avito_pace_holds(const struct avito_operation *operation)
 static void push_refusal(lua_State *L, int op)
 {
   const struct avito_operation *operation = lua_touserdata(L, op);
-  bool raised = avito_op_session(L, op)->marketplace->at_once == 0; /* message session */
-  avito_op_get(L, op, AVITO_OP_NAME);                               /* message session name */
-  lua_replace(L, -2);                                               /* message name */
-  lua_insert(L, -2);                                                /* name message */
+  bool raised = avito_op_session(L, op)->marketplace->at_once == 0;               /* message session */
+  avito_op_get(L, op, AVITO_OP_NAME);                                             /* message session name */
+  lua_replace(L, -2);                                                             /* message name */
+  lua_insert(L, -2);                                                              /* name message */
   avito_error_new(L, "rate_limited", lua_tostring(L, -2), operation->dispatched); /* name err */
   avito_error_hint(L, raised ? "make fewer calls at once, give them a longer timeout, or raise pace"
                              : "make fewer calls at once, or give them a longer timeout");
@@ -232,7 +232,6 @@ enum avito_step avito_pace_step(lua_State *L, int op, int session, double now)
       push_slot_wait(L, gate, fmin(turn, operation->deadline) - now, now);
       return AVITO_STEP_PUSHED;
     }
-    give(held); /* of a request that was never made */
     held->until = operation->deadline;
     held->place = avito_gate_take(gate, held->until);
     held->gate = gate;
