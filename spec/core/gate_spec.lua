@@ -380,6 +380,11 @@ describe("a gate that sessions share", function()
   it("is shared also where only one of them keeps the limits of an hour", function()
     local gated, paced = business(false), business {}
     local before = paced:pace()
+    for _, headers in ipairs { { ["X-RateLimit-Resource-Limit"] = "60", ["X-RateLimit-Resource-Remaining"] = "0" },
+      { ["Retry-After"] = "60" }, {} } do
+      goes(call(gated, 100), 100):feed(100, 0, answer(420, "", headers))
+      goes(call(gated, 100), 100):feed(100, 0, answer(200, CHAT.body, headers))
+    end
     fill(gated, 100)
     assert.is_true(share(gated, paced, 100))
     assert.equal(before:sub(1, 1 + 8 * 56), paced:pace():sub(1, 1 + 8 * 56))

@@ -278,21 +278,24 @@ void avito_pace_answered(struct avito_operation *operation, struct avito_session
   struct avito_rate_limit told;
   avito_rate_limit(response->head, response->head_length, marketplace->rate_prefix, unix_now, &told);
   bool refused = avito_marketplace_refuses(marketplace, response->status);
-  double pause = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
-  double said_or_not = pause >= 0 ? fmin(pause, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
+  bool full = refused && crowded(marketplace, &told);
   bool by_operation = pace->lane_count > 1;
-  if (lane->rate > 0 && (operation->lane > 0 || !by_operation)) { /* else the limit is that of some operation alone */
+  double said = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
+  double pause = said >= 0 ? fmin(said, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
+  if (full) {
+    avito_gate_close(&pace->gate, now + pause);
+  }
+  if (lane->rate <= 0) {
+    return;
+  }
+  if (operation->lane > 0 || !by_operation) { /* else the limit is that of some operation alone */
     avito_lane_learn(lane, told.limit, told.remaining, now);
   }
-  if (refused && crowded(marketplace, &told)) {
-    avito_gate_close(&pace->gate, now + said_or_not);
-  } else if (refused && lane->rate > 0) {
-    if (by_operation && pause >= 0) {
-      avito_lane_close(lane, pause, now);
-    } else {
-      avito_lane_refused(lane, operation->halvings, said_or_not, now);
-    }
-  } else if (response->status >= 200 && response->status < 500 && lane->rate > 0) {
+  if (refused && !full && by_operation && said >= 0) {
+    avito_lane_close(lane, pause, now);
+  } else if (refused && !full) {
+    avito_lane_refused(lane, operation->halvings, pause, now);
+  } else if (!refused && response->status >= 200 && response->status < 500) {
     avito_lane_recover(lane);
   }
 }
