@@ -96,13 +96,13 @@ bool avito_pace_holds(const struct avito_operation *operation)
 static void push_refusal(lua_State *L, int op)
 {
   const struct avito_operation *operation = lua_touserdata(L, op);
-  bool raised = avito_op_session(L, op)->marketplace->at_once == 0;               /* message session */
+  bool adjustable = avito_op_session(L, op)->marketplace->at_once == 0;           /* message session */
   avito_op_get(L, op, AVITO_OP_NAME);                                             /* message session name */
   lua_replace(L, -2);                                                             /* message name */
   lua_insert(L, -2);                                                              /* name message */
   avito_error_new(L, "rate_limited", lua_tostring(L, -2), operation->dispatched); /* name err */
-  avito_error_hint(L, raised ? "make fewer calls at once, give them a longer timeout, or raise pace"
-                             : "make fewer calls at once, or give them a longer timeout");
+  avito_error_hint(L, adjustable ? "make fewer calls at once, give them a longer timeout, or raise pace"
+                                 : "make fewer calls at once, or give them a longer timeout");
   lua_remove(L, -2); /* err */
 }
 
