@@ -305,6 +305,14 @@ describe("a refusal of too many at once", function()
     end
   end)
 
+  it("does not shorten what another has said", function()
+    local shared = business {}
+    local one, other = goes(call(shared, 100), 100), goes(call(shared, 100), 100)
+    one:feed(101, 0, answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "100", ["Retry-After"] = "60" }))
+    other:feed(102, 0, answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "100" }))
+    near(59, (waits(call(shared, 102), 102)))
+  end)
+
   it("is no matter of how many may go in an hour, whatever else it says", function()
     local shared = business {}
     local op = goes(call(shared, 100, { timeout = 1000, retries = 0 }), 100)

@@ -272,9 +272,6 @@ void avito_pace_answered(struct avito_operation *operation, struct avito_session
   const struct avito_marketplace *marketplace = session->marketplace;
   struct avito_pace *pace = &session->pace;
   struct avito_lane *lane = &pace->lanes[operation->lane];
-  if (lane->rate <= 0 && pace->gate.places == 0) {
-    return;
-  }
   struct avito_rate_limit told;
   avito_rate_limit(response->head, response->head_length, marketplace->rate_prefix, unix_now, &told);
   bool refused = avito_marketplace_refuses(marketplace, response->status);
