@@ -34,7 +34,7 @@ function poll.settings(where, given, now, level, market)
     for name, kind in pairs(list) do known[name] = kind end
   end
   options.check(where, given, known, level + 1)
-  local function refuse(message, more) error(("%s: %s"):format(where, message), level + 2 + (more or 0)) end
+  local function refuse(message) error(("%s: %s"):format(where, message), level + 2) end
   local interval, problem = span.seconds(given.interval or 10)
   if not interval then refuse("interval: " .. problem) end
   if interval < 1 then refuse "interval must be at least 1 s" end
@@ -43,7 +43,9 @@ function poll.settings(where, given, now, level, market)
     backlog, problem = span.seconds(given.backlog)
     if not backlog then refuse("backlog: " .. problem) end
   end
-  local settings = market.poll_settings(given, function(message) refuse(message, 2) end)
+  local settings
+  settings, problem = market.poll_settings(given)
+  if not settings then refuse(problem) end
   settings.interval = interval
   return { poll = settings, backlog = backlog, began = math.floor(now), rounds = given.rounds or math.huge,
     seconds = given.seconds or math.huge }

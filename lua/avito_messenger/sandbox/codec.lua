@@ -62,13 +62,6 @@ function codec.moscow(time)
   return os.date("!%Y-%m-%dT%H:%M:%S+03:00", math.floor(time) + 3 * 3600) --[[@as string]]
 end
 
---- A moment of UTC with its milliseconds.
----@param time number Unix seconds
----@return string
-function codec.moment(time)
-  return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(time)) .. (".%03dZ"):format(math.floor(time % 1 * 1000))
-end
-
 local DAYS = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
 local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" }
 

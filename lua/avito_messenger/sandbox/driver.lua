@@ -67,7 +67,8 @@ local function headers_of(request, host)
 end
 
 local REASONS = { [200] = "OK", [302] = "Found", [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden",
-  [404] = "Not Found", [429] = "Too Many Requests", [500] = "Internal Server Error", [502] = "Bad Gateway" }
+  [404] = "Not Found", [420] = "Enhance Your Calm", [423] = "Locked", [429] = "Too Many Requests",
+  [500] = "Internal Server Error", [502] = "Bad Gateway", [503] = "Service Unavailable" }
 
 local function head_of(response)
   local lines = {}

@@ -1,5 +1,6 @@
 local support = require "support.sandbox"
 local json = require "avito_messenger.json"
+local notifications = require "avito_messenger.yandex_market.notifications"
 
 local URL = "http://127.0.0.1:9/hook"
 local TAKEN = '{"version":"1","name":"shop","time":"2026-01-01T00:00:00.5Z"}'
@@ -7,8 +8,8 @@ local TAKEN = '{"version":"1","name":"shop","time":"2026-01-01T00:00:00.5Z"}'
 describe("the sandbox's notifications of Yandex Market", function()
   local inside, box
 
-  local function start(notifications, more)
-    local options = { notifications = notifications }
+  local function start(given, more)
+    local options = { notifications = given }
     for name, value in pairs(more or {}) do options[name] = value end
     inside = support.inside { yandex_market = options }
     box = inside.box
@@ -184,6 +185,28 @@ describe("the sandbox's notifications of Yandex Market", function()
       assert.is_false(ok)
       assert.is_truthy(problem:find(case[2], 1, true), problem)
     end
+  end)
+
+  it("are content with what the hook answers, and store a message once", function()
+    local hook = notifications.new { path_secret = "dummy-path-secret-1" }
+    local stored = {}
+    local function receive(delivery)
+      local taken = hook:answer { method = "POST", path = "/dummy-path-secret-1", headers = delivery.headers,
+        body = delivery.body }
+      for _, row in ipairs(taken.rows or {}) do stored[#stored + 1] = row.key end
+      local status, _, body = hook:reply(taken.outcome, inside.now, taken.note)
+      return { status = status, body = body }
+    end
+    inside = support.inside()
+    box = inside.box
+    local driver = box:driver { webhook = receive }
+    box:notify { url = URL }
+    driver:sleep(0)
+    local said = say()
+    box:dispute { chat_id = said.chat_id }
+    driver:sleep(3600)
+    assert.same({ said.message_id, ("dispute/%s/2026-01-01T00:00:00.000Z"):format(said.chat_id) }, stored)
+    for _, delivery in ipairs(box:deliveries()) do assert.equal("delivered", delivery.state) end
   end)
 
   it("arrive over the driver's virtual time", function()

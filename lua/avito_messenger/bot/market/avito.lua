@@ -83,14 +83,10 @@ function avito.facts(client, chat_id, account)
   return avito.facts_of(chat, account)
 end
 
-function avito.poll_settings(given, refuse)
-  local types = given.chat_types
-  if not types then return { chat_types = { "u2i", "u2u" } } end
-  if #types == 0 then refuse "chat_types is empty" end
-  for _, name in ipairs(types) do
-    local mistake = words.mistake(name, enums.values(enums.ChatType), "chat type")
-    if mistake then refuse("chat_types: " .. mistake) end
-  end
+function avito.poll_settings(given)
+  local types = given.chat_types or { "u2i", "u2u" }
+  local problem = words.problem("chat_types", types, enums.values(enums.ChatType), "chat type")
+  if problem then return nil, problem end
   return { chat_types = types }
 end
 

@@ -28,7 +28,7 @@ local DEFAULT = "avito"
 ---@field id_of fun(client: avito_messenger.Client): (integer|string)?, avito_messenger.Error? the account's
 ---@field account_key fun(id: integer|string): string what the account is called in the store, the log and the metrics
 ---@field chat_id fun(value: any): string?, string? the id of a chat as a program may give it; nil and what it must be
----@field poll_settings fun(given: table, refuse: fun(message: string)): table what `chats` wants
+---@field poll_settings fun(given: table): table?, string? what `chats` wants; or nil and what is wrong
 ---@field chats fun(client: avito_messenger.Client, settings: table, account: integer|string): avito.bot.MarketChat[]?, table?
 --- all that may have something new
 ---@field read_chat fun(client: avito_messenger.Client, chat_id: string, wanted: (fun(message: table, created: number): boolean),

@@ -110,23 +110,14 @@ function yandex_market.facts(client, chat_id)
   return yandex_market.facts_of(chat)
 end
 
-local function check_words(name, given, known, what, refuse)
-  if #given == 0 then refuse(name .. " is empty") end
-  for _, word in ipairs(given) do
-    local mistake = words.mistake(word, words.names(known), what)
-    if mistake then refuse(("%s: %s"):format(name, mistake)) end
-  end
-end
-
-function yandex_market.poll_settings(given, refuse)
-  local settings = { statuses = given.statuses or OPEN }
-  if given.statuses then check_words("statuses", given.statuses, STATUSES, "status", refuse) end
-  if given.chat_types then
-    check_words("chat_types", given.chat_types, CHAT_TYPES, "chat type", refuse)
-    settings.context_types = {}
-    for i, name in ipairs(given.chat_types) do settings.context_types[i] = CHAT_TYPES[name] end
-  end
-  return settings
+function yandex_market.poll_settings(given)
+  local types, statuses = given.chat_types, given.statuses or OPEN
+  local problem = words.problem("statuses", statuses, words.names(STATUSES), "status")
+    or types and words.problem("chat_types", types, words.names(CHAT_TYPES), "chat type")
+  if problem then return nil, problem end
+  local context_types = types and {}
+  for i, name in ipairs(types or {}) do context_types[i] = CHAT_TYPES[name] end
+  return { statuses = statuses, context_types = context_types }
 end
 
 -- Disputes end, and begin, without a message.

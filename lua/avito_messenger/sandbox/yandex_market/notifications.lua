@@ -1,5 +1,6 @@
 --- What the businesses are told at the addresses of their cabinets, and how often it is tried.
 local codec = require "avito_messenger.sandbox.codec"
+local datetime = require "avito_messenger.datetime"
 local deliveries = require "avito_messenger.sandbox.deliveries"
 local ids = require "avito_messenger.sandbox.yandex_market.ids"
 local json = require "avito_messenger.json"
@@ -27,9 +28,7 @@ local function wrong(body)
   for _, name in ipairs { "version", "name" } do
     if not has_text(answer[name], 100) then return ("'%s' is no text of 1 to 100 characters"):format(name) end
   end
-  local time = type(answer.time) == "string" and answer.time or ""
-  if not time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d[%.%d]*Z$") and
-    not time:find("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d[%.%d]*%+00:00$") then
+  if not datetime.read(answer.time) or not (answer.time:find "Z$" or answer.time:find "[+-]00:00$") then
     return "'time' is no time in UTC"
   end
 end
@@ -94,7 +93,7 @@ end
 ---@param chat table
 ---@param now number
 function notifications.created(sandbox, chat, now)
-  announce(sandbox, chat, "CHAT_CREATED", { createdAt = codec.moment(now) }, now)
+  announce(sandbox, chat, "CHAT_CREATED", { createdAt = datetime.write(now) }, now)
 end
 
 --- Adds a message and tells of it.
@@ -105,7 +104,7 @@ end
 ---@return table message
 function notifications.add_message(sandbox, chat, spec, now)
   local message = sandbox.yandex_market:add_message(chat, spec, math.floor(now))
-  announce(sandbox, chat, "CHAT_MESSAGE_SENT", { messageId = message.id, sentAt = codec.moment(now) }, now)
+  announce(sandbox, chat, "CHAT_MESSAGE_SENT", { messageId = message.id, sentAt = datetime.write(now) }, now)
   return message
 end
 
@@ -115,7 +114,7 @@ end
 ---@param now number
 function notifications.dispute(sandbox, chat, open, now)
   local kind = open and "CHAT_ARBITRAGE_STARTED" or "CHAT_ARBITRAGE_FINISHED"
-  announce(sandbox, chat, kind, { [open and "startedAt" or "finishedAt"] = codec.moment(now) }, now)
+  announce(sandbox, chat, kind, { [open and "startedAt" or "finishedAt"] = datetime.write(now) }, now)
 end
 
 --- The address of a business, as its cabinet takes it: after a PING that it answers, or at once where none is wanted.
@@ -134,7 +133,7 @@ function notifications.set(sandbox, business, url, now)
   business.address = address
   if not options.ping then return end
   address.state = "waiting"
-  local ping = new(sandbox, business, { notificationType = "PING", time = codec.moment(now) }, options.ping_timeout)
+  local ping = new(sandbox, business, { notificationType = "PING", time = datetime.write(now) }, options.ping_timeout)
   function ping.settle(result)
     local problem = problem_of(result)
     address.state, address.problem = problem and "refused" or "on", problem
