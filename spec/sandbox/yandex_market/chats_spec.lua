@@ -107,7 +107,8 @@ describe("the sandbox's Yandex Market", function()
     it("refuses what the contract does", function()
       for _, case in ipairs { { '{"statuses":[]}', "statuses" }, { '{"contexts":[]}', "contexts" },
         { '{"types":["CHAT","CHAT"]}', "types" }, { '{"types":{"a":"CHAT"}}', "types" }, { '{"statuses":["OLD"]}', "statuses[0]" },
-        { '{"contextTypes":"ORDER"}', "contextTypes" }, { '{"types":5}', "types" }, { '{"contexts":[{"type":"DIRECT","id":1}]}', "contexts[0].type" },
+        { '{"contextTypes":"ORDER"}', "contextTypes" },
+        { '{"types":5}', "types" }, { '{"contexts":[{"type":"DIRECT","id":1}]}', "contexts[0].type" },
         { '{"contexts":[{"type":"ORDER"}]}', "contexts[0].id" }, { '{"contexts":[{"type":"ORDER","id":"1"}]}', "contexts[0].id" },
         { '{"unread":true}', "unread" } } do
         local status, code, message = refused("POST", "chats", case[1])
