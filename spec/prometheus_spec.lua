@@ -2,6 +2,37 @@ local exposition = require "support.exposition"
 local prometheus = require "avito_messenger.prometheus"
 
 describe("the metrics' text", function()
+  it("of several registries has each family once, and a label that tells them apart", function()
+    local families = {
+      { name = "shop_sold_total", type = "counter", help = "What was sold." },
+      { name = "shop_info", type = "gauge", help = "What it is.", labels = { "shop" } },
+      { name = "shop_wait_seconds", type = "histogram", help = "How long.", labels = { "who" }, buckets = { 1 } },
+    }
+    local one, two = prometheus.new(families), prometheus.new(families)
+    one:add("shop_sold_total", 1)
+    one:set("shop_info", 1, "a")
+    two:set("shop_info", 1, 'b"')
+    two:observe("shop_wait_seconds", 0.5, "me")
+    local text = [[
+# HELP shop_sold_total What was sold.
+# TYPE shop_sold_total counter
+shop_sold_total{shop="a"} 1
+shop_sold_total{shop="b\""} 0
+# HELP shop_info What it is.
+# TYPE shop_info gauge
+shop_info{shop="a"} 1
+shop_info{shop="b\""} 1
+# HELP shop_wait_seconds How long.
+# TYPE shop_wait_seconds histogram
+shop_wait_seconds_bucket{shop="b\"",who="me",le="1"} 1
+shop_wait_seconds_bucket{shop="b\"",who="me",le="+Inf"} 1
+shop_wait_seconds_sum{shop="b\"",who="me"} 0.5
+shop_wait_seconds_count{shop="b\"",who="me"} 1
+]]
+    assert.equal(text, prometheus.together({ one, two }, "shop", { "a", 'b"' }))
+    exposition.read(text)
+  end)
+
   it("is that of Prometheus", function()
     local registry = prometheus.new {
       { name = "shop_sold_total", type = "counter", help = "What was sold." },

@@ -12,7 +12,8 @@ describe("ranges of addresses", function()
 
   it("hold nothing else", function()
     for _, address in ipairs { "5.45.207.128", "5.45.206.255", "10.0.0.6", "10.0.0.8", "193.168.0.0", "::1", "2a02:6b8::1",
-      "::fffe:5.45.207.1", "unix:", "", "5.45.207", "5.45.207.1.1", "5.45.207.0x1", "5.45.207.1 ", "5.45.207.256", "5.301.207.1" } do
+      "::fffe:5.45.207.1", "unix:", "", "5.45.207", "5.45.207.1.1", "5.45.207.0x1", "5.45.207.1 ",
+      "5.45.207.256", "5.301.207.1" } do
       assert.is_false(own:hold(address), address)
     end
     assert.is_false(own:hold(nil))

@@ -256,8 +256,8 @@ describe("webhook", function()
   it("says how each outcome is told", function()
     local hook = webhook.new { path_secret = SECRET }
     local plain = "text/plain; charset=utf-8"
-    for _, outcome in ipairs { "message", "known", "probe", "ignored", "foreign" } do
-      assert.same({ 200, plain, "ok\n" }, { hook:reply(outcome) })
+    for _, word in ipairs { "message", "known", "probe", "ignored", "foreign" } do
+      assert.same({ 200, plain, "ok\n" }, { hook:reply(word) })
     end
     assert.same({ 503, plain, "try again\n", { ["Retry-After"] = 1 } }, { hook:reply "unavailable" })
     assert.same({ 405, plain, "method not allowed\n", { Allow = "POST" } }, { hook:reply "method" })

@@ -82,6 +82,20 @@ function avito.bot(given)
   return need_bot("avito_messenger.bot").new(given)
 end
 
+--- Runs several bots in one process: one loop, one listener, one set of signal handlers, as bot:run does for one. Bots may share
+--- a store. A bot that ends with an error is told (on_error), and does not end the others. Runs the loop itself where it does
+--- not run; returns when all have ended.
+---
+---     avito.run { { bot = avito_bot, webhook = { path_secret = … } }, { bot = market_bot, webhook = { path_secret = … } },
+---       listen = { port = 8080 } }
+---@param given avito.RunAllOptions
+---@return boolean? ok
+---@return string? message why it could not begin, or which bots have ended with an error
+function avito.run(given)
+  local ok, message = need_bot("avito_messenger.bot.program").run_all(given, 2)
+  return ok, message
+end
+
 --- The rules of a bot, as a table. They are checked when a bot loads them. See avito_messenger.bot.rulebook.
 ---@param rules avito.RulebookSource
 ---@return avito.RulebookSource

@@ -57,14 +57,14 @@ local function open_dict(name, level)
   return shared.new(name)
 end
 
-local function read_settings(given, level)
+local function read_settings(bot, given, level)
   if given.answer == false then
     if given.poll or given.subscribe then refuse("answer = false leaves poll and subscribe to who answers", level + 1) end
     return nil
   end
   local polled = type(given.poll) == "table" and given.poll or {}
   if polled.rounds or polled.seconds then refuse("poll: a worker has no rounds and seconds: it ends with nginx", level + 1) end
-  local settings = poll.settings("nginx.start: poll", polled, ngx.time(), level + 1)
+  local settings = poll.settings("nginx.start: poll", polled, ngx.time(), level + 1, bot.market)
   if given.poll == false then settings.poll = nil end
   return settings
 end
@@ -106,7 +106,7 @@ function nginx.start(bot, given)
   if not (bot.on_error or bot.log) then bot.on_error = log_error end
   local worker = require("avito_messenger.nginx.worker").new {
     bot = bot, drain = drain, shared = open_dict(dict, 2), intake = require("avito_messenger.nginx.intake").new(bot),
-    hook = given.webhook and hooks.make(bot, given.webhook, "nginx.start: webhook", 2), settings = read_settings(given, 2),
+    hook = given.webhook and hooks.make(bot, given.webhook, "nginx.start: webhook", 2), settings = read_settings(bot, given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
   warn_of_several(bot.client)
   workers[bot], dicts[dict] = worker, true

@@ -44,6 +44,20 @@ function words.mistake(word, known, what)
   return words.unknown(word, known, what)
 end
 
+--- What is wrong with a list that has to hold known words, and at least one; nil: nothing.
+---@param name string of the list
+---@param list any[]
+---@param known string[]
+---@param what string
+---@return string?
+function words.problem(name, list, known, what)
+  if #list == 0 then return name .. " is empty" end
+  for _, word in ipairs(list) do
+    local mistake = words.mistake(word, known, what)
+    if mistake then return ("%s: %s"):format(name, mistake) end
+  end
+end
+
 --- The names of a table, sorted.
 ---@param set table<string, any>
 ---@return string[]

@@ -42,6 +42,20 @@ describe("the metrics of a bot", function()
     assert.equal(now, value "clock_seconds")
   end)
 
+  it("of several bots are one page", function()
+    local other = metrics.new(function() return now + 1 end, function() return { account = "somebody", lanes = 2 } end)
+    m:note { kind = "poll" }
+    local page = metrics.page({ m, other }, { "1", "yandex_market:2" })
+    local function of(name, account) return exposition.value(page, "avito_bot_" .. name, { account = account }) end
+    assert.same({ 1, 0 }, { of("polls_total", "1"), of("polls_total", "yandex_market:2") })
+    assert.same({ now, now + 1 }, { of("clock_seconds", "1"), of("clock_seconds", "yandex_market:2") })
+    assert.same({ nil, 2 }, { of("lanes", "1"), of("lanes", "yandex_market:2") })
+    local version = require("avito_messenger")._VERSION
+    for _, account in ipairs { "1", "yandex_market:2" } do
+      assert.equal(1, exposition.value(page, "avito_bot_info", { version = version, account = account }))
+    end
+  end)
+
   it("count a bot's day", function()
     open()
     local chat = place:says "Торг есть?"

@@ -1,4 +1,5 @@
 local avito = require "avito_messenger"
+local avito_market = require "avito_messenger.bot.market.avito"
 local files = require "support.files"
 local perform = require "avito_messenger.bot.perform"
 local shop = require "support.shop"
@@ -55,7 +56,7 @@ describe("what a bot does:", function()
 
     it("is looked for in the chat as it was when the reading began", function()
       local now = 1000
-      local bot = { driver = { time = function() return now end }, client = { get_messages = function()
+      local bot = { market = avito_market, driver = { time = function() return now end }, client = { get_messages = function()
         now = now + 40
         return {}, { has_more = false }
       end } }
@@ -295,6 +296,7 @@ describe("what a bot does:", function()
       assert.same({ model = "12" }, seen[1])
       assert.equal(shop.phone, seen[2].item.id)
       assert.equal(shop.buyer, seen[2].buyer.id)
+      assert.same({}, seen[2].order)
       assert.matches("^u2i%-", seen[2].chat.id)
       assert.equal(place.client, seen[2].client)
       assert.matches("цена", seen[2].key)

@@ -5,19 +5,16 @@ local places = require "nginx.support.place"
 local sandbox = require "support.sandbox"
 
 describe("a worker that ends", function()
-  local place, path
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   it("keeps the chats whose messages are under way, for longer than its lease", function()
-    place = places.open { plan = { store = path, user_id = sandbox.user_id, timeout = 30, lease = 2, log = path .. ".log" },
+    place = own.open { plan = { user_id = sandbox.user_id, timeout = 30, lease = 2, log = own.path .. ".log" },
       start = "{ drain = 0.5, poll = { interval = 1 } }" }
     place:until_well()
-    local function logged(text) return (files.read(path .. ".log") or ""):find(text, 1, true) end
+    local function logged(text) return (files.read(own.path .. ".log") or ""):find(text, 1, true) end
     place.market:control("POST", "faults", { kind = "latency", seconds = 5, probability = 1, operation = "send_message" })
     place:say "Вопрос 1"
     place:until_true("the message", function() return logged "effect=send" end)

@@ -1,6 +1,5 @@
 -- A bot inside nginx, and what nobody wishes for: requests that no marketplace sends, clients that never end, an API that is slow
 -- or not there, an nginx that has no room left.
-local files = require "support.files"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
 local clock = require "avito_messenger.clock"
@@ -13,20 +12,14 @@ local socket = require "socket"
 local AVITO_WAITS = 2 -- seconds
 
 describe("a bot inside nginx", function()
-  local place, path
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    if place then place:close() end
-    place = nil
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   local function open(given)
-    local plan = { store = path }
-    for name, value in pairs(given.plan or {}) do plan[name] = value end
-    given.plan, given.poll = plan, given.poll or false
-    place = places.open(given)
+    given.poll = given.poll or false
+    place = own.open(given)
     return place
   end
 
@@ -167,7 +160,7 @@ describe("a bot inside nginx", function()
   end
 
   it("takes webhooks while nobody answers at the API's address, and answers them when somebody does", function()
-    local port = ports.free(path)
+    local port = ports.free(own.path)
     open { workers = 2, http = "lua_socket_log_errors off;", plan = { base_url = ("http://127.0.0.1:%d"):format(port) } }
     local market = place.market
     count = 0

@@ -1,5 +1,4 @@
 local core = require "avito_messenger.core"
-local files = require "support.files"
 local journal = require "avito_messenger.journal"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
@@ -8,17 +7,13 @@ local places = require "nginx.support.place"
 local SECRET = "dummy-path-secret"
 
 describe("requests to a bot inside nginx", function()
-  local path, place
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   local function open(given)
-    given.plan = given.plan or { store = path }
-    place = places.open(given)
+    place = own.open(given)
   end
 
   local function outcome(name)
@@ -69,7 +64,7 @@ describe("requests to a bot inside nginx", function()
   it("wait no longer than Avito does for a store that others hold, and nobody waits for them", function()
     open { poll = false, expected = { "another process" } }
     place:until_well()
-    local other = assert(journal.open(path, {}))
+    local other = assert(journal.open(own.path, {}))
     assert(other:begin(5))
     local response = place:hook(place:message {})
     assert.same({ 503, "try again\n" }, { response.status, response.body })
@@ -82,7 +77,7 @@ describe("requests to a bot inside nginx", function()
   end)
 
   it("are told to come again while it is not known whose messages they bring", function()
-    open { poll = false, plan = { store = path, user_id = false, client_id = "dummy-stranger" }, expected = { "poll:", "refused" } }
+    open { poll = false, plan = { user_id = false, client_id = "dummy-stranger" }, expected = { "poll:", "refused" } }
     place:until_true("the end of its start", function() return place.server:get("/health").body ~= "starting\n" end)
     local body = place:message { user_id = false }:gsub(',"user_id":false', ""):gsub('"user_id":false,', "") -- wherever it stands
     assert.equal(503, place:hook(body).status)
@@ -94,7 +89,7 @@ describe("requests to a bot inside nginx", function()
     open { start = ([[{ answer = false, webhook = { path_secret = "%s", path = "/avito" } }]]):format(SECRET) }
     place:until_well()
     assert.equal(200, place:hook(place:message {}).status)
-    local store = assert(require("avito_messenger").store(path))
+    local store = assert(require("avito_messenger").store(own.path))
     assert.equal(1, store:stats("94235311", os.time()).inbox)
     store:close()
     outcome "message"

@@ -1,21 +1,17 @@
 -- A request whose caller goes away while it renews the token of all workers.
-local files = require "support.files"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
 local places = require "nginx.support.place"
 local socket = require "socket"
 
 describe("a token that a request renews", function()
-  local place, path
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   it("is renewed, and unlocked, though nobody waits for the request any more", function()
-    place = places.open { workers = 2, poll = false, plan = { store = path, shared = true }, http = "lua_check_client_abort on;",
+    place = own.open { workers = 2, poll = false, plan = { shared = true }, http = "lua_check_client_abort on;",
       server = [[location = /self { content_by_lua_block {
         local found, err = require("nginx.support.shop").client:get_self()
         ngx.print(found and found.id or tostring(err))

@@ -1,6 +1,5 @@
 -- The same conversation with the bot inside nginx and outside of it.
 local clock = require "avito_messenger.clock"
-local files = require "support.files"
 local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
@@ -30,13 +29,10 @@ local STORY = {
 }
 
 describe("the bot kit inside nginx", function()
-  local path, place
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   local function count_of(market)
     return #market:control("GET", "sends").sends
@@ -80,7 +76,7 @@ describe("the bot kit inside nginx", function()
   end
 
   local function inside(workers)
-    place = places.open { workers = workers, plan = { store = path .. workers, rules = RULES, shared = true },
+    place = own.open { workers = workers, plan = { store = own.path .. workers, rules = RULES, shared = true },
       webhooks = true }
     place:until_well()
     place:until_subscribed()
@@ -90,9 +86,9 @@ describe("the bot kit inside nginx", function()
   end
 
   local function outside()
-    place = places.alone()
-    local port, market = ports.free(path), place.market
-    local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode { base_url = market.base_url, store = path,
+    place = own.alone()
+    local port, market = ports.free(own.path), place.market
+    local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode { base_url = market.base_url, store = own.path,
       rules = RULES, timeout = 5, run = { poll = { interval = 1 }, listen = { port = port, path_secret = SECRET },
         subscribe = ("http://127.0.0.1:%d/%s"):format(port, SECRET) } }) }, { stdout = "pipe" })
     assert.equal("started", child:read_line())

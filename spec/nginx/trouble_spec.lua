@@ -25,17 +25,14 @@ local SPOIL = [[location = /spoil { content_by_lua_block {
 } }]]
 
 describe("a bot inside nginx goes on to answer", function()
-  local place, path
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   local function open(given)
-    given.plan = { store = path, user_id = sandbox.user_id }
-    place = places.open(given)
+    given.plan = { user_id = sandbox.user_id }
+    place = own.open(given)
     place:until_well()
   end
 
@@ -51,7 +48,7 @@ describe("a bot inside nginx goes on to answer", function()
       location = /pause { content_by_lua_block { require("nginx.support.shop"):pause("u2i-of-nobody", 1) } }
       location = /busy { content_by_lua_block { ngx.print(#require("nginx.support.shop").store.group.queue) } }
       location = /requests { content_by_lua_block { ngx.print(ngx.var.connections_active) } } ]] }
-    local other = assert(journal.open(path, {}))
+    local other = assert(journal.open(own.path, {}))
     assert(other:begin(5))
     local connection = assert(socket.tcp())
     connection:settimeout(5)
@@ -96,20 +93,20 @@ describe("a bot inside nginx goes on to answer", function()
 end)
 
 describe("a bot inside nginx", function()
+  local own = places.own()
+
+  before_each(own.begin)
+  after_each(own.finish)
+
   it("may be told in a dialogue to be silent elsewhere", function()
-    local path, place = files.temporary(), nil
-    finally(function()
-      if place then place:close() end
-      for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-    end)
-    files.write(path .. ".rules", [[local loaded = package.loaded
+    files.write(own.path .. ".rules", [[local loaded = package.loaded
       return require("avito_messenger").rulebook { burst = "0.05s", flood = false, settle = "1s",
       { "а", hears = "вопрос*", flow = "д" },
       require("avito_messenger").flow { "д", function(c)
         loaded["nginx.support.shop"]:pause("u2i-of-nobody", "1h")
         c:say "Ответ"
       end } }]])
-    place = places.open { plan = { store = path, user_id = sandbox.user_id, rules = path .. ".rules" }, server = [[
+    local place = own.open { plan = { user_id = sandbox.user_id, rules = own.path .. ".rules" }, server = [[
       location = /silent { content_by_lua_block {
         ngx.print((require("nginx.support.shop").lanes:chat("u2i-of-nobody").silent or {}).why) } } ]] }
     place:until_well()
@@ -121,12 +118,7 @@ describe("a bot inside nginx", function()
   end)
 
   it("says that it cannot work where the dict has no room for it to say so", function()
-    local path, place = files.temporary(), nil
-    finally(function()
-      if place then place:close() end
-      for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-    end)
-    place = places.open { plan = { store = path, base_url = "http://127.0.0.1:1", user_id = false },
+    local place = own.open { plan = { base_url = "http://127.0.0.1:1", user_id = false },
       http = "lua_socket_log_errors off;", expected = { "is full", "poll:" }, start = [[(function()
         local count = 0
         repeat count = count + 1 until not ngx.shared.avito:safe_set("of another " .. count, ("x"):rep(50))

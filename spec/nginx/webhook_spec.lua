@@ -1,20 +1,16 @@
-local files = require "support.files"
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
 local places = require "nginx.support.place"
 
 describe("a bot inside nginx", function()
-  local place, path
+  local own, place = places.own(), nil
 
-  before_each(function() path = files.temporary() end)
-  after_each(function()
-    place:close()
-    for _, name in ipairs(files.beginning(path)) do os.remove(name) end
-  end)
+  before_each(own.begin)
+  after_each(own.finish)
 
   for workers = 1, 2 do
     it(("answers what webhooks bring, after they were answered, with %d workers"):format(workers), function()
-      place = places.open { workers = workers, plan = { store = path, shared = true }, poll = false }
+      place = own.open { workers = workers, plan = { shared = true }, poll = false }
       place:until_well()
       local said = place:say "Вопрос 1"
       local body = place:message { id = said.message_id, chat_id = said.chat_id, created = said.created, author_id = 200000001 }
@@ -33,7 +29,7 @@ describe("a bot inside nginx", function()
   end
 
   it("answers what it finds by looking, with a store of memory", function()
-    place = places.open { plan = { store = "memory" } }
+    place = own.open { plan = { store = "memory" } }
     place:until_well()
     place:say "Вопрос 7"
     place:until_true("the answer", function() return #place:sent() > 0 end)

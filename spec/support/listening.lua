@@ -13,8 +13,8 @@ local scheduler = require "avito_messenger.io.loop.scheduler"
 
 local listening = { SECRET = "dummy-path-secret", ACCOUNT = "100000001" }
 
--- What a listener needs of a bot.
-local function new_bot(h)
+--- What a listener needs of a bot.
+function listening.bot(h)
   local store = memory.new()
   store:attach(h.driver)
   local bot = { driver = h.driver, store = store, told = 0, metrics = { text = function() return "up 1\n" end } }
@@ -97,7 +97,7 @@ function listening.new()
 
   function h.begin()
     h.notes, h.reported, h.driver = {}, {}, loop.new()
-    h.bot = new_bot(h)
+    h.bot = listening.bot(h)
     loop.on_error(function(err) h.reported[#h.reported + 1] = tostring(err) end)
   end
 

@@ -78,7 +78,8 @@ describe("notifications of Yandex Market", function()
     body = body_of("CHAT_ARBITRAGE_FINISHED", { businessId = "123", chatId = "456", finishedAt = at })
     assert.equal("dispute/456/2017-11-21T00:00:00Z/finished", row_of(body))
     assert.same({ type = "dispute", chat_id = "456", open = false, at = 1511222400 }, notifications.event(body))
-    refused(body_of("CHAT_ARBITRAGE_STARTED", { businessId = "123", chatId = "456", finishedAt = at }), "startedAt must be a string")
+    refused(body_of("CHAT_ARBITRAGE_STARTED", { businessId = "123", chatId = "456", finishedAt = at }),
+      "startedAt must be a string")
     refused(body_of("CHAT_ARBITRAGE_FINISHED", { businessId = "123", chatId = "456" }), "finishedAt must be a string")
   end)
 

@@ -10,7 +10,8 @@ local AWAY = 86400 -- seconds: what is older than that at a start is left alone,
 -- Errors that no call of the account escapes.
 local PARKS = { payment_required = true, auth = true }
 
--- Errors of which the account itself is not the reason, and that an account that is refused would not get.
+-- Errors of which the account itself is not the reason, and that an account that is refused would not get, unless the
+-- marketplace refuses it by one of them.
 local SERVED = { invalid = true, forbidden = true, not_found = true, rate_limited = true }
 
 -- From when on messages are answered, and which of them count though they were read: those since the first start. What came
@@ -50,12 +51,8 @@ end
 ---@return avito_messenger.Error|avito.StoreError|nil err
 function account.identify(bot, settings)
   if not bot.user_id then
-    local id = bot.client.session:account()
-    if not id then
-      local found, err = bot.client:get_self()
-      if not found then return nil, err end
-      id = found.id
-    end
+    local id, err = bot.market.id_of(bot.client)
+    if not id then return nil, err end
     bot.user_id = id
   end
   bot.engine.user_id = bot.user_id
@@ -70,11 +67,13 @@ end
 --- Parks the account where the error says that it is refused altogether.
 ---@param bot avito.Bot
 ---@param problem { kind: string, message: string? }
-function account.heed(bot, problem)
-  if not PARKS[problem.kind] or bot.parked then return end
-  bot.parked = { kind = problem.kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
+---@param whole? boolean it is of a call that concerns no single chat
+function account.heed(bot, problem, whole)
+  if bot.parked or not (PARKS[problem.kind] or whole and bot.market.refuses[problem.kind]) then return end
+  local kind = PARKS[problem.kind] and problem.kind or "auth"
+  bot.parked = { kind = kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
     again = bot.driver:now() + FIRST_LOOK }
-  bot:tell { kind = "parked", code = problem.kind,
+  bot:tell { kind = "parked", code = kind,
     message = ("the account is refused, and asked for again later: %s"):format(tostring(problem.message or problem.kind)) }
 end
 
@@ -85,13 +84,15 @@ function account.look(bot)
   if not parked or bot.driver:now() < parked.again then return end
   local chats, err = bot.client:get_chats { limit = 1 }
   if bot.parked ~= parked then return end
-  if chats or SERVED[err.kind] then
+  local refuses = bot.market.refuses
+  if chats or SERVED[err.kind] and not refuses[err.kind] then
     bot.parked = nil
     bot:tell { kind = "unparked" }
     bot.lanes:told()
     return
   end
-  if PARKS[err.kind] then parked.kind, parked.message = err.kind, err.message end
+  if PARKS[err.kind] then parked.kind = err.kind end
+  if refuses[err.kind] then parked.message = err.message end
   parked.pause = math.min(parked.pause * 2, LAST_LOOK)
   parked.again = bot.driver:now() + parked.pause
 end

@@ -1,9 +1,10 @@
 --- What comes to a chat from outside of its lane, as rows of the store's inbox and back as events of the engine.
 ---
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
-local about = require "avito_messenger.bot.about"
 local clock = require "avito_messenger.clock"
 local json = require "avito_messenger.json"
+local messages = require "avito_messenger.bot.messages"
+local notifications = require "avito_messenger.yandex_market.notifications"
 local webhook = require "avito_messenger.webhook"
 
 local inbox = {}
@@ -11,7 +12,8 @@ local inbox = {}
 ---@class avito.store.Row
 ---@field chat_id string
 ---@field key string what it is known by in its account
----@field kind "avito"|"event" "avito": `body` is a webhook as it came; "event": the JSON of an event of the engine
+---@field kind "avito"|"yandex_market"|"event" of a marketplace: `body` is what it posted, as it came; "event": the JSON of an
+--- event of the engine
 ---@field body string
 ---@field replace? boolean the newest of its key counts
 
@@ -42,18 +44,20 @@ function inbox.rows(chat_id, event)
   return rows
 end
 
-local KINDS = { avito = webhook.event, event = json.decode }
+local POSTED = { avito = webhook.event, yandex_market = notifications.event }
 
-local TYPES = { message = true, about = true, pause = true, resume = true, wake = true }
+local TYPES = { message = true, about = true, pause = true, resume = true, wake = true, told = true, created = true,
+  dispute = true }
 
 -- A row that nobody understands must not stand in the way of those behind it.
 local function read(one)
-  local reader = KINDS[one.kind]
+  local reader = POSTED[one.kind] or one.kind == "event" and json.decode
   if not reader then return nil, ("unknown kind '%s'"):format(tostring(one.kind)) end
   local event, why = reader(one.body)
   if type(event) ~= "table" then return nil, why or "it is no event" end
   if not TYPES[event.type] then return nil, ("unknown event '%s'"):format(tostring(event.type)) end
-  if event.type == "message" and not about.is_message(event.message) then return nil, "it has no message" end
+  if event.type == "message" and not messages.is_message(event.message) then return nil, "it has no message" end
+  if event.type == "told" and type(event.id) ~= "string" then return nil, "it has no id of a message" end
   return event
 end
 
@@ -66,17 +70,16 @@ local function join(event, into)
   into.earlier = into.earlier or event.earlier
 end
 
-local function written(message) return type(message.created) == "number" and message.created or 0 end
-
 -- A stable sort: messages of the same second stay as they came.
-local function in_order(messages)
-  for i = 2, #messages do
-    local message, place = messages[i], i
-    while place > 1 and written(messages[place - 1]) > written(message) do
-      messages[place] = messages[place - 1]
+local function in_order(list)
+  local written = messages.written
+  for i = 2, #list do
+    local message, place = list[i], i
+    while place > 1 and written(list[place - 1]) > written(message) do
+      list[place] = list[place - 1]
       place = place - 1
     end
-    messages[place] = message
+    list[place] = message
   end
 end
 
@@ -92,9 +95,10 @@ function inbox.events(rows, since)
     if not event then
       problems[#problems + 1] = ("%s of the inbox cannot be read: %s"):format(one.key, why)
     elseif event.type ~= "message" then
+      event.old = event.sent and event.sent < since or nil
       events[#events + 1] = event
     else
-      local last, old = events[#events], one.kind == "avito" and written(event.message) < since or nil
+      local last, old = events[#events], POSTED[one.kind] and messages.written(event.message) < since or nil
       if not (last and last.type == "message" and last.old == old) then
         last = { type = "message", messages = {}, old = old }
         events[#events + 1] = last

@@ -4,14 +4,14 @@
 ---     bot:run { poll = { interval = 10 }, listen = { port = 8080, path_secret = "…" } }
 ---
 --- With the blocking driver chats are answered one after another; inside loop.run beside each other.
-local about = require "avito_messenger.bot.about"
 local account = require "avito_messenger.bot.account"
 local coroutines = require "avito_messenger.coroutines"
-local digits = require "avito_messenger.bot.digits"
 local ending = require "avito_messenger.bot.ending"
 local Engine = require "avito_messenger.bot.engine"
 local Lanes = require "avito_messenger.bot.lanes"
 local log = require "avito_messenger.log"
+local markets = require "avito_messenger.bot.market"
+local messages = require "avito_messenger.bot.messages"
 local metrics = require "avito_messenger.bot.metrics"
 local options = require "avito_messenger.options"
 local poll = require "avito_messenger.bot.poll"
@@ -23,6 +23,7 @@ local span = require "avito_messenger.bot.span"
 
 ---@class avito.Bot
 ---@field client avito_messenger.Client
+---@field market avito.bot.Market the client's marketplace
 ---@field driver avito.Driver the client's
 ---@field engine avito.bot.Engine
 ---@field lanes avito.bot.Lanes
@@ -30,7 +31,8 @@ local span = require "avito_messenger.bot.span"
 ---@field metrics avito.bot.Metrics metrics:text() is what /metrics shows
 ---@field log? avito_messenger.Log
 ---@field images table<string, string> ids of uploaded images, by their paths
----@field read table<string, string> unread chats that were read, by the newest message they had then
+---@field looks table<string, { mark: any, seen: number, read: number? }> chats that the poll has found: the mark each has, when
+--- that was seen first, and when a reading of the chat began since
 ---@field unreadable table<string, { failures: integer, again: number }> chats that could not be read, and when they are again
 ---@field user_id integer|string? the account, once it is known
 ---@field since number? messages from before are not answered
@@ -56,16 +58,21 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
 ---@field log? "logfmt"|"json"|avito_messenger.LogOptions|avito_messenger.Log a line for everything that happens; default: none
----@field on_error? fun(problem: { message: string, rule: string?, flow: string?, chat_id: string?, traceback: string? })
+---@field on_error? fun(problem: { kind: string, message: string, rule: string?, flow: string?, chat_id: string?,
+--- traceback: string? }) kind "warning": the marketplace has not what the rulebook or a function asks for;
 --- default: stderr, unless there is a log
 ---@field on_escalate? fun(call: { chat_id: string, note: string?, rule: string?, text: string?, why: string }) a person is
 --- wanted. An error in it is reported, and it is called again later
 ---@field on_event? fun(note: table) sees everything that happens: { kind = "fired", chat_id = …, rule = … }; the kinds are
 --- in docs/rulebook.md
 
-local function load(source, calls)
+local function load(source, calls, market)
   local book, err
-  if type(source) == "string" then book, err = rulebook.load(source) else book, err = rulebook.compile(source, "rulebook") end
+  if type(source) == "string" then
+    book, err = rulebook.load(source, market.name)
+  else
+    book, err = rulebook.compile(source, "rulebook", market.name)
+  end
   if not book then return nil, err end
   local all = {}
   for name, call in pairs(book.calls or {}) do all[name] = call end
@@ -112,37 +119,53 @@ local function open_store(given, driver)
   return given, false
 end
 
+-- Tells what the marketplace has not of what the rulebook asks for.
+local function warn(self, book)
+  for _, warning in ipairs(book.warnings) do
+    self:tell { kind = "warning", message = warning.text, line = warning.line, where = warning.where }
+  end
+end
+
 --- Makes a bot. Raises what is wrong with the options or the rulebook, every mistake of it on a line.
 ---@param given avito.BotOptions
 ---@return avito.Bot
 function Bot.new(given)
   options.check("avito.bot", given, OPTIONS, 2)
   if not given.client then error("avito.bot: client is missing", 2) end
-  if type(given.client.get_messages) ~= "function" then error("avito.bot: client must be an avito.client", 2) end
+  if type(given.client.get_messages or given.client.get_chats) ~= "function" then
+    error("avito.bot: client must be an avito.client, or one of Yandex Market", 2)
+  end
+  local market = markets.of(given.client)
+  if given.user_id and market.account_option ~= "user_id" then
+    error(("avito.bot: user_id: the account of a bot of %s is its client's %s"):format(market.title, market.account_option), 2)
+  end
   if not given.rulebook then error("avito.bot: rulebook is missing: a path, or avito.rulebook {…}", 2) end
   for name, call in pairs(given.calls or {}) do
     if type(call) ~= "function" then
       error(("avito.bot: calls.%s must be a function, got %s"):format(tostring(name), type(call)), 2)
     end
   end
-  local book, err = load(given.rulebook, given.calls)
+  local book, err = load(given.rulebook, given.calls, market)
   if not book then error("avito.bot: the rulebook cannot be used:\n" .. err.message, 2) end
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store, given.client.driver)
-  local self = setmetatable({ client = given.client, driver = given.client.driver, source = given.rulebook, store = store,
-    owns_store = own, log = logger, calls = given.calls, user_id = given.user_id,
-    on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, read = {},
+  local self = setmetatable({ client = given.client, market = market, driver = given.client.driver, source = given.rulebook,
+    store = store, owns_store = own, log = logger, calls = given.calls, user_id = given.user_id,
+    on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, looks = {},
     stopped = false }, Bot)
   self.metrics = metrics.new(function() return self.driver:time() end, function() return figures(self) end)
   store:attach(self.driver)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
   hear(self, given.client)
+  warn(self, book)
   return self
 end
 
 local function print_error(problem)
-  io.stderr:write(("avito.bot: %s%s\n"):format(problem.rule and ("rule '%s': "):format(problem.rule) or "", problem.message))
+  local kind = problem.kind == "warning" and "warning: " or ""
+  local rule = problem.rule and ("rule '%s': "):format(problem.rule) or ""
+  io.stderr:write(("avito.bot: %s%s%s\n"):format(kind, rule, problem.message))
 end
 
 -- A hook that raises must not stop a chat.
@@ -155,7 +178,7 @@ local function call_hook(hook, ...)
 end
 
 -- What somebody has to know, or do something about.
-local ERRORS = { error = true, store = true, parked = true }
+local ERRORS = { error = true, warning = true, store = true, parked = true }
 
 --- Tells the hooks what happened.
 ---@param note table
@@ -183,10 +206,11 @@ function Bot:heed(event)
   elseif event.kind then account.heed(self, { kind = event.kind, message = problem }) end
 end
 
---- The account's id as text; nil while it is not known.
+--- What the account is called in the store: its id as text, that of another marketplace than Avito behind the
+--- marketplace's name; nil while it is not known.
 ---@return string?
 function Bot:account()
-  return self.user_id and digits.text(self.user_id) or nil
+  return self.user_id and self.market.account_key(self.user_id) or nil
 end
 
 --- Can it do its work? nil and a word: it cannot.
@@ -204,7 +228,7 @@ end
 --- nobody has an answer for stays unread, for the seller to see. Raises when its task is cancelled or the client closed.
 ---@param given? avito.PollOptions
 function Bot:poll(given)
-  run.loop(self, poll.settings("bot:poll", given or {}, self.driver:time(), 2))
+  run.loop(self, poll.settings("bot:poll", given or {}, self.driver:time(), 2, self.market))
 end
 
 --- Takes webhooks. Inside loop.run only, and while bot:run or bot:poll works.
@@ -256,7 +280,7 @@ end
 ---@return boolean? ok
 ---@return avito_messenger.Error? err what is wrong with the new one
 function Bot:reload()
-  local book, err = load(self.source, self.calls)
+  local book, err = load(self.source, self.calls, self.market)
   if not book then
     self:tell { kind = "error", message = "the rulebook was not reloaded:\n" .. err.message, error = err }
     return nil, err
@@ -264,13 +288,16 @@ function Bot:reload()
   self.engine:reload(book)
   self.images = {} -- their files may have changed, too
   self:tell { kind = "reloaded" }
+  warn(self, book)
   if self.parked then self.parked.again = self.driver:now() end
   self.lanes:told()
   return true
 end
 
-local function check_chat_id(where, chat_id)
-  if type(chat_id) ~= "string" then error(("%s: chat_id must be a string, got %s"):format(where, type(chat_id)), 3) end
+local function read_chat_id(self, where, given)
+  local chat_id, problem = self.market.chat_id(given)
+  if not chat_id then error(("%s: chat_id %s"):format(where, problem), 3) end
+  return chat_id
 end
 
 --- Why each rule would, or would not, answer a message now. Nothing is sent.
@@ -279,11 +306,11 @@ end
 ---@return avito.bot.Explanation[]
 function Bot:explain(message, chat_id)
   if type(message) == "string" then message = { id = "explained", type = "text", content = { text = message } } end
-  if not about.is_message(message) then
+  if not messages.is_message(message) then
     error("bot:explain: message must be a text or a message, which has an id and a type", 2)
   end
-  if chat_id ~= nil then check_chat_id("bot:explain", chat_id) end
-  return self.engine:explain(record.copy(self.lanes:chat(chat_id or "u2i-explained")), message, self.driver:time())
+  chat_id = chat_id ~= nil and read_chat_id(self, "bot:explain", chat_id) or "u2i-explained"
+  return self.engine:explain(record.copy(self.lanes:chat(chat_id)), message, self.driver:time())
 end
 
 local function work(lanes)
@@ -302,10 +329,10 @@ local function hand_in(self)
 end
 
 --- The bot says nothing in a chat for a while.
----@param chat_id string
+---@param chat_id string of Yandex Market an integer as well
 ---@param how_long? number|string seconds or a span; default: human.pause of the rulebook
 function Bot:pause(chat_id, how_long)
-  check_chat_id("bot:pause", chat_id)
+  chat_id = read_chat_id(self, "bot:pause", chat_id)
   local seconds, problem
   if how_long ~= nil then
     seconds, problem = span.seconds(how_long)
@@ -318,7 +345,7 @@ end
 --- The bot speaks again in a chat.
 ---@param chat_id string
 function Bot:resume(chat_id)
-  check_chat_id("bot:resume", chat_id)
+  chat_id = read_chat_id(self, "bot:resume", chat_id)
   self.lanes:post(chat_id, { type = "resume" })
   hand_in(self)
 end

@@ -27,7 +27,7 @@ local LEASE = 15       -- seconds, of a store that tells none
 local MAX_PAUSE = 30   -- seconds between two tries to commit what became of an effect
 
 -- Effects that change nothing need not be latched; those that ask the marketplace have to wait while it refuses the account.
-local UNLATCHED = { about = true, check = true }
+local UNLATCHED = { about = true, check = true, fetch = true }
 local OWN = { call = true, escalate = true }
 
 ---@param lanes avito.bot.Lanes
@@ -121,7 +121,8 @@ local function prepare(self, brought, now)
 end
 
 --- Steps what was brought and what waits in the inbox, chooses what is to be done, and commits it all.
----@param brought { events: table[], latch: string? } what became of an effect; latch: of one that was not tried
+---@param brought { events: table[], event: table?, latch: string? } what became of an effect, the event that tells it among
+--- them; latch: of one that was not tried
 ---@return "go"|"rest"|"broken"|avito.StoreError
 ---@return table? effect
 ---@return boolean? look before it
@@ -165,7 +166,8 @@ end
 local function look_first(self, effect)
   local ok, news = perform.news(self.bot, self.record)
   if ok then return { events = { news } } end
-  return { latch = effect.key, events = { perform.failed(effect, news, false) } }
+  local event = perform.failed(effect, news, false)
+  return { latch = effect.key, events = { event }, event = event }
 end
 
 -- A process that was stopped since the step began may have lost the chat to another.
@@ -178,8 +180,11 @@ local function carry_out(self, effect)
     return { events = { perform.failed(effect, { kind = "timeout", message = "this process was held up" }, false) } }
   end
   self.bot:tell { kind = "effect", chat_id = self.chat_id, effect = effect }
-  local event, more = perform.effect(self.bot, effect, self.record)
-  return { events = { event, more } }
+  local event, before, after = perform.effect(self.bot, effect, self.record)
+  local events = { before }
+  events[#events + 1] = event
+  events[#events + 1] = after
+  return { events = events, event = event }
 end
 
 local function give_back(self)
@@ -208,7 +213,7 @@ function Lane:run()
     end
     brought = { events = {} }
     if effect then brought = look and look_first(self, effect) or carry_out(self, effect) end
-    self.bot:heed(brought.events[1])
+    self.bot:heed(brought.event)
     self.lanes:hand_in()
     local rows, err = self.bot.store:rows(self.claim)
     if rows then self.rows = rows else self.bot:store_failed("rows", err) end

@@ -1,14 +1,11 @@
 --- Effects of the engine as calls of the API, and what came of them as events.
-local about = require "avito_messenger.bot.about"
-local arrive = require "avito_messenger.bot.engine.arrive"
 local ending = require "avito_messenger.bot.ending"
-local images = require "avito_messenger.bot.rulebook.images"
+local arrive = require "avito_messenger.bot.engine.arrive"
+local messages = require "avito_messenger.bot.messages"
 local record = require "avito_messenger.bot.engine.record"
 local words = require "avito_messenger.words"
 
 local perform = {}
-
-local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 
 --- The event of an effect that failed.
 ---@param effect table
@@ -24,64 +21,18 @@ function perform.failed(effect, err, dispatched)
   return { type = "failed", key = effect.key, error = problem }
 end
 
-local function outcome(effect, value, err)
-  if not value then return perform.failed(effect, err) end
+-- The error of a call, made certain where it may mean the account as well as the chat.
+local function certain(bot, err)
+  return type(err) == "table" and bot.market.refused(bot.client, err) or err
+end
+
+local function problem_of(err)
+  return { kind = err.kind, message = tostring(err), retry_after = err.retry_after }
+end
+
+local function outcome(bot, effect, value, err, dispatched)
+  if not value then return perform.failed(effect, certain(bot, err), dispatched) end
   return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
-end
-
-local does = {}
-
-function does.send(bot, effect)
-  return outcome(effect, bot.client:send_message(effect.chat_id, effect.text))
-end
-
--- The id of an image: as given, or that of a file, which is uploaded once.
-local function image_id(bot, image)
-  local path = images.path(image, bot.engine.book.directory)
-  if not path then return image end
-  local id = bot.images[path]
-  if id then return id end
-  local err
-  id, err = bot.client:upload_image(path)
-  bot.images[path] = id
-  return id, err
-end
-
-function does.image(bot, effect)
-  local id, err = image_id(bot, effect.image)
-  if not id then return perform.failed(effect, err, false) end -- the message itself was not tried
-  return outcome(effect, bot.client:send_image_message(effect.chat_id, id))
-end
-
-function does.blacklist(bot, effect)
-  return outcome(effect, bot.client:add_to_blacklist {
-    { user_id = effect.user_id, context = { item_id = effect.item_id, reason_id = effect.reason } } })
-end
-
---- The messages of a chat that `wanted` says yes to, newest first, up to the first page that has one it refuses.
----@param client avito_messenger.Client
----@param chat_id string
----@param wanted fun(message: table, created: number): boolean created: 0 where no time is told
----@return table[]? messages
----@return avito_messenger.Error? err
-function perform.read_chat(client, chat_id, wanted)
-  local found, offset = {}, 0
-  for _ = 1, MAX_PAGES do
-    local messages, meta = client:get_messages(chat_id, { limit = PAGE, offset = offset })
-    if not messages then return nil, meta end
-    local refused = false
-    for _, message in ipairs(messages) do
-      if about.is_message(message) then
-        local created = type(message.created) == "number" and message.created or 0
-        if wanted(message, created) then found[#found + 1] = message else refused = true end
-      end
-    end
-    local more = meta.has_more
-    if more == nil then more = #messages >= PAGE end
-    offset = offset + #messages
-    if refused or not more or offset > MAX_OFFSET then break end
-  end
-  return found
 end
 
 --- Reads what is new in a chat. Older than the backlog goes back, or read before the bot began, is not: it only tells that
@@ -94,39 +45,96 @@ end
 function perform.news(bot, taken, chat_type)
   local chat_id, since, started = taken.id, bot.since or 0, bot.started or 0
   local earlier
-  local messages, err = perform.read_chat(bot.client, chat_id, function(message, created)
+  local list, err = bot.market.read_chat(bot.client, chat_id, function(message, created)
     if record.marked(taken, message.id) then return message.type == "deleted" end -- what was taken back must be told again
     local read = (message.is_read or message.isRead) == true and arrive.kind(message, bot.user_id) == "buyer"
     if created >= since and (created >= started or not read) then return true end
     earlier = true
     return false
-  end)
-  if not messages then return nil, err end
+  end, taken)
+  if not list then return nil, certain(bot, err) end
   bot.lanes:looked_at(chat_id)
-  return true, about.event(messages, { chat_type = chat_type, earlier = earlier })
+  return true, messages.event(list, { chat_type = chat_type, earlier = earlier })
+end
+
+local does = {}
+
+-- What nobody tells the id of is looked for before it is noted as sent, so that it is known when it is seen, and not taken for
+-- a person's. It was sent, even where that fails.
+local function spoken(bot, effect, chat, value, err, dispatched)
+  local event = outcome(bot, effect, value, err, dispatched)
+  if value ~= true then return event end
+  local returned, ok, news = pcall(perform.news, bot, chat)
+  if not returned then ending.pass(ok) end
+  if returned and ok then return event, news end
+  event.look = true
+  return event
+end
+
+function does.send(bot, effect, chat)
+  return spoken(bot, effect, chat, bot.market.send(bot, effect))
+end
+
+function does.image(bot, effect, chat)
+  return spoken(bot, effect, chat, bot.market.send_image(bot, effect))
+end
+
+-- What the marketplace has not is left out: of that a rulebook is warned when it is loaded.
+function does.blacklist(bot, effect)
+  local add = bot.market.blacklist
+  return outcome(bot, effect, not add or add(bot, effect))
 end
 
 -- What the buyer wrote after the bot had looked would count as read, and no poll of unread chats would find it: so the chat
 -- is read once more, after it was marked or may have been.
 function does.read(bot, effect, chat)
-  local event = outcome(effect, bot.client:mark_chat_as_read(effect.chat_id))
+  local mark = bot.market.mark_read
+  if not mark then return outcome(bot, effect, true) end
+  local event = outcome(bot, effect, mark(bot, effect))
   if event.type == "failed" and not event.error.dispatched then return event end
   local ok, news = perform.news(bot, chat)
   if not ok then return perform.failed(effect, news, false) end
-  return event, news
+  return event, nil, news
 end
 
 function does.about(bot, effect)
-  local chat, err = bot.client:get_chat(effect.chat_id)
-  if not chat then return { type = "about", error = tostring(err), kind = err.kind } end
-  return { type = "about", facts = about.facts(chat, bot.user_id) }
+  local facts, err = bot.market.facts(bot.client, effect.chat_id, bot.user_id)
+  if facts then return { type = "about", facts = facts } end
+  err = certain(bot, err)
+  return { type = "about", error = tostring(err), kind = err.kind }
+end
+
+-- One message is asked for by its id; several, or one that is not told by it, are looked for in the chat.
+function does.fetch(bot, effect, chat)
+  local event = { type = "fetched" }
+  local function failed(err)
+    event.error = problem_of(err)
+    return event
+  end
+  if #effect.ids == 1 and not effect.look and bot.market.message then
+    local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
+    if message and message.id == effect.ids[1] then
+      event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
+      return event
+    end
+    err = not message and certain(bot, err) or nil
+    if err and err.kind ~= "not_found" then return failed(err) end
+  end
+  local ok, news = perform.news(bot, chat)
+  if not ok then return failed(news) end
+  event.read = true
+  if news then event.messages, event.earlier = news.messages, news.earlier end
+  return event
 end
 
 function does.check(bot, effect)
   local asked = bot.driver:time()
-  local messages, err = perform.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
-  if not messages then return perform.failed(effect, err) end
-  return { type = "history", key = effect.key, messages = messages, asked = asked }
+  local list, err = bot.market.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
+  if not list then return perform.failed(effect, certain(bot, err)) end
+  if err then -- what is not in the chat as far as it could be read may be in the rest of it
+    return perform.failed(effect, { kind = "decode", message = "the chat could not be read to its end", dispatched = true })
+  end
+  return { type = "history", key = effect.key, messages = list, asked = asked }
 end
 
 function does.call(bot, effect)
@@ -139,7 +147,7 @@ function does.call(bot, effect)
   local whom = effect.about
   local ok, value = xpcall(function()
     return call(effect.args, { key = effect.key, chat = whom.chat, buyer = whom.buyer or {}, item = whom.item or {},
-      client = bot.client })
+      order = whom.order or {}, client = bot.client })
   end, function(err) return (type(err) == "string" and debug.traceback(err, 2)) or (ending.is(err) and err) or tostring(err) end)
   if not ok then
     ending.pass(value) -- the function has not failed: it is called again when the chat is taken up again
@@ -159,10 +167,11 @@ end
 ---@param effect table
 ---@param chat avito.bot.Chat the record it is of
 ---@return table event
----@return table? more another event that it brought
+---@return table? before an event that it brought, and that comes before
+---@return table? after one that comes after
 function perform.effect(bot, effect, chat)
-  local ok, event, more = xpcall(function() return does[effect.kind](bot, effect, chat) end, debug.traceback)
-  if ok then return event, more end
+  local ok, event, before, after = xpcall(function() return does[effect.kind](bot, effect, chat) end, debug.traceback)
+  if ok then return event, before, after end
   ending.pass(event)
   if effect.kind == "escalate" then -- somebody must learn of it: it is tried again
     bot:tell { kind = "error", chat_id = effect.chat_id, message = "on_escalate: " .. tostring(event) }
@@ -171,6 +180,7 @@ function perform.effect(bot, effect, chat)
     return failure
   end
   if effect.kind == "about" then return { type = "about", error = tostring(event) } end
+  if effect.kind == "fetch" then return { type = "fetched", error = { kind = "invalid", message = tostring(event) } } end
   return perform.failed(effect, event)
 end
 

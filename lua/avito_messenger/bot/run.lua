@@ -11,7 +11,7 @@ local WATCH = 0.2   -- seconds between two looks whether another process has wri
 local CLOCK = 60    -- seconds between two notes of the time
 
 ---@class avito.bot.Settings
----@field poll? { interval: number, chat_types: string[] }
+---@field poll? table interval: number; and what the marketplace adds
 ---@field began integer Unix time
 ---@field backlog number seconds
 ---@field rounds number
@@ -50,11 +50,11 @@ end
 local function look_at_chats(bot, settings)
   local count
   local ok, err = account.identify(bot, settings)
-  if ok and settings.poll then count, err = poll.round(bot, settings.poll.chat_types, settings.poll.interval) end
+  if ok and settings.poll then count, err = poll.round(bot, settings.poll) end
   if err then
     ending.pass(err)
     bot:tell { kind = "error", what = "poll", message = "poll: " .. tostring(err), error = err }
-    if err.kind then account.heed(bot, err) end
+    if err.kind then account.heed(bot, err, true) end
   elseif count then
     bot:tell { kind = "poll", chats = count }
   end

@@ -69,6 +69,9 @@ end
 ---@return avito.bot.Subscription
 function subscription.new(bot, url, given, level)
   level = (level or 1) + 1
+  if not bot.client.subscribe_webhook then
+    error("subscribe: the API of this marketplace subscribes nobody: give the address in the seller's cabinet", level)
+  end
   local problem = problem_of(url)
   if problem then error("subscribe: url " .. problem, level) end
   given = given or {}

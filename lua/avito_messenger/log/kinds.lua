@@ -23,7 +23,7 @@ local NOTES = {
   human = { "info", "a person typed", "chat_id withdrawn until=until_" },
   flow = { "info", "a dialogue went on", "chat_id flow outcome" },
   flood = { "warn", "too many replies", "chat_id rule" },
-  escalated = { "warn", "a person is called", "chat_id rule", "note" },
+  escalated = { "warn", "a person is called", "chat_id rule why", "note" },
   dropped = { "debug", "a message was not taken", "chat_id message why" },
   done = { "info", "done", "chat_id effect key rule label id" },
   error = { "error", "something failed",

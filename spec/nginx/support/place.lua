@@ -8,6 +8,9 @@
 ---   place:sent() -> texts of the bot, as the sandbox's record has them
 ---   place:until_true(what, fn)
 ---   place:stop(), :close()
+--- or, of a spec of its own, with a store whose files are removed after it:
+---   local own = places.own();  before_each(own.begin); after_each(own.finish)
+---   local place = own.open { … };  own.path
 local clock = require "avito_messenger.clock"
 local files = require "support.files"
 local json = require "avito_messenger.json"
@@ -71,6 +74,35 @@ function places.open(given)
     given.start or start_of(given, of_server.port))
   self.server = nginx.start(of_server)
   return self
+end
+
+--- A place for each spec of a file: where the store of its bot is, unless the plan says otherwise, and an end of both.
+function places.own()
+  local own = {}
+
+  function own.begin() own.path = files.temporary() end
+
+  function own.open(given)
+    local plan, all = { store = own.path }, {}
+    for name, value in pairs(given.plan or {}) do plan[name] = value end
+    for name, value in pairs(given) do all[name] = value end
+    all.plan = plan
+    own.place = places.open(all)
+    return own.place
+  end
+
+  function own.alone()
+    own.place = places.alone()
+    return own.place
+  end
+
+  function own.finish()
+    if own.place then own.place:close() end
+    own.place = nil
+    for _, name in ipairs(files.beginning(own.path)) do os.remove(name) end
+  end
+
+  return own
 end
 
 function Place:message(fields) -- luacheck: no self

@@ -13,21 +13,29 @@
 ---   { type = "message", message|messages, chat_type?, item_id?, earlier?, old? }   old: from before the bot, only noted
 ---   { type = "about", facts | error }            the answer to the effect "about"
 ---   { type = "wake" }
----   { type = "sent", key, id? }  { type = "failed", key, error }                   outcomes of an effect
+---   { type = "sent", key, id?, look? }  { type = "failed", key, error }                   outcomes of an effect
 ---   { type = "called", key, ok, value }          a function of the program returned, or raised the text `value`
 ---   { type = "history", key, messages, asked? }  the answer to "check": the chat, newest first, back to `effect.since`;
 ---                                                asked: when the reading began
 ---   { type = "pause", seconds }  { type = "resume" }
+---   { type = "told", id, sent?, old? }           a message was written; what it says has to be fetched
+---   { type = "created" }                         there is a chat, and something in it perhaps
+---   { type = "fetched", messages?, read?, error?, earlier?, old? }                 the answer to "fetch": what is new, oldest
+---                                                first; read: the chat was read, and there is nothing else in it
+---   { type = "dispute", open, at? }              the marketplace judges between buyer and seller; or does not any more
 ---
 --- Effects, each with chat_id: about; send { key, text }; image { key, image }; blacklist { key, user_id, item_id, reason };
---- read { key }; call { key, name, args, about }; escalate { key, note, text, why }; check { key, since }.
+--- read { key }; call { key, name, args, about }; escalate { key, note, text, why }; check { key, since };
+--- fetch { ids, look }: of one message, that, or else what is new in the chat; look: the chat in any case.
 local arrive = require "avito_messenger.bot.engine.arrive"
+local dispute = require "avito_messenger.bot.engine.dispute"
 local explain = require "avito_messenger.bot.engine.explain"
 local flows = require "avito_messenger.bot.engine.flows"
 local outbox = require "avito_messenger.bot.engine.outbox"
 local record = require "avito_messenger.bot.engine.record"
 local rules = require "avito_messenger.bot.engine.rules"
 local silence = require "avito_messenger.bot.engine.silence"
+local told = require "avito_messenger.bot.engine.told"
 local Turn = require "avito_messenger.bot.engine.turn"
 local words = require "avito_messenger.words"
 
@@ -174,8 +182,10 @@ end
 
 function handle.wake() end
 
+-- What else is in the chat by now could not be read: it may be that nobody else tells of it.
 function handle.sent(_, chat, event, now, notes)
   outbox.sent(chat, event.key, event.id, now, notes)
+  if event.look then told.look(chat, now) end
 end
 
 function handle.failed(_, chat, event, now, notes)
@@ -211,6 +221,24 @@ end
 
 function handle.resume(_, chat)
   chat.silent, chat.blocked = nil, nil
+  dispute.resume(chat)
+end
+
+function handle.told(_, chat, event, now, notes)
+  told.message(chat, event, now, notes)
+end
+
+function handle.created(_, chat, _, now)
+  told.look(chat, now)
+end
+
+function handle.fetched(engine, chat, event, now, notes)
+  arrivals(engine, chat, event.messages or {}, event, now, notes)
+  told.fetched(chat, event, now, notes)
+end
+
+function handle.dispute(_, chat, event, now, notes)
+  dispute.heed(chat, event, now, notes)
 end
 
 --- One event. The record changes; the notes tell what happened: { kind = "fired"|"error"|"escalated"|"human"|… }.
@@ -225,6 +253,7 @@ function Engine:step(chat, event, now)
   local notes = {}
   put_back(self, chat, now)
   handler(self, chat, event, now, notes)
+  told.settle(chat, now)
   progress(self, chat, now, notes)
   for _, note in ipairs(notes) do note.chat_id = chat.id end
   return notes
@@ -235,9 +264,9 @@ end
 ---@param now number
 ---@return table[] effects
 function Engine:pending(chat, now)
-  local effects = {}
+  local effects = { told.pending(chat, now) }
   if chat.waiting and wants_facts(self, chat, now) and (chat.facts_at or 0) <= now then
-    effects[1] = { kind = "about", chat_id = chat.id, item_id = chat.waiting[#chat.waiting].item_id }
+    effects[#effects + 1] = { kind = "about", chat_id = chat.id, item_id = chat.waiting[#chat.waiting].item_id }
   end
   effects[#effects + 1] = outbox.pending(chat, now)
   return effects
@@ -251,6 +280,7 @@ function Engine:wake_at(chat) -- luacheck: no self
   local function at(moment_)
     if moment_ and (not least or moment_ < least) then least = moment_ end
   end
+  at(told.wake_at(chat))
   if chat.waiting then
     if not (chat.flow and not flows.asks(chat)) then at(math.max(chat.burst.due, chat.facts_at or 0)) end
   else

@@ -34,7 +34,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field args? any
 ---@field about? table the flow's: { buyer =, item =, chat = }
 ---@field note? string of "escalate"
----@field why? "escalated"|"flood"
+---@field why? "escalated"|"flood"|"dispute"
 
 local outbox = {}
 
@@ -293,7 +293,7 @@ end
 
 --- Is the message what became of the row? The server may take away white space, and make a text that has a link a link.
 local function shows(message, row)
-  if row.kind == "image" then return message.type == "image" end
+  if row.kind == "image" then return message.type == "image" or Turn.files_of(message) ~= nil end
   local text = Turn.text_of(message)
   return text and folded(text) == folded(row.text) or false
 end

@@ -13,6 +13,8 @@
 ---@field waiting? table[] messages of the buyer that wait for their burst to end, in order
 ---@field burst? { from: number, due: number }
 ---@field silent? avito.bot.Silence
+---@field dispute? { open: boolean, at: number, listed: boolean? } the last news of a dispute, and of when that is
+---@field told? avito.bot.Told messages that are known by their ids only
 ---@field blocked? boolean the buyer was put on the blacklist
 ---@field rules? table<string, { n: integer, last: number }>
 ---@field misses? integer turns in a row that no rule understood
@@ -34,7 +36,7 @@ local record = {}
 ---@class avito.bot.Silence
 ---@field since number
 ---@field until_ number
----@field why "typed"|"escalated"|"flood"|"paused"
+---@field why "typed"|"escalated"|"flood"|"paused"|"dispute"
 
 ---@class avito.bot.Facts
 ---@field at number when they were told
@@ -42,7 +44,7 @@ local record = {}
 ---@field earlier? boolean there are messages from before
 ---@field buyer? { id: integer|string, name: string? }
 ---@field item? { id: integer|string, title: string?, price: number?, price_text: string?, url: string?, city: string? }
----@field order? { id: integer|string, return_id: integer|string?, campaign_id: integer|string? }
+---@field order? { id: string?, return_id: string?, campaign_id: string? }
 
 local KEPT = 300
 

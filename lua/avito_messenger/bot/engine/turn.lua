@@ -39,6 +39,14 @@ function Turn.text_of(message)
   end
 end
 
+--- The files that came with a message, or nil.
+---@param message table
+---@return { name: string, url: string?, size: integer? }[]?
+function Turn.files_of(message)
+  local files = content_of(message).files
+  return type(files) == "table" and files or nil
+end
+
 ---@param chat avito.bot.Chat
 ---@param kind "buyer"|"system"|"own"
 ---@param messages table[]
@@ -49,7 +57,7 @@ function Turn.new(chat, kind, messages, now, book)
   local texts, types, flow_ids = {}, {}, {}
   for _, message in ipairs(messages) do
     types[message.type] = true
-    local files = content_of(message).files -- a text may come with some: then it is both
+    local files = Turn.files_of(message) -- a text may come with some: then it is both
     if files then types[pictures.of(files) and "image" or "file"] = true end
     local flow_id = content_of(message).flow_id
     if type(flow_id) == "string" then flow_ids[flow_id] = true end

@@ -321,6 +321,12 @@ function read.check(host, talk, effect)
     or { type = "history", key = effect.key, messages = talk.market:history() })
 end
 
+function read.fetch(host, talk)
+  local fault = host.faults:take "check"
+  host:step(talk, fault and { type = "fetched", error = fault.error }
+    or { type = "fetched", read = true, messages = record.copy(talk.market.messages) })
+end
+
 local function name_of(effect)
   local by = effect.rule and (" of rule '%s'"):format(effect.rule) or ""
   return ("the effect '%s'%s is wanted%s"):format(effect.kind, by, effect.text and (": “%s”"):format(effect.text) or "")
