@@ -90,7 +90,7 @@ describe("the limits and faults of the sandbox's Yandex Market", function()
     inside.box:fault { kind = "drip", seconds = 1 }
     local _, answer, response = send()
     assert.equal("OK", answer.status)
-    inside.now = inside.now + #response.body - 1
+    inside.now = inside.now + #response.body - 2
     assert.equal(420, (chats()))
     inside.now = inside.now + 1
     assert.equal(200, (chats()))
