@@ -50,7 +50,7 @@ local function forbids(err) return err.kind == "forbidden" end
 function yandex_market.refused(client, err)
   if not forbids(err) then return err end
   local chats, problem = client:get_chats { limit = 1 }
-  if chats or problem.kind == "invalid" or problem.kind == "not_found" then return err end
+  if chats then return err end
   local certain = errors.new(forbids(problem) and "auth" or problem.kind, err.endpoint, err.message)
   certain.status, certain.dispatched, certain.retry_after = err.status, false, problem.retry_after
   return certain
