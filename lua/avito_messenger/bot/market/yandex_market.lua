@@ -6,8 +6,8 @@ local datetime = require "avito_messenger.datetime"
 local digits = require "avito_messenger.bot.digits"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"
-local notifications = require "avito_messenger.yandex_market.notifications"
 local is_picture = require("avito_messenger.bot.pictures").is
+local notifications = require "avito_messenger.yandex_market.notifications"
 local words = require "avito_messenger.words"
 
 local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id",
