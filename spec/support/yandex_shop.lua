@@ -9,6 +9,7 @@ local avito = require "avito_messenger"
 local datetime = require "avito_messenger.datetime"
 local errors = require "avito_messenger.errors"
 local json = require "avito_messenger.json"
+local shop = require "support.shop"
 
 local yandex_shop = { business = 880042, start = 1795602600 }
 
@@ -186,11 +187,7 @@ function Place:fail(name, fault, times)
   for _ = 1, times or 1 do table.insert(self.faults[name], fault) end
 end
 
-function Place:at(seconds, fn)
-  local one, place = { at = self.driver.elapsed + seconds, fn = fn }, #self.planned + 1
-  while place > 1 and self.planned[place - 1].at > one.at do place = place - 1 end
-  table.insert(self.planned, place, one)
-end
+Place.at, Place.told = shop.Place.at, shop.Place.told
 
 function Place:poll(given)
   given.interval = given.interval or 10
@@ -219,14 +216,6 @@ function Place:conversation(chat_id)
     lines[i] = ("%s: %s"):format(message.sender, message.message or "[file]")
   end
   return lines
-end
-
-function Place:told(kind)
-  local list = {}
-  for _, note in ipairs(self.notes) do
-    if note.kind == kind then list[#list + 1] = note end
-  end
-  return list
 end
 
 function Place:record(chat_id) return self.store:peek(self.bot:account(), chat_id) end
