@@ -115,6 +115,28 @@ describe("the inbox", function()
     assert.is_nil(inbox.events(stored(event { message = message("m1", 10) }), 100)[1].old)
   end)
 
+  local function notification(key, body)
+    body.businessId, body.chatId = 880042, 7001
+    return { key = key, kind = "yandex_market", body = json.encode(body) }
+  end
+
+  it("reads notifications, and those of messages from before the bot as old ones", function()
+    local sent = "CHAT_MESSAGE_SENT"
+    local events, problems = inbox.events({
+      notification("1", { notificationType = sent, messageId = "1", sentAt = "2026-11-25T10:29:59Z" }),
+      notification("2", { notificationType = sent, messageId = "2", sentAt = "2026-11-25T10:30:00Z" }),
+      notification("3", { notificationType = sent, messageId = "3", sentAt = "?" }),
+      notification("a", { notificationType = "CHAT_CREATED" }),
+      notification("b", { notificationType = "CHAT_ARBITRAGE_STARTED", startedAt = "2026-11-25T10:30:00Z" }),
+      notification("c", { notificationType = "ORDER_CREATED" }),
+    }, 1795602600)
+    local told = {}
+    for i = 1, 3 do told[i] = { events[i].type, events[i].id, events[i].old or false } end
+    assert.same({ { "told", "1", true }, { "told", "2", false }, { "told", "3", false } }, told)
+    assert.same({ "created", "dispute", true, 1795602600 }, { events[4].type, events[5].type, events[5].open, events[5].at })
+    assert.same({ "c of the inbox cannot be read: type ORDER_CREATED" }, problems)
+  end)
+
   it("passes over what it cannot read, says so, and takes the rest", function()
     local events, problems = inbox.events({
       { key = "a", kind = "telegram", body = "{}" }, { key = "b", kind = "event", body = "{" },
@@ -132,8 +154,9 @@ describe("the inbox", function()
 
   it("passes over messages that are none", function()
     local events, problems = inbox.events({ { key = "a", kind = "event", body = [[{"type":"message"}]] },
-      { key = "b", kind = "event", body = [[{"type":"message","message":5}]] } }, 0)
+      { key = "b", kind = "event", body = [[{"type":"message","message":5}]] },
+      { key = "c", kind = "event", body = [[{"type":"told","id":5}]] } }, 0)
     assert.same({}, events)
-    assert.equal(2, #problems)
+    assert.equal(3, #problems)
   end)
 end)

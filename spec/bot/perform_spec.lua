@@ -64,6 +64,24 @@ describe("what a bot does:", function()
       assert.same({ type = "history", key = "m1/0/1", messages = {}, asked = 1000 }, perform.effect(bot, effect))
     end)
 
+    it("whose id nobody tells was sent, whatever becomes of the reading of its chat", function()
+      local problem
+      local bot = { market = { send = function() return true end, read_chat = function() error(problem, 0) end } }
+      local effect = { kind = "send", chat_id = "7001", key = "m1/0/1", text = "Да" }
+      problem = "a mistake"
+      assert.same({ type = "sent", key = "m1/0/1", look = true }, perform.effect(bot, effect, { id = "7001" }))
+      problem = "interrupted!"
+      local ok, raised = pcall(perform.effect, bot, effect, { id = "7001" })
+      assert.is_false(ok)
+      assert.matches("^interrupted!", raised)
+    end)
+
+    it("that cannot be fetched for a mistake of ours is asked for again", function()
+      local bot = { market = { message = function() error("a mistake", 0) end } }
+      local event = perform.effect(bot, { kind = "fetch", chat_id = "7001", ids = { "1" } }, { id = "7001" })
+      assert.same({ "fetched", "invalid" }, { event.type, event.error.kind })
+    end)
+
     it("which the server refuses is reported, and not sent again", function()
       open()
       local chat = place:says "Торг есть?"

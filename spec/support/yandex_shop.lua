@@ -95,7 +95,8 @@ end
 function answers.send_message(place, chat_id, text) return sent(place, chat_id, { message = text }) end
 
 function answers.send_file(place, chat_id, path)
-  return sent(place, chat_id, { payload = { { name = place.renames or path:match "[^/]*$", url = "https://example.com/f", size = 5 } } })
+  local name = place.renames or path:match "[^/]*$"
+  return sent(place, chat_id, { payload = { { name = name, url = "https://example.com/f", size = 5 } } })
 end
 
 local function client_of(place)

@@ -27,7 +27,8 @@ local function certain(bot, err)
 end
 
 local function problem_of(err)
-  return { kind = err.kind, message = tostring(err), retry_after = err.retry_after }
+  local message = getmetatable(err) and tostring(err) or err.message
+  return { kind = err.kind, message = message, retry_after = err.retry_after }
 end
 
 local function outcome(bot, effect, value, err, dispatched)
@@ -104,7 +105,7 @@ function does.about(bot, effect)
   return { type = "about", error = tostring(err), kind = err.kind }
 end
 
--- One message is asked for by its id; several, or one that is not told by it, are looked for in the chat.
+-- One message is asked for by its id; several, and one that could not be had so, are looked for in the chat.
 function does.fetch(bot, effect, chat)
   local event = { type = "fetched" }
   local function failed(err)
@@ -113,12 +114,10 @@ function does.fetch(bot, effect, chat)
   end
   if #effect.ids == 1 and not effect.look and bot.market.message then
     local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
-    if message and message.id == effect.ids[1] then
-      event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
-      return event
-    end
-    err = not message and certain(bot, err) or nil
-    if err and err.kind ~= "not_found" then return failed(err) end
+    if not message then return failed(certain(bot, err)) end
+    if message.id ~= effect.ids[1] then return failed { kind = "decode", message = "another message came than was asked for" } end
+    event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
+    return event
   end
   local ok, news = perform.news(bot, chat)
   if not ok then return failed(news) end

@@ -11,11 +11,13 @@ local RUNS, EVENTS, SETTLING = 60, 40, 400
 local World = {}
 World.__index = World
 
---- A marketplace that loses, repeats and reorders: what it does is drawn from the seed, and the engine is told.
-local function world(seed, given, kept)
+--- A marketplace that loses, repeats and reorders: what it does is drawn from the seed, and the engine is told. Of messages
+--- by_id it tells the ids only, and not those of what is sent.
+local function world(seed, given, kept, by_id)
   given.flood = false
-  return setmetatable({ seed = seed, drawn = 0, now = chats.NOW, record = { id = "u2i-1" }, kept = kept, messages = {}, asked = {},
-    untold = {}, trace = {}, engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
+  return setmetatable({ seed = seed, drawn = 0, now = chats.NOW, record = { id = "u2i-1" }, kept = kept, by_id = by_id,
+    messages = {}, asked = {}, untold = {}, trace = {},
+    engine = Engine.new { book = chats.book(given), user_id = chats.SELLER } }, World)
 end
 
 function World:draw(n)
@@ -36,6 +38,7 @@ function World:step(event)
 end
 
 function World:tell(message)
+  if self.by_id then return self:step { type = "told", id = message.id, sent = message.created } end
   self:step { type = "message", message = record.copy(message) }
 end
 
@@ -70,6 +73,7 @@ function World:send(effect)
   if self:draw(3) == 1 then self:tell(message) elseif self:draw(2) == 1 then self.untold[#self.untold + 1] = message end
   if fate == 3 then return { type = "failed", key = effect.key, error = error_of("timeout", true) } end
   if fate == 4 then return nil end -- the program ends before it has the answer
+  if self.by_id then return { type = "sent", key = effect.key, look = fate == 5 or nil }, fate > 5 and self:all() end
   return { type = "sent", key = effect.key, id = fate > 5 and message.id or nil }
 end
 
@@ -87,8 +91,28 @@ function World:history()
   return list
 end
 
+--- Oldest first.
+function World:all()
+  return { type = "message", messages = record.copy(self.messages) }
+end
+
+--- What is new is looked for: in vain, by a program that ends meanwhile, of one message, before it is there, or in the chat.
+function World:fetch(effect)
+  local fate = self:draw(6)
+  if fate == 1 then return self:step { type = "fetched", error = error_of("server", true) } end
+  if fate == 2 then return self.engine:recover(self.record, self.now) end
+  if fate == 3 then return self:step { type = "fetched", read = not self.record.told.look or nil, messages = {} } end
+  if fate == 4 and #effect.ids == 1 and not effect.look then
+    for _, message in ipairs(self.messages) do
+      if message.id == effect.ids[1] then return self:step { type = "fetched", messages = { record.copy(message) } } end
+    end
+  end
+  self:step { type = "fetched", read = true, messages = self:all().messages }
+end
+
 function World:perform(effect)
   self:noted("effect", effect.kind, effect.key or "", effect.text or "")
+  if effect.kind == "fetch" then return self:fetch(effect) end
   if effect.kind == "about" then
     return self:step { type = "about", error = self:draw(3) == 1 and "no answer" or nil, facts = { item = { title = "Диван" } } }
   elseif effect.kind == "check" then
@@ -96,8 +120,9 @@ function World:perform(effect)
     return self:step { type = "history", key = effect.key, messages = self:history() }
   end
   assert(self.engine:latch(self.record, effect.key, self.now))
-  local event
-  if effect.kind == "send" then event = self:send(effect) else event = quiet(self, effect) end
+  local event, before
+  if effect.kind == "send" then event, before = self:send(effect) else event = quiet(self, effect) end
+  if before then self:step(before) end
   if event then self:step(event) else self.engine:recover(self.record, self.now) end
 end
 
@@ -146,8 +171,9 @@ end
 
 describe("whatever happens to its messages", function()
   it("the buyer reads an answer to each, once, and nobody is taken for a person", function()
-    for seed = 1, RUNS do
-      local w = world(seed, echo()):live(EVENT)
+    for run = 1, 2 * RUNS do
+      local seed, by_id = math.ceil(run / 2), run % 2 == 0
+      local w = world(seed, echo(), by_id, by_id):live(EVENT)
       local answers = {}
       for _, message in ipairs(w.messages) do
         if message.author_id == chats.SELLER then
@@ -156,11 +182,13 @@ describe("whatever happens to its messages", function()
       end
       for _, message in ipairs(w.messages) do
         if message.author_id == chats.BUYER then
-          assert.equal(1, answers[message.content.text], ("seed %d: %s"):format(seed, message.content.text))
+          assert.equal(1, answers[message.content.text],
+            ("seed %d%s: %s"):format(seed, by_id and " by id" or "", message.content.text))
         end
       end
       assert.is_nil(w.record.outbox)
       assert.is_nil(w.record.waiting)
+      assert.is_nil(w.record.told)
       assert.is_nil(w.record.silent, ("seed %d"):format(seed))
     end
   end)

@@ -54,23 +54,29 @@ describe("a bot of Yandex Market", function()
       place:notify("7002", place:says("7002", "Торг есть?"))
       place:work()
       assert.same(ANSWERED, place:conversation "7002")
+      function place.client.get_chat_message() return place.chats["7002"].messages[1] end
+      place:notify("7003", place:says("7003", "Торг есть?"))
+      place:work()
+      assert.same(ANSWERED, place:conversation "7003")
       assert.same({}, errors())
     end)
 
     it("asks until it is there, also after a restart", function()
       open()
-      place:fail("get_chat_message", { kind = "server" }, 3)
-      place:fail("get_chat_message", { kind = "rate_limited", retry_after = 100 })
+      place:fail("get_chat_message", { kind = "server" })
+      place:fail("get_chat_history", { kind = "server" }, 2)
+      place:fail("get_chat_history", { kind = "rate_limited", retry_after = 100 })
       local id = place:says(CHAT, "Торг есть?", { hidden = true })
       place:notify(CHAT, id)
-      place:work(10)
-      assert.is_true(#place:calls "get_chat_message" >= 2)
+      place:work(5)
+      assert.equal(1, #place:calls "get_chat_history")
       place:restart()
       place:at(300, function() place.chats[CHAT].messages[1].hidden = nil end)
       place:work(800)
       assert.same(ANSWERED, place:conversation(CHAT))
-      local calls = place:calls "get_chat_message"
-      assert.is_true(calls[5].at - calls[4].at >= 100)
+      local calls = place:calls "get_chat_history"
+      assert.is_true(calls[4].at - calls[3].at >= 100)
+      assert.equal(1, #place:calls "get_chat_message")
       assert.is_nil(place:record(CHAT).told)
     end)
 
@@ -81,9 +87,9 @@ describe("a bot of Yandex Market", function()
       place:work(DAY + 1000)
       assert.same({ "message 501 was told of, and is not in its chat" }, errors())
       assert.is_nil(place:record(CHAT).told)
-      local count = #place:calls "get_chat_message"
+      local count = #place.log
       place:work(5000)
-      assert.equal(count, #place:calls "get_chat_message")
+      assert.equal(count, #place.log)
       place.chats[CHAT].messages[1].hidden, place.chats[CHAT].messages[1].createdAt = nil, nil
       place:says(CHAT, "Ау, торг?")
       place:poll { seconds = 60 }
@@ -92,10 +98,11 @@ describe("a bot of Yandex Market", function()
 
     it("reports once that it cannot be read, and does not give up", function()
       open()
-      place:fail("get_chat_message", { kind = "server" }, 200)
+      place:fail("get_chat_message", { kind = "server" })
+      place:fail("get_chat_history", { kind = "server" }, 200)
       place:notify(CHAT, place:says(CHAT, "Торг есть?"))
       place:work(2 * DAY)
-      assert.equal(1, #errors())
+      assert.equal(1, #errors(), table.concat(errors(), " / "))
       assert.matches("what was written cannot be read yet: .*server", errors()[1])
       assert.same(ANSWERED, place:conversation(CHAT))
     end)
@@ -109,6 +116,9 @@ describe("a bot of Yandex Market", function()
       place:notify(CHAT, place:says(CHAT, "Доставка?"))
       place:work()
       assert.same({ "CUSTOMER: Торг есть?", "CUSTOMER: Доставка?", "PARTNER: Отправлю завтра." }, place:conversation(CHAT))
+      place:notify("7002", place:says("7002", "Торг есть?", { createdAt = shop.start - 60 }), 253402300800)
+      place:work()
+      assert.same({ "CUSTOMER: Торг есть?" }, place:conversation "7002")
     end)
 
     it("reads a chat that is new", function()
@@ -150,17 +160,13 @@ describe("a bot of Yandex Market", function()
       end
     end)
 
-    it("finds two messages of one second of which it saw only one at first", function()
-      open()
+    it("finds a second message of the same second, which it did not see at first", function()
+      open { rulebook = { burst = "3s", { "доставка", hears = "доставк*", say = "Отправлю завтра." } } }
       place:says(CHAT, "Торг есть?")
-      place:at(11, function() place:says(CHAT, "А доставка?", { createdAt = place.driver:time() - 11 }) end)
-      place:at(8, function() place.chats[CHAT].status = "WAITING_FOR_PARTNER" end)
-      place:poll { seconds = 9 }
-      assert.same(ANSWERED, place:conversation(CHAT))
-      place.chats[CHAT].updated = shop.start + 1 -- as it was told: in whole seconds
-      place:poll { seconds = 60 }
-      local lines = place:conversation(CHAT)
-      assert.equal("PARTNER: Отправлю завтра.", lines[#lines])
+      place:says(CHAT, "А доставка?", { hidden = true })
+      place:at(1, function() place.chats[CHAT].messages[2].hidden = nil end)
+      place:poll { seconds = 30 }
+      assert.equal("PARTNER: Отправлю завтра.", place:conversation(CHAT)[3])
     end)
 
     it("reads a chat again until it is certain that nothing of the same second is new, and not after that", function()
@@ -197,7 +203,8 @@ describe("a bot of Yandex Market", function()
     end)
 
     it("tells what is known of the chat to the rules", function()
-      open { rulebook = { { "заказ", hears = "торг*", chat_type = "return", say = "{buyer.name}, заказ {order.id}, {return.id}" } } }
+      open { rulebook = { { "заказ", hears = "торг*", chat_type = "return",
+        say = "{buyer.name}, заказ {order.id}, {return.id}" } } }
       place:chat(CHAT, { context = { type = "RETURN", orderId = 9001, returnId = 31, campaignId = 77,
         customer = { name = "Покупатель", publicId = "abc" } } })
       place:notify(CHAT, place:says(CHAT, "Торг есть?"))
@@ -299,12 +306,20 @@ describe("a bot of Yandex Market", function()
       assert.is_nil(place:record(CHAT).outbox)
     end)
 
+    it("one chat rejects the reply, too, where the list of chats cannot be asked for in that way", function()
+      replies("forbidden", "invalid")
+      assert.matches("send was not done: .*forbidden", errors()[1])
+      assert.is_nil(place.bot.parked)
+    end)
+
     it("everything keeps the reply, parks, and sends it when it is served again", function()
       replies("forbidden", "forbidden")
       assert.equal("auth", place.bot.parked.kind)
       assert.same({ nil, "parked" }, { place.bot:health() })
       assert.equal("queued", place:record(CHAT).outbox[1].state)
       place:fail("get_chats", { kind = "forbidden" })
+      place:work(10)
+      assert.equal("auth", place.bot.parked.kind)
       place:work(2000)
       assert.is_nil(place.bot.parked)
       assert.same(ANSWERED, place:conversation(CHAT))
@@ -370,6 +385,7 @@ describe("a bot of Yandex Market", function()
       assert.same({}, place:calls "send_message")
       place.chats[CHAT].type, place.chats[CHAT].status = "CHAT", "WAITING_FOR_PARTNER"
       place:poll { seconds = 60 }
+      assert.is_false(place:record(CHAT).dispute.open)
       place:says(CHAT, "А доставка?")
       place:poll { seconds = 60 }
       assert.equal("PARTNER: Отправлю завтра.", place:conversation(CHAT)[3])
@@ -441,6 +457,62 @@ describe("a message of Yandex Market", function()
       assert.is_nil(market.shape(value))
     end
     assert.is_nil(shape({ message = "Привет", createdAt = "yesterday" }).created)
+  end)
+end)
+
+describe("the chats of Yandex Market", function()
+  local asked, pages, client
+
+  before_each(function()
+    asked, pages = 0, nil
+    local function page(_, options, more)
+      asked = asked + 1
+      local number = tonumber((more or options).page_token or 1)
+      return pages[number], { paging = { nextPageToken = pages[number + 1] and ("%d"):format(number + 1) or pages.last } }
+    end
+    client = { get_chat_history = page, get_chats = page }
+  end)
+
+  local function message(id, second)
+    return { messageId = id, sender = "CUSTOMER", message = "x", createdAt = ("2026-11-25T10:30:%02dZ"):format(second or id) }
+  end
+
+  -- The ids that are found where those up to `known` are not wanted.
+  local function read(known)
+    local ids, found, cut = {}, market.read_chat(client, "1", function(one) return tonumber(one.id) > known end)
+    for i, one in ipairs(found) do ids[i] = tonumber(one.id) end
+    return ids, cut
+  end
+
+  it("are read no further than to what is known, where they are listed with the newest first", function()
+    pages = { { message(6), message(5) }, { message(4), message(3) }, { message(2), message(1) } }
+    assert.same({ 6, 5 }, (read(4)))
+    assert.equal(2, asked)
+    assert.same({ 6, 5, 4 }, (read(3)))
+  end)
+
+  it("are read to their end where that is not certain", function()
+    pages = { { message(1), message(2) }, { message(3), message(4) }, { message(5), message(6) } }
+    assert.same({ 6, 5 }, (read(4)))
+    pages = { { message(2), message(6) }, { message(1), message(5) }, { message(3), message(4) } }
+    assert.same({ 6, 5 }, (read(4)))
+    pages = { { message(2, 7), message(1, 7) }, { message(5, 7) }, { message(4, 7) } }
+    assert.same({ 5, 4 }, (read(3)))
+    pages = { { message(1) }, { message(5) } }
+    assert.same({ 5 }, (read(1)))
+  end)
+
+  it("are in order by the time, and then by the id", function()
+    pages = { { message(9, 7), message(10, 7), message(11, 5), { messageId = 12, sender = "CUSTOMER", message = "x" } } }
+    assert.same({ 10, 9, 11, 12 }, (read(0)))
+  end)
+
+  it("are told once, and that they may go on, where the last page repeats", function()
+    pages = { { message(1), message(2) }, last = "1" }
+    assert.same({ { 2, 1 }, true }, { read(0) })
+    pages = { { { chatId = 1, type = "CHAT" }, { chatId = "x" }, 5 }, last = "1" }
+    local chats = market.chats(client, {})
+    assert.same({ 1, "1" }, { #chats, chats[1].id })
   end)
 end)
 

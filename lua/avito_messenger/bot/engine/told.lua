@@ -69,7 +69,7 @@ function told.settle(chat, now)
   if not missing then return end
   local left = {}
   for _, one in ipairs(missing.ids) do
-    if not record.marked(chat, one.id) then left[#left + 1] = { id = one.id, since = math.min(one.since, now) } end
+    if not record.marked(chat, one.id) then left[#left + 1] = one end
   end
   missing.ids = left
   if #left == 0 and not missing.look then
@@ -79,7 +79,7 @@ function told.settle(chat, now)
   end
 end
 
---- What should be done now; nil: nothing.
+--- What should be done now; nil: nothing. What could not be had by its id may be had with the chat.
 ---@param chat avito.bot.Chat
 ---@param now number
 ---@return table? effect { kind = "fetch", chat_id, ids, look }
@@ -88,7 +88,7 @@ function told.pending(chat, now)
   if not missing or missing.at > now then return nil end
   local ids = {}
   for i, one in ipairs(missing.ids) do ids[i] = one.id end
-  return { kind = "fetch", chat_id = chat.id, ids = ids, look = missing.look }
+  return { kind = "fetch", chat_id = chat.id, ids = ids, look = missing.look or missing.tries > 0 or nil }
 end
 
 ---@param chat avito.bot.Chat
@@ -117,16 +117,16 @@ end
 function told.fetched(chat, event, now, notes)
   local missing, problem = chat.told, event.error
   if not missing then return end
-  if event.read then
-    missing.look = nil
-    give_up(missing, now, notes)
-  end
+  if event.read then missing.look = nil end
+  told.settle(chat, now)
+  if not chat.told then return end
+  if event.read then give_up(missing, now, notes) end
   missing.tries = missing.tries + 1
   missing.pause = math.max(math.min(FIRST_RETRY * 2 ^ math.min(missing.tries - 1, 20), LAST_RETRY),
     problem and problem.retry_after or 0)
   missing.at = now + missing.pause
   told.settle(chat, now)
-  if problem and chat.told and missing.tries == REPORT then
+  if problem and missing.tries == REPORT then
     notes[#notes + 1] = { kind = "error", error = problem,
       message = ("what was written cannot be read yet: %s"):format(problem.message or problem.kind) }
   end
