@@ -1,4 +1,6 @@
 local avito = require "avito_messenger"
+local core = require "avito_messenger.core"
+local run = require "avito_messenger.run"
 local script = require "support.script"
 
 local answer = script.answer
@@ -131,5 +133,190 @@ describe("a pace store", function()
       assert.error_matches(function() client:get_chat "c1" end, "response.head must be a string, got nil")
     end)
     assert.same({}, said)
+  end)
+end)
+
+describe("calls of an account that may have four under way", function()
+  local OK = answer(200, '{"status":"OK","result":{"chatId":1}}')
+
+  -- A driver whose calls wait in coroutines, under a clock that goes on when all of them wait. `can_park`: as the loop can.
+  -- `answers`, a function of the request's number, returns the response and in how many seconds it comes, if not 1.
+  local function driver_of_tasks(can_park, answers)
+    local driver = { clock = 1000, under_way = 0, most = 0, polls = 0, order = {} }
+    local tasks, parked = {}, {}
+    function driver:now() return self.clock end
+    function driver.time() return 0 end
+    local function wait(seconds) coroutine.yield(driver.clock + seconds) end
+    function driver:perform(request)
+      self.under_way = self.under_way + 1
+      self.most = math.max(self.most, self.under_way)
+      self.order[#self.order + 1] = request.url:match "%d+$"
+      local response, seconds
+      if answers then response, seconds = answers(#self.order) end
+      wait(seconds or 1)
+      self.under_way = self.under_way - 1
+      return response or OK
+    end
+    function driver:sleep(seconds)
+      self.polls = self.polls + 1
+      wait(seconds)
+    end
+    if can_park then
+      function driver.park(_, seconds)
+        local task = coroutine.running()
+        parked[task] = true
+        wait(seconds)
+        parked[task] = nil
+      end
+      function driver.unpark()
+        for _, task in ipairs(tasks) do
+          if parked[task.thread] then task.due = driver.clock end
+        end
+      end
+    end
+    function driver:spawn(fn, seconds)
+      tasks[#tasks + 1] = { thread = coroutine.create(fn), due = self.clock + (seconds or 0) }
+    end
+    function driver:run()
+      for _ = 1, 100000 do
+        local first
+        for i, task in ipairs(tasks) do
+          if not first or task.due < tasks[first].due then first = i end
+        end
+        if not first then return end
+        local task = tasks[first]
+        self.clock = math.max(self.clock, task.due)
+        local ok, due = coroutine.resume(task.thread)
+        assert(ok, due)
+        task.due = due
+        if coroutine.status(task.thread) == "dead" then table.remove(tasks, first) end
+      end
+      error "it does not end"
+    end
+    return driver
+  end
+
+  local function client_of(driver, more)
+    local client = { driver = driver, session = core.session { base_url = "https://api.example", marketplace = "yandex_market",
+      api_key = "dummy-key-1", business_id = 7, seed = "x", pace = {}, timeout = 60 } }
+    for name, value in pairs(more or {}) do client[name] = value end
+    return client
+  end
+
+  -- Makes so many calls at once, of these clients in turn; how many succeeded, and the errors.
+  local function make(driver, count, clients, options)
+    local succeeded, errs = 0, {}
+    for i = 1, count do
+      local client = clients[i % #clients + 1]
+      driver:spawn(function()
+        local operation = client.session:operation("get_chat", driver:now(), i, options)
+        local value, err = run.operation(operation, driver:now(), client)
+        if value then succeeded = succeeded + 1 else errs[#errs + 1] = err end
+      end)
+    end
+    driver:run()
+    assert.equal(0, driver.under_way)
+    return succeeded, errs
+  end
+
+  local function in_order(driver, count)
+    for i = 1, count do assert.equal(tostring(i), driver.order[i]) end
+  end
+
+  it("wait in order until another has ended, where the driver can tell them", function()
+    local driver = driver_of_tasks(true)
+    local told = {}
+    local client = client_of(driver, { on_event = function(event)
+      if event.type == "pace" then told[#told + 1] = event end
+    end })
+    assert.equal(50, (make(driver, 50, { client })))
+    assert.equal(4, driver.most)
+    assert.equal(0, driver.polls)
+    assert.equal(1013, driver.clock) -- no place was idle
+    in_order(driver, 50)
+    assert.equal(46, #told)
+    for _, event in ipairs(told) do
+      assert.equal("get_chat", event.endpoint)
+      assert.is_true(event.seconds > 0 and event.seconds <= 60)
+    end
+    assert.equal(0, client.slot_waiters)
+  end)
+
+  it("look now and then where it cannot", function()
+    local driver = driver_of_tasks(false)
+    assert.equal(50, (make(driver, 50, { client_of(driver) })))
+    assert.equal(4, driver.most)
+    assert.is_true(driver.clock < 1014)
+    in_order(driver, 50)
+  end)
+
+  it("keep to it together with a pace store, also where no answer comes", function()
+    local store = memory_store()
+    local driver = driver_of_tasks(true, function(number)
+      if number % 5 == 0 then return script.failure("network", true) end
+    end)
+    local clients = {}
+    for i = 1, 3 do clients[i] = client_of(driver, { pace_store = store }) end
+    local succeeded, errs = make(driver, 50, clients, { timeout = 60, retries = 0 })
+    assert.equal(40, succeeded)
+    for _, err in ipairs(errs) do assert.equal("network", err.kind) end
+    assert.equal(4, driver.most)
+    assert.is_true(driver.clock < 1016)
+  end)
+
+  it("are repeated after refusals, and all end", function()
+    local driver = driver_of_tasks(true, function(number)
+      if number % 10 == 3 then return answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "500" }) end
+    end)
+    assert.equal(50, (make(driver, 50, { client_of(driver) })))
+    assert.equal(4, driver.most)
+    assert.equal(56, #driver.order)
+  end)
+
+  it("fail with their deadline, and the others go on", function()
+    local driver = driver_of_tasks(true)
+    local succeeded, errs = make(driver, 50, { client_of(driver) }, { timeout = 5.5 })
+    assert.equal(24, succeeded) -- the last four had half a second left, by which time they are not answered
+    for _, err in ipairs(errs) do assert.same({ "rate_limited", false }, { err.kind, err.dispatched }) end
+    in_order(driver, 24)
+  end)
+
+  it("look again when one before them turns to its lane", function()
+    local closed = answer(420, "", { ["X-RateLimit-Resource-Until"] = "Wed, 21 Oct 2026 12:00:30 GMT",
+      Date = "Wed, 21 Oct 2026 12:00:00 GMT" })
+    local driver = driver_of_tasks(true, function(number)
+      if number == 1 then return closed, 5 end
+      return nil, 20
+    end)
+    local client, went = client_of(driver), {}
+    local function spawn(seconds, name, ...)
+      local given = { ... }
+      driver:spawn(function()
+        local operation = client.session:operation(name, driver:now(), 1, (unpack or table.unpack)(given)) -- luacheck: ignore
+        run.operation(operation, driver:now(), client)
+        went[name] = driver.clock - 20
+      end, seconds)
+    end
+    spawn(0.2, "get_chat_message", 2) -- woken before the other, behind which it waits
+    spawn(0.1, "get_chat")
+    spawn(0, "get_chat", { retries = 0 })
+    for _ = 1, 3 do spawn(0, "get_chat_history") end
+    driver:run()
+    assert.same({ get_chat_message = 1005, get_chat = 1035, get_chat_history = 1000 }, went)
+  end)
+
+  it("give their place back when a driver raises", function()
+    local store = memory_store()
+    local driver = driver_of_tasks(true)
+    local client, other = client_of(driver, { pace_store = store }), client_of(driver, { pace_store = store })
+    local perform = driver.perform
+    driver.perform = function() error("interrupted!", 0) end
+    for _ = 1, 6 do
+      local operation = client.session:operation("get_chat", 1000, 1)
+      assert.error_matches(function() run.operation(operation, 1000, client) end, "interrupted!")
+    end
+    driver.perform = perform
+    assert.equal(4, (make(driver, 4, { other })))
+    assert.equal(1001, driver.clock)
   end)
 end)

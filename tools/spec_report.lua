@@ -1,6 +1,7 @@
 -- busted output handler: prints what failed, in full, as it happens, and writes the counts to the
 -- file named by AVITO_COUNTS once the whole suite came to its end, added to those that are there already. No file: the run
--- broke off.
+-- broke off. The file named by AVITO_DURATIONS, if any, gets a line for each spec file: its seconds, those of a processor that
+-- this process used in it, those that programs it started and waited for used, and its name.
 
 local pretty = require "pl.pretty"
 
@@ -14,6 +15,33 @@ local function describe_message(failure)
       and tostring(message) or pretty.write(message)
   end
   return message
+end
+
+-- Clock ticks of the processor, of this process and of its children.
+local function ticks()
+  local file = assert(io.open("/proc/self/stat"))
+  local stat = file:read "*a"
+  file:close()
+  local own, system, children, children_system = stat:match("^.*%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+) (%d+) (%d+)")
+  return own + system, children + children_system
+end
+
+-- Writes how long each spec file took.
+local function measure(busted, name)
+  local now = require("system").monotime
+  local began, own, children
+  busted.subscribe({ "file", "start" }, function()
+    began, own, children = now(), ticks()
+    return nil, true
+  end)
+  busted.subscribe({ "file", "end" }, function(file)
+    local own_after, children_after = ticks()
+    local out = assert(io.open(name, "a"))
+    out:write(("%7.2f %7.2f %7.2f %s\n"):format(now() - began, (own_after - own) / 100, (children_after - children) / 100,
+      file.name))
+    out:close()
+    return nil, true
+  end)
 end
 
 return function(options)
@@ -73,6 +101,10 @@ return function(options)
   busted.subscribe({ "error" }, on_error)
   busted.subscribe({ "failure" }, on_error)
   busted.subscribe({ "exit" }, on_exit)
+
+  if os.getenv "AVITO_DURATIONS" then
+    measure(busted, os.getenv "AVITO_DURATIONS")
+  end
 
   return handler
 end

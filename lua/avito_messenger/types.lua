@@ -106,7 +106,8 @@ function Client:get_webhook_subscriptions(call_options) end
 
 --- Blocks users.
 --- `POST /messenger/v2/accounts/{user_id}/blacklist`; scope messenger:write.
----@param users { user_id: integer, context?: { item_id?: integer, reason_id?: integer } }[] who, and why; 1 to 100 elements
+---@param users { user_id: integer|string, context?: { item_id?: integer|string, reason_id?: integer } }[] who,
+--- and why; 1 to 100 elements
 ---@param call_options? avito_messenger.CallOptions
 ---@return true?
 ---@return avito_messenger.Error?
@@ -118,3 +119,68 @@ function Client:add_to_blacklist(users, call_options) end
 ---@return avito_messenger.Self?
 ---@return avito_messenger.Error?
 function Client:get_self(call_options) end
+
+---@class avito_messenger.yandex_market.Client
+local MarketClient = {}
+
+--- Begins a chat about an order or a return, or finds the one there is.
+--- `POST /v2/businesses/{businessId}/chats/new`; scope communication.
+---@param context_type string what the chat is to be about; 1 to 64 characters; known: ORDER, RETURN
+---@param context_id integer|string the order or the return; at least 1
+---@param call_options? avito_messenger.CallOptions
+---@return { chatId: integer }?
+---@return avito_messenger.Error?
+function MarketClient:create_chat(context_type, context_id, call_options) end
+
+--- The chats of the business. Their order is not promised.
+--- `POST /v2/businesses/{businessId}/chats`; scope communication.
+---@param options? { limit?: integer, page_token?: string, contexts?: { type: string, id: integer|string }[],
+--- context_types?: string[], types?: string[], statuses?: string[] }
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.yandex_market.Chat[]?
+---@return avito_messenger.yandex_market.ChatsMeta|avito_messenger.Error meta_or_error
+function MarketClient:get_chats(options, call_options) end
+
+--- One chat.
+--- `GET /v2/businesses/{businessId}/chat`; scope communication.
+---@param chat_id integer|string the chat; at least 1
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.yandex_market.Chat?
+---@return avito_messenger.Error?
+function MarketClient:get_chat(chat_id, call_options) end
+
+--- The messages of a chat. Their order is not promised; meta.context tells what the chat is about.
+--- `POST /v2/businesses/{businessId}/chats/history`; scope communication.
+---@param chat_id integer|string the chat; at least 1
+---@param options? { limit?: integer, page_token?: string, message_id_from?: integer|string }
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.yandex_market.Message[]?
+---@return avito_messenger.yandex_market.HistoryMeta|avito_messenger.Error meta_or_error
+function MarketClient:get_chat_history(chat_id, options, call_options) end
+
+--- Sends a text; the answer does not tell its id. Never repeated when the server may have seen it.
+--- `POST /v2/businesses/{businessId}/chats/message`; scope communication.
+---@param chat_id integer|string the chat; at least 1
+---@param message string the text; 1 to 4096 characters
+---@param call_options? avito_messenger.CallOptions
+---@return true?
+---@return avito_messenger.Error?
+function MarketClient:send_message(chat_id, message, call_options) end
+
+--- One message.
+--- `GET /v2/businesses/{businessId}/chats/message`; scope communication.
+---@param chat_id integer|string the chat; at least 1
+---@param message_id integer|string the message; at least 1
+---@param call_options? avito_messenger.CallOptions
+---@return avito_messenger.yandex_market.Message?
+---@return avito_messenger.Error?
+function MarketClient:get_chat_message(chat_id, message_id, call_options) end
+
+--- Sends a file of at most 5 MB; the answer does not tell its id. Never repeated when the server may have seen it.
+--- `POST /v2/businesses/{businessId}/chats/file/send`; scope communication.
+---@param chat_id integer|string the chat; at least 1
+---@param file string|{ data: string, filename: string } a path, or { data = …, filename = … }; at most 5 MB
+---@param call_options? avito_messenger.CallOptions
+---@return true?
+---@return avito_messenger.Error?
+function MarketClient:send_file(chat_id, file, call_options) end

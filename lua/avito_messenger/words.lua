@@ -74,7 +74,7 @@ end
 ---@param what string for example "option"
 ---@param level? integer as for error()
 function words.check(options, known, what, level)
-  level = (level or 1) + 1
+  if level ~= 0 then level = (level or 1) + 1 end
   if type(options) ~= "table" then
     error(("%ss: table expected, got %s"):format(what, type(options)), level)
   end

@@ -59,6 +59,47 @@ rulebook: rule 'б': does nothing: it needs say, image, act, flow or run]], (mes
     assert.same({ "avito.bot: one\n", "avito.bot: rule 'торг': two\n" }, written)
   end)
 
+  describe("warns of what the marketplace has not:", function()
+    local rules = { { "заказ", chat_type = "order", say = "Едет." }, { "всё", say = "Да." } }
+    local WARNING = "rulebook: rule 'заказ': chat_type: Avito has no order chats: the rule never fires there"
+
+    it("on stderr, where nobody asks for it", function()
+      local stderr, written = io.stderr, {}
+      io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore 122
+      local bot = avito.bot { client = client, rulebook = rules }
+      bot:tell { kind = "warning", message = "two", rule = "торг" }
+      io.stderr = stderr -- luacheck: ignore 122
+      assert.same({ "avito.bot: warning: " .. WARNING .. "\n", "avito.bot: warning: rule 'торг': two\n" }, written)
+    end)
+
+    it("to the hooks and in the log, again when the rules are read again", function()
+      local told, lines = {}, {}
+      local function note(hook)
+        return function(one)
+          if one.kind == "warning" then told[#told + 1] = ("%s %s %s"):format(hook, one.where, one.message) end
+        end
+      end
+      local bot = avito.bot { client = client, rulebook = rules, on_error = note "error", on_event = note "event",
+        log = { write = function(line) lines[#lines + 1] = line end } }
+      local once = { "error rule 'заказ' " .. WARNING, "event rule 'заказ' " .. WARNING }
+      assert.same(once, told)
+      assert.equal(1, #lines)
+      assert.matches(" level=warn .*kind=warning .*Avito has no order chats", lines[1])
+      assert.is_nil(bot.metrics:text(0, {}):match "errors_total [1-9]")
+      assert.is_true(bot:reload())
+      assert.same({ once[1], once[2], once[1], once[2] }, told)
+    end)
+
+    it("of the client's marketplace", function()
+      local told = {}
+      client.marketplace = "yandex_market"
+      local bot = avito.bot { client = client, rulebook = { { "торг", item = { price = 5 }, say = "Да." } },
+        on_error = function(one) told[#told + 1] = one.message end }
+      assert.same({ "rulebook: rule 'торг': item.price: Yandex Market chats tell no item: the rule never fires there" }, told)
+      assert.equal("Yandex Market", bot.engine.book.abilities.title)
+    end)
+  end)
+
   it("tells errors to on_error and to on_event", function()
     local told = {}
     local function note(kind) return function(one) told[#told + 1] = kind .. " " .. one.message end end

@@ -84,3 +84,42 @@ describe("when Lua runs out of memory", function()
     multi:close()
   end)
 end)
+
+-- Here, where there is little else: it has everything collected again and again.
+describe("curl.multi", function()
+  local server
+  setup(function() server = raw_server.start() end)
+  teardown(function() server:stop() end)
+
+  it("can be closed by a finalizer that runs in the middle of a call", function()
+    local closes -- only then
+    local proxy = rawget(_G, "newproxy")
+    local function closer(victim) -- garbage whose finalizer closes the multi
+      local function close()
+        if closes then victim:close() end
+      end
+      if proxy then getmetatable(proxy(true)).__gc = close else setmetatable({}, { __gc = close }) end
+    end
+    local request = server:request("/ok", { url = "ftp://a/" })
+    local closed = 0
+    for _ = 1, 20 do
+      local stressed = curl.multi()
+      local number = stressed:transport { proxy = "" }
+      collectgarbage()
+      collectgarbage("stop")
+      closer(stressed)
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", proxy and 10000000 or 10000)
+      closes = true
+      collectgarbage("restart")
+      local ok, message = pcall(stressed.add, stressed, request, number)
+      closes = false
+      assert.is_true(ok or message:match "this multi is closed" ~= nil)
+      if not ok then closed = closed + 1 end
+      stressed:close()
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+    assert.is_true(closed > 0 or not proxy) -- Lua 5.4 need not find it then
+  end)
+end)

@@ -1,5 +1,6 @@
 -- docs/nginx.md: its programs run, its links lead somewhere, and it tells of every directive of the example.
 local files = require "support.files"
+local links = require "support.links"
 local nginx = require "support.nginx"
 local sandbox = require "support.sandbox"
 
@@ -22,21 +23,7 @@ describe("docs/nginx.md", function()
   end)
 
   it("links to what is there", function()
-    local headings = {}
-    for heading in text:gmatch "\n##+ ([^\n]+)" do
-      headings[heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
-    end
-    local count = 0
-    for link in text:gmatch "%]%(([^)]+)%)" do
-      count = count + 1
-      local path, anchor = link:match "^([^#]*)#?(.*)$"
-      if path == "" then
-        assert.is_true(headings[anchor], link)
-      else
-        assert.is_string(files.read("docs/" .. path) or files.read("docs/" .. path .. "/nginx.conf"), link)
-      end
-    end
-    assert.is_true(count > 10)
+    assert.is_true(links.check "docs/nginx.md" > 10)
   end)
 
   if not nginx.wanted() then return end

@@ -2,6 +2,7 @@
 local alloc = require "spec_support.alloc"
 local journal = require "avito_messenger.journal"
 local journals = require "support.journals"
+local sqlite = require "spec_support.sqlite"
 
 local message, waiting, write = journals.message, journals.waiting, journals.write
 
@@ -124,5 +125,42 @@ describe("a journal without memory", function()
     local j = journals.open(path)
     write(j, message("inbox_insert", "c", "k"))
     j:close()
+  end)
+end)
+
+describe("a journal whose SQLite has no memory", function()
+  local path
+
+  before_each(function() path = journals.path() end)
+  after_each(function()
+    sqlite.allow(nil)
+    journals.remove_all()
+  end)
+
+  it("says that there is no memory, and goes on when there is", function()
+    journals.open(path):close()
+    local codes, opened = {}
+    for more = 0, 400 do
+      sqlite.allow(more * 500)
+      local problem
+      opened, problem = journal.open(path)
+      if opened then break end
+      codes[problem.code] = (codes[problem.code] or 0) + 1
+      collectgarbage()
+    end
+    assert.is_truthy(opened)
+    assert.is_true(codes.memory > 10)
+    codes.memory = nil
+    assert.same({}, codes)
+
+    sqlite.allow(100000)
+    assert(opened:begin(0))
+    local done, problem = opened:run("inbox_insert", "1", "c", "k", "avito", ("x"):rep(1000000), 1)
+    assert.same({ nil, "memory" }, { done, problem.code })
+    opened:rollback()
+    sqlite.allow(nil)
+    write(opened, message("inbox_insert", "c", "k"))
+    assert.equal("k", waiting(opened, "c"))
+    opened:close()
   end)
 end)

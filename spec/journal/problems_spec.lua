@@ -292,31 +292,4 @@ describe("a journal", function()
     assert.same({ 2 }, { (j:run("inbox_stats", "1")) })
     j:close()
   end)
-
-  it("says that there is no memory, and goes on when there is", function()
-    journals.open(path):close()
-    local codes, opened = {}
-    for more = 0, 400 do
-      sqlite.allow(more * 500)
-      local problem
-      opened, problem = journal.open(path)
-      if opened then break end
-      codes[problem.code] = (codes[problem.code] or 0) + 1
-      collectgarbage()
-    end
-    assert.is_truthy(opened)
-    assert.is_true(codes.memory > 10)
-    codes.memory = nil
-    assert.same({}, codes)
-
-    sqlite.allow(100000)
-    assert(opened:begin(0))
-    local done, problem = opened:run("inbox_insert", "1", "c", "k", "avito", ("x"):rep(1000000), 1)
-    assert.same({ nil, "memory" }, { done, problem.code })
-    opened:rollback()
-    sqlite.allow(nil)
-    write(opened, message("inbox_insert", "c", "k"))
-    assert.equal("k", waiting(opened, "c"))
-    opened:close()
-  end)
 end)

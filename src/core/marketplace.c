@@ -29,5 +29,5 @@ const struct avito_marketplace *avito_marketplace_at(lua_State *L, int index, co
 
 bool avito_marketplace_refuses(const struct avito_marketplace *marketplace, int status)
 {
-  return status != 0 && (status == marketplace->refusals[0] || status == marketplace->refusals[1]);
+  return status == marketplace->refusals[0] || status == marketplace->refusals[1];
 }

@@ -22,7 +22,7 @@ struct avito_marketplace {
   enum avito_auth auth;
   const struct avito_endpoint *endpoints;
   unsigned endpoint_count;
-  int refusals[2];         /* the statuses of a request that was one too many, and was not acted on; 0: no more */
+  int refusals[2];         /* the statuses of a request that was one too many, and was not acted on */
   const char *rate_prefix; /* of the headers that tell the rate limit, in lower case */
   double rate_period;      /* the seconds they count */
   unsigned at_once;        /* how many requests an account may have under way; 0: any number */

@@ -58,7 +58,8 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
 ---@field calls? table<string, fun(args: any, c: table): any> functions for c:call, beside the rulebook's own
 ---@field user_id? integer the account; asked of the client when absent
 ---@field log? "logfmt"|"json"|avito_messenger.LogOptions|avito_messenger.Log a line for everything that happens; default: none
----@field on_error? fun(problem: { message: string, rule: string?, flow: string?, chat_id: string?, traceback: string? })
+---@field on_error? fun(problem: { kind: string, message: string, rule: string?, flow: string?, chat_id: string?,
+--- traceback: string? }) kind "warning": the marketplace has not what the rulebook or a function asks for;
 --- default: stderr, unless there is a log
 ---@field on_escalate? fun(call: { chat_id: string, note: string?, rule: string?, text: string?, why: string }) a person is
 --- wanted. An error in it is reported, and it is called again later
@@ -118,6 +119,13 @@ local function open_store(given, driver)
   return given, false
 end
 
+-- Tells what the marketplace has not of what the rulebook asks for.
+local function warn(self, book)
+  for _, warning in ipairs(book.warnings) do
+    self:tell { kind = "warning", message = warning.text, line = warning.line, where = warning.where }
+  end
+end
+
 --- Makes a bot. Raises what is wrong with the options or the rulebook, every mistake of it on a line.
 ---@param given avito.BotOptions
 ---@return avito.Bot
@@ -150,11 +158,14 @@ function Bot.new(given)
   self.engine = Engine.new { book = book, user_id = given.user_id or "" }
   self.lanes = Lanes.new(self)
   hear(self, given.client)
+  warn(self, book)
   return self
 end
 
 local function print_error(problem)
-  io.stderr:write(("avito.bot: %s%s\n"):format(problem.rule and ("rule '%s': "):format(problem.rule) or "", problem.message))
+  local kind = problem.kind == "warning" and "warning: " or ""
+  local rule = problem.rule and ("rule '%s': "):format(problem.rule) or ""
+  io.stderr:write(("avito.bot: %s%s%s\n"):format(kind, rule, problem.message))
 end
 
 -- A hook that raises must not stop a chat.
@@ -167,7 +178,7 @@ local function call_hook(hook, ...)
 end
 
 -- What somebody has to know, or do something about.
-local ERRORS = { error = true, store = true, parked = true }
+local ERRORS = { error = true, warning = true, store = true, parked = true }
 
 --- Tells the hooks what happened.
 ---@param note table
@@ -277,6 +288,7 @@ function Bot:reload()
   self.engine:reload(book)
   self.images = {} -- their files may have changed, too
   self:tell { kind = "reloaded" }
+  warn(self, book)
   if self.parked then self.parked.again = self.driver:now() end
   self.lanes:told()
   return true

@@ -147,7 +147,7 @@ function does.call(bot, effect)
   local whom = effect.about
   local ok, value = xpcall(function()
     return call(effect.args, { key = effect.key, chat = whom.chat, buyer = whom.buyer or {}, item = whom.item or {},
-      client = bot.client })
+      order = whom.order or {}, client = bot.client })
   end, function(err) return (type(err) == "string" and debug.traceback(err, 2)) or (ending.is(err) and err) or tostring(err) end)
   if not ok then
     ending.pass(value) -- the function has not failed: it is called again when the chat is taken up again

@@ -4,7 +4,7 @@ local help = {}
 help.program = [[
 avito-messenger: tools for the Avito Messenger API
 
-  avito-messenger sandbox [options]    run a simulated Avito marketplace on this machine
+  avito-messenger sandbox [options]    run a simulated Avito, and Yandex Market, on this machine
   avito-messenger sandbox --help       what it can do, with examples
   avito-messenger check RULEBOOK       tell the mistakes of a bot's rulebook, and what it would answer
   avito-messenger check --help
@@ -56,35 +56,39 @@ Exit status: 0; 1 when the file cannot be read, or is not whole; 2 for a wrong o
 ]]
 
 help.sandbox = [[
-avito-messenger sandbox: a simulated Avito marketplace, to develop and test against.
+avito-messenger sandbox: simulated marketplaces, Avito and Yandex Market, to develop and test against.
 
   avito-messenger sandbox [--port N] [--host ADDRESS] [--seed N] [--shapes real|contract]
                           [--world FILE] [--latency TIME] [--rate-limit N] [--fault SPEC]... [--log]
 
-It answers on loopback as https://api.avito.ru does: OAuth, chats, messages, images, voice files, webhooks.
+It answers on loopback as https://api.avito.ru does: OAuth, chats, messages, images, voice files, webhooks; and below
+/v2/businesses as https://api.partner.market.yandex.ru does: chats, messages, files, notifications.
 Point a client at it (base_url = "http://127.0.0.1:8077") with client_id "dummy-client-id" and client_secret
-"dummy-client-secret". All it knows is in memory and gone when it ends.
+"dummy-client-secret", one of Yandex Market with api_key "dummy-api-key" and business_id 2200001. All it knows is in
+memory and gone when it ends.
 
   --port N           port to listen on (8077; 0 takes any free one and prints it)
   --host ADDRESS     a loopback address (127.0.0.1); others are refused
   --seed N           another world of ids, tokens and chances; the same seed gives the same (1)
   --shapes KIND      real: answers as they really come (messages in an object, an expired token is 403);
                      contract: to the letter of the contract (a bare list, 401)
-  --world FILE       a Lua file that returns { accounts = …, items = …, buyers = …, chats = … }
+  --world FILE       a Lua file that returns { accounts = …, items = …, buyers = …, chats = …,
+                     yandex_market = { businesses = …, orders = …, returns = …, chats = …, limits = … } }
   --latency TIME     wait before each answer: 50ms, 1.5s, or a range 50ms-2s
-  --rate-limit N     requests a minute for each account before 429 (60000); off: no limit, no headers
+  --rate-limit N     requests a minute for each Avito account before 429 (60000); off: no limit, no headers
   --fault SPEC       a fault, as name=value pairs; may be given many times (see below)
   --lenient          accept what the contract does not have: unknown fields and parameters, any Content-Type
   --log              print every request; in colour on a terminal
   --help, --version
 
 Faults: kind=… with any of operation= account= method= path= after= times= probability=
+Operations of Yandex Market begin with its name (yandex_market.send_message), an account there is a business.
   latency seconds=S             status status=N body=TEXT      html      empty      invalid_json
   close                         the connection ends, nothing was done
   apply_and_close               it was done, but no answer comes: was the message sent or not?
   hang                          no answer ever            cut bytes=N      part of the body, then the end
   drip seconds=S                a byte every S seconds    rate_limited retry_after=S|date
-  token_expired                 the request's token is over
+  token_expired                 the request's token, or key, is over
   With apply=true, status, html, empty, invalid_json and hang do what was asked and answer wrongly after it.
 
   avito-messenger sandbox --fault kind=apply_and_close,operation=send_message,after=2
@@ -97,11 +101,14 @@ While it runs, play the people of the marketplace through the control API (GET /
   curl $B/say -d '{"buyer":200000009,"item":4098549657,"text":"Ещё продаёте?"}'
   curl $B/say -d '{"chat_id":"CHAT","type":"voice"}'             # a buyer, any message type
   curl $B/write -d '{"chat_id":"CHAT","text":"Уже продан"}'      # the seller, by hand
+  curl $B/say -d '{"order_id":41000002,"text":"Где заказ?"}'     # at Yandex Market; new orders are made
+  curl $B/dispute -d '{"chat_id":"CHAT"}'                        # "open":false ends it
+  curl $B/notify -d '{"business_id":2200001,"url":"URL"}'        # what is set in the seller's cabinet
   curl $B/faults -d '{"kind":"status","status":503,"times":3}'
   curl -X DELETE $B/faults
   curl $B/clock -d '{"advance":86400}'                           # tokens expire, webhooks are retried
   curl "$B/log?operation=send_message"                           # what was asked, and whether it was done
-  curl $B/deliveries                                             # webhooks and their attempts
+  curl $B/deliveries                                             # webhooks, notifications, and their attempts
   curl -X POST $B/reset
 
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a wrong option.

@@ -90,10 +90,13 @@ local function is_loopback(host)
 end
 
 local function print_address(box, server)
-  local one = box:credentials()[1]
+  local one, business = box:credentials()[1], box:businesses()[1]
   io.stdout:write(("sandbox listening on %s\n"):format(server.url))
   if one then
     io.stdout:write(("client_id %s  client_secret %s  user_id %.0f\n"):format(one.client_id, one.client_secret, one.user_id))
+  end
+  if business then
+    io.stdout:write(("Yandex Market: api_key %s  business_id %s\n"):format(business.api_key, business.business_id))
   end
   io.stdout:write(("control API: curl %s/sandbox/\n"):format(server.url))
   io.stdout:flush()

@@ -12,7 +12,8 @@ local webhooks = require "avito_messenger.sandbox.webhooks"
 ---@field name string
 ---@field operations table<string, fun(call: table): avito.sandbox.Response>
 ---@field market fun(sandbox: avito.Sandbox): table what the marketplace knows
----@field owner fun(sandbox: avito.Sandbox, request: avito.sandbox.Request, parameters: table): integer? for the log and for faults by account: whose request it is, good or not
+---@field owner fun(sandbox: avito.Sandbox, request: avito.sandbox.Request, parameters: table): integer? whose request it
+---is, good or not: for the log, and for faults by account
 ---@field admit fun(call: table) sets call.account, or refuses
 ---@field expire fun(call: table) ends what the request is authorized by
 ---@field limited fun(call: table, seconds: number?, date: boolean): avito.sandbox.Response of a request too many

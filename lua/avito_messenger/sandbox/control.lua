@@ -3,27 +3,35 @@ local check = require "avito_messenger.sandbox.check"
 local codec = require "avito_messenger.sandbox.codec"
 local json = require "avito_messenger.json"
 local reply = require "avito_messenger.sandbox.reply"
+local yandex_market_state = require "avito_messenger.sandbox.yandex_market.state"
 
 local control = {}
 
 local OVERVIEW = [[
-avito-messenger sandbox: a simulated Avito marketplace.
+avito-messenger sandbox: simulated marketplaces, Avito and Yandex Market.
 
-The API itself answers at this address as https://api.avito.ru does. Credentials:
+At this address answers what https://api.avito.ru and https://api.partner.market.yandex.ru do. Credentials:
 %s
 What a person would do, and what you may want to know:
 
-  GET    /sandbox/state                everything: accounts, items, buyers, chats with messages, subscriptions
+  GET    /sandbox/state                everything: accounts, items, buyers, chats with messages, subscriptions,
+                                       and under "yandex_market" what is there
   POST   /sandbox/say                  a buyer writes     {"chat_id":"…","text":"Ещё продаёте?"}
                                        or, by item        {"buyer":200000009,"item":4098549657,"text":"…"}
                                        any type           {"chat_id":"…","type":"voice"}
+                                       at Yandex Market   {"order_id":41000002,"text":"…","files":["photo.jpg"]}
+                                       or a new order, a return_id, a customer of a business, or a chat_id;
+                                       "from":"market" or "support" for those
   POST   /sandbox/write                the seller writes by hand, past the API   {"chat_id":"…","text":"…"}
+  POST   /sandbox/dispute              at Yandex Market   {"chat_id":"…"} or {"chat_id":"…","open":false}
+  POST   /sandbox/notify               its cabinet        {"business_id":2200001,"url":"http://127.0.0.1:8080/hook"}
   GET    /sandbox/log                  requests seen      ?operation=send_message&since=17
   GET    /sandbox/sends                every send that was accepted, with the serial of its request
-  GET    /sandbox/deliveries           webhook deliveries and their attempts
+  GET    /sandbox/deliveries           webhooks and notifications, and their attempts
   GET    /sandbox/faults               faults that are set, with how often they struck
   POST   /sandbox/faults               {"operation":"send_message","kind":"apply_and_close"}
                                        {"kind":"latency","seconds":[0.1,2],"probability":0.3}
+                                       {"operation":"yandex_market.send_message","kind":"status","status":423}
   DELETE /sandbox/faults               no faults
   GET    /sandbox/clock                the sandbox's time
   POST   /sandbox/clock                {"advance":3600} or {"time":1767225600}
@@ -67,7 +75,8 @@ function control.state(sandbox)
       subscriptions[#subscriptions + 1] = { account = account.user_id, url = one.url, version = one.version }
     end
   end
-  return { now = sandbox:now(), accounts = json.list(accounts), chats = json.list(chats),
+  return { now = sandbox:now(), yandex_market = yandex_market_state(sandbox),
+    accounts = json.list(accounts), chats = json.list(chats),
     items = json.list(sorted(market.items, "id")), buyers = json.list(sorted(market.buyers, "id")),
     subscriptions = json.list(subscriptions), blacklist = json.list(market.blacklist),
     tokens = sandbox:token_counts() }
@@ -87,6 +96,10 @@ handlers["GET /sandbox/"] = function(sandbox)
     lines[#lines + 1] = ("  user_id %.0f  client_id %s  client_secret %s  (%s)"):format(one.user_id, one.client_id,
       one.client_secret, one.name)
   end
+  for _, one in ipairs(sandbox:businesses()) do
+    lines[#lines + 1] = ("  business_id %s  api_key %s  oauth_token %s  (%s)"):format(one.business_id, one.api_key,
+      one.oauth_token, one.name)
+  end
   return reply.text(200, OVERVIEW:format(table.concat(lines, "\n") .. "\n"))
 end
 handlers["GET /sandbox"] = handlers["GET /sandbox/"]
@@ -94,6 +107,9 @@ handlers["GET /sandbox"] = handlers["GET /sandbox/"]
 handlers["GET /sandbox/state"] = function(sandbox) return control.state(sandbox) end
 handlers["POST /sandbox/say"] = function(sandbox, request) return sandbox:say(body_of(request)) end
 handlers["POST /sandbox/write"] = function(sandbox, request) return sandbox:write(body_of(request)) end
+
+handlers["POST /sandbox/dispute"] = function(sandbox, request) return sandbox:dispute(body_of(request)) end
+handlers["POST /sandbox/notify"] = function(sandbox, request) return sandbox:notify(body_of(request)) end
 
 handlers["GET /sandbox/log"] = function(sandbox, _, query)
   local filter = {}

@@ -10,7 +10,11 @@ Driver.__name = "avito.sandbox.Driver"
 local driver = {}
 local OPTIONS = { webhook = true, now = true }
 
---- `webhook(delivery)` receives the deliveries that fall due and returns `{ status = 200 }`.
+-- Both marketplaces are content with it.
+local TAKEN = '{"version":"1","name":"nobody","time":"2026-01-01T00:00:00Z"}'
+
+--- `webhook(delivery)` receives the deliveries that fall due and returns `{ status = 200 }`, and its `body` where the
+--- marketplace wants one.
 ---@param sandbox avito.Sandbox
 ---@param given? { now?: number, webhook?: function }
 ---@return avito.sandbox.Driver
@@ -18,7 +22,7 @@ function driver.new(sandbox, given)
   given = given or {}
   words.check(given, OPTIONS, "driver option", 3)
   return setmetatable({ sandbox = sandbox, unix = given.now or sandbox.real_now, elapsed = 0,
-    webhook = given.webhook or function() return { status = 200 } end }, Driver)
+    webhook = given.webhook or function() return { status = 200, body = TAKEN } end }, Driver)
 end
 
 --- Monotonic seconds.
@@ -63,7 +67,8 @@ local function headers_of(request, host)
 end
 
 local REASONS = { [200] = "OK", [302] = "Found", [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden",
-  [404] = "Not Found", [429] = "Too Many Requests", [500] = "Internal Server Error", [502] = "Bad Gateway" }
+  [404] = "Not Found", [420] = "Enhance Your Calm", [423] = "Locked", [429] = "Too Many Requests",
+  [500] = "Internal Server Error", [502] = "Bad Gateway", [503] = "Service Unavailable" }
 
 local function head_of(response)
   local lines = {}

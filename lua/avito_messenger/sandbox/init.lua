@@ -1,4 +1,4 @@
---- A simulated Avito marketplace to develop and test against.
+--- Simulated marketplaces to develop and test against: Avito, and Yandex Market beside it.
 ---
 --- `sandbox:handle(request, now)` is a function of the sandbox's state alone: no clock, no socket, no
 --- chance from outside. Around it stand `sandbox:driver` (a client in the same process, on a virtual clock)
@@ -6,10 +6,12 @@
 local codec = require "avito_messenger.sandbox.codec"
 local control = require "avito_messenger.sandbox.control"
 local core = require "avito_messenger.core"
+local deliveries = require "avito_messenger.sandbox.deliveries"
 local dispatch = require "avito_messenger.sandbox.dispatch"
 local faults = require "avito_messenger.sandbox.faults"
 local oauth = require "avito_messenger.sandbox.oauth"
 local options = require "avito_messenger.sandbox.options"
+local people = require "avito_messenger.sandbox.yandex_market.people"
 local Random = require "avito_messenger.sandbox.random"
 local webhooks = require "avito_messenger.sandbox.webhooks"
 local words = require "avito_messenger.words"
@@ -26,7 +28,8 @@ local yandex_market_world = require "avito_messenger.sandbox.yandex_market.world
 
 ---@class avito.Sandbox
 ---@field options table
----@field market avito.sandbox.Market
+---@field market avito.sandbox.Market Avito's
+---@field yandex_market avito.sandbox.YandexMarket
 ---@field random avito.sandbox.Random
 local Sandbox = {}
 Sandbox.__index = Sandbox
@@ -39,7 +42,7 @@ local function start(self)
     chats = given.chats }, self.random, math.floor(self:now()))
   self.yandex_market = yandex_market_world.build(given.yandex_market, given.seed, math.floor(self:now()))
   self.tokens = oauth.new_state()
-  self.hooks = webhooks.new_state()
+  self.hooks, self.outgoing = webhooks.new_state(), deliveries.new_state()
   self.probes, self.windows = {}, {}
   self.requests, self.sent, self.delivery_history = {}, {}, {}
   self.serial = 0
@@ -126,13 +129,19 @@ end
 function Sandbox:add_message(chat, spec, now)
   local message = self.market:add_message(chat, spec, math.floor(now))
   webhooks.announce(self, chat, message, now)
-  for server in pairs(self.servers) do server.event:set() end -- there may be something to deliver
+  self:wake()
   return message
+end
+
+-- There may be something to deliver.
+function Sandbox:wake()
+  for server in pairs(self.servers) do server.event:set() end
 end
 
 local ADDRESS = { chat_id = true, account = true, buyer = true, item = true }
 
 local function add_by_hand(self, spec, from)
+  if people.are_meant(self, spec) then return people.add(self, spec, from) end
   if type(spec) ~= "table" then error("message: table expected, got " .. type(spec), 0) end
   local message, address = { from = from }, {}
   for name, value in pairs(spec) do
@@ -155,7 +164,9 @@ local function add_by_hand(self, spec, from)
 end
 
 --- A buyer writes: `{ chat_id }` or `{ buyer, item, account }` says where (a new chat is made when there is
---- none), the rest is the message: `text`, or `type` and the fields of that type.
+--- none), the rest is the message: `text`, or `type` and the fields of that type. At Yandex Market `{ chat_id }`,
+--- `{ order_id, business }`, `{ return_id }` or `{ customer, business }`, with `text` and `files`, also `from` "market" or
+--- "support".
 ---@param spec table
 ---@return { chat_id: string, message_id: string, created: integer }
 function Sandbox:say(spec)
@@ -167,6 +178,21 @@ end
 ---@return { chat_id: string, message_id: string, created: integer }
 function Sandbox:write(spec)
   return at_caller(add_by_hand, self, spec, "seller")
+end
+
+--- A dispute about a chat of Yandex Market begins, or is over where `open` is false.
+---@param spec { chat_id: integer|string, open?: boolean }
+---@return { chat_id: string, type: string, status: string }
+function Sandbox:dispute(spec)
+  return at_caller(people.dispute, self, spec)
+end
+
+--- Sets where a business of Yandex Market is notified, as its cabinet does: after a PING that is answered. `url = false`
+--- ends it.
+---@param spec { business_id?: integer|string, url: string|false }
+---@return { business_id: integer, url?: string, state: "waiting"|"on"|"off" }
+function Sandbox:notify(spec)
+  return at_caller(people.notify, self, spec)
 end
 
 --- Sets a fault; returns it, with the counters `seen` and `struck`.
@@ -187,6 +213,7 @@ end
 function Sandbox:advance(seconds)
   if type(seconds) ~= "number" then error("seconds: number expected, got " .. type(seconds), 2) end
   self.offset = self.offset + seconds
+  self:wake()
 end
 
 --- Sets the sandbox's clock.
@@ -194,6 +221,7 @@ end
 function Sandbox:set_time(time)
   if type(time) ~= "number" then error("time: number expected, got " .. type(time), 2) end
   self.offset = time - self.real_now
+  self:wake()
 end
 
 --- Back to the beginning: the world, tokens, faults, logs and chances of a new sandbox.
@@ -247,34 +275,34 @@ function Sandbox:sends()
   return self.sent
 end
 
---- Every webhook delivery: state (waiting, sending, delivered, failed), attempts, body.
+--- Every delivery of a webhook or a notification: state (waiting, sending, delivered, failed, duplicate), attempts, body.
 ---@return table[]
 function Sandbox:deliveries()
-  return webhooks.list(self)
+  return deliveries.list(self)
 end
 
---- Takes the webhook deliveries that are due. Each must be handed back with `delivered`.
+--- Takes the deliveries that are due. Each must be handed back with `delivered`.
 ---@param now? number Unix seconds
 ---@return avito.sandbox.Delivery[]
 function Sandbox:due(now)
-  return webhooks.due(self, self:see(now))
+  return deliveries.due(self, self:see(now))
 end
 
 --- When the next delivery is due, in the time that is handed in; nil when none waits.
 ---@return number?
 function Sandbox:next_due()
-  local at = webhooks.next_due(self)
+  local at = deliveries.next_due(self)
   return at and at - self.offset
 end
 
 --- What became of a delivery or a probe.
 ---@param id integer
----@param result { status?: integer, error?: string }
+---@param result avito.sandbox.Result
 ---@param now? number Unix seconds
 ---@return avito.sandbox.Response? response of the request that waited for this probe
 function Sandbox:delivered(id, result, now)
   local time = self:see(now)
-  return at_caller(webhooks.delivered, self, id, result, time)
+  return at_caller(deliveries.delivered, self, id, result, time)
 end
 
 --- Everything the sandbox knows, as plain tables.
@@ -294,8 +322,18 @@ function Sandbox:credentials()
   return list
 end
 
+--- Businesses of Yandex Market with their keys.
+---@return { business_id: integer, api_key: string, oauth_token: string, name: string }[]
+function Sandbox:businesses()
+  local list = {}
+  for i, one in ipairs(self.yandex_market.business_list) do
+    list[i] = { business_id = one.business_id, api_key = one.api_key, oauth_token = one.oauth_token, name = one.name }
+  end
+  return list
+end
+
 --- A driver for a client in the same process, on a virtual clock.
----@param given? { webhook?: fun(delivery: avito.sandbox.Delivery): { status?: integer, error?: string } }
+---@param given? { webhook?: fun(delivery: avito.sandbox.Delivery): avito.sandbox.Result }
 ---@return table
 function Sandbox:driver(given)
   return require("avito_messenger.sandbox.driver").new(self, given)

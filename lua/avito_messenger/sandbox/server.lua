@@ -78,8 +78,8 @@ function Server:deliver(delivery, request)
     body = delivery.body, timeout = delivery.timeout, connect_timeout = delivery.timeout, max_bytes = 65536,
     max_head_bytes = 65536, purpose = "call" })
   if not ok then result = { error = "network", message = tostring(result) } end
-  local response = self.sandbox:delivered(delivery.id, { status = result.status, error = result.message or result.error },
-    driver:time())
+  local response = self.sandbox:delivered(delivery.id, { status = result.status, body = result.body,
+    error = result.message or result.error }, driver:time())
   if request and response then self:finish(request, response) end
   self.event:set() -- there is an answer to be sent, or another time for a delivery
 end

@@ -22,9 +22,9 @@ describe("what texts name", function()
   it("is the order of a chat of Yandex Market", function()
     local c = chats.new({ { "где", say = "Заказ {order.id}, возврат {return.id|—}, {item.title|товар}" } },
       { marketplace = "yandex_market" })
-    c.facts = { type = "order", order = { id = 9007199254740991 } }
+    c.facts = { type = "order", order = { id = "9007199254740991" } }
     assert.equal("Заказ 9007199254740991, возврат —, товар", c:says "Где?")
-    c.record.facts, c.facts = nil, { type = "return", order = { id = "9007199254740993", return_id = 7 } }
+    c.record.facts, c.facts = nil, { type = "return", order = { id = "9007199254740993", return_id = "7" } }
     assert.equal("Заказ 9007199254740993, возврат 7, товар", c:says "Где?")
   end)
 

@@ -4,7 +4,7 @@ local flow = require "avito_messenger.bot.flow"
 
 local function market(given)
   local c = chats.new(given, { marketplace = "yandex_market", user_id = "yandex_market:1" })
-  c.facts = { type = "order", buyer = { id = "abc", name = "Покупатель" }, order = { id = 5, campaign_id = 3 } }
+  c.facts = { type = "order", buyer = { id = "abc", name = "Покупатель" }, order = { id = "5", campaign_id = "3" } }
   return c
 end
 
@@ -63,14 +63,14 @@ describe("on Yandex Market", function()
   it("rules and dialogues know the order", function()
     local seen
     local c = market { { "обмен", hears = "обмен", flow = "обмен" },
-      { "заказ", when = function(c) return c.order.id == 5 and c.item.id == nil end,
+      { "заказ", when = function(c) return c.order.id == "5" and c.item.id == nil end,
         run = function(c)
           seen = c.order.campaign_id
           c:say(("%s %s"):format(c.order.id, c.chat.type))
         end },
-      flow.define { "обмен", function(c) c:say(("заказ %d, {order.id}"):format(c.order.id)) end } }
+      flow.define { "обмен", function(c) c:say(("заказ %s, {order.id}"):format(c.order.id)) end } }
     assert.equal("5 order", c:says "Где?")
-    assert.equal(3, seen)
+    assert.equal("3", seen)
     assert.equal("заказ 5, 5", c:says "обмен")
   end)
 
@@ -78,7 +78,7 @@ describe("on Yandex Market", function()
     local c = market { calls = { f = function() end }, { "обмен", flow = "обмен" },
       flow.define { "обмен", function(c) c:call("f") end } }
     c:says "да"
-    assert.same({ id = 5, campaign_id = 3 }, c:has_done("call").about.order)
+    assert.same({ id = "5", campaign_id = "3" }, c:has_done("call").about.order)
   end)
 
   it("a dialogue leaves out the id of an image, and goes on", function()

@@ -12,6 +12,7 @@ local rules = {
   { "спам", hears = "казино", act = { "blacklist", "pause" } },
   { "жалоба", on = "system", act = "escalate" },
   { "фото", hears = "фото", flow = "фото" },
+  { "тот самый", when = function(c) return c.order.id == "5005" end, say = "Тот." },
   { "всё", run = function(c)
     c:mark_read()
     c:say(("%s: %s"):format(c.chat.type, c.buyer.id))
@@ -45,6 +46,9 @@ describe("a scene on Yandex Market", function()
     local forced = scene:buyer { type = "direct", order = {} }
     forced:says "Привет"
     forced:expect { contains = "direct" }
+    local fifth = scene:buyer { order = {} }
+    fifth:says "Привет"
+    fifth:expect "Тот."
     assert.matches("^Покупатель %(order 42, 7001%)", order:transcript())
   end)
 

@@ -10,7 +10,7 @@ local length_of = require("avito_messenger.text").length
 ---@field messages table[] all messages of the burst
 ---@field buyer { id: integer|string?, name: string? }
 ---@field item { id: integer|string?, title: string?, price: number?, price_text: string?, url: string?, city: string? }
----@field order { id: integer|string?, return_id: integer|string?, campaign_id: integer|string? } of Yandex Market
+---@field order { id: string?, return_id: string?, campaign_id: string? } of Yandex Market, each a text of digits
 ---@field chat { id: string, type: string? }
 ---@field first boolean the buyer's first words in this chat
 ---@field phone string? the first phone number, "+79…"

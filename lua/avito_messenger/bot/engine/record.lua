@@ -44,7 +44,7 @@ local record = {}
 ---@field earlier? boolean there are messages from before
 ---@field buyer? { id: integer|string, name: string? }
 ---@field item? { id: integer|string, title: string?, price: number?, price_text: string?, url: string?, city: string? }
----@field order? { id: integer|string, return_id: integer|string?, campaign_id: integer|string? }
+---@field order? { id: string?, return_id: string?, campaign_id: string? }
 
 local KEPT = 300
 

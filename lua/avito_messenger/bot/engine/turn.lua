@@ -57,7 +57,7 @@ function Turn.new(chat, kind, messages, now, book)
   local texts, types, flow_ids = {}, {}, {}
   for _, message in ipairs(messages) do
     types[message.type] = true
-    local files = content_of(message).files -- a text may come with some: then it is both
+    local files = Turn.files_of(message) -- a text may come with some: then it is both
     if files then types[pictures.of(files) and "image" or "file"] = true end
     local flow_id = content_of(message).flow_id
     if type(flow_id) == "string" then flow_ids[flow_id] = true end

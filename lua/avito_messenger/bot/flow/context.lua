@@ -8,7 +8,7 @@ local plain = require "avito_messenger.bot.flow.plain"
 ---@class avito_messenger.bot.FlowContext
 ---@field buyer { id?: integer, name?: string } as when the flow began; empty where not known
 ---@field item { id?: integer, title?: string, price?: number, price_text?: string, url?: string, city?: string } likewise
----@field order { id?: integer, return_id?: integer, campaign_id?: integer } likewise; of Yandex Market
+---@field order { id?: string, return_id?: string, campaign_id?: string } likewise; of Yandex Market
 ---@field chat { id?: string, type?: string } likewise
 local Context = { __name = "avito_messenger.bot.FlowContext" }
 Context.__index = Context

@@ -6,6 +6,7 @@ local datetime = require "avito_messenger.datetime"
 local digits = require "avito_messenger.bot.digits"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"
+local is_picture = require("avito_messenger.bot.pictures").is
 local notifications = require "avito_messenger.yandex_market.notifications"
 local words = require "avito_messenger.words"
 
@@ -155,13 +156,6 @@ end
 
 -- ---- messages
 
-local PICTURES = { jpg = true, jpeg = true, png = true, gif = true, webp = true, bmp = true, heic = true, heif = true }
-
-local function is_picture(file)
-  local extension = file.name:match "%.(%w+)$"
-  return extension ~= nil and PICTURES[extension:lower()] == true
-end
-
 local function files_of(payload)
   local files, pictures = {}, true
   for _, one in ipairs(type(payload) == "table" and payload or {}) do
@@ -169,7 +163,7 @@ local function files_of(payload)
       local file = { name = type(one.name) == "string" and one.name or "", url = type(one.url) == "string" and one.url or nil,
         size = type(one.size) == "number" and one.size or nil }
       files[#files + 1] = file
-      pictures = pictures and is_picture(file)
+      pictures = pictures and is_picture(file.name)
     end
   end
   if #files == 0 then return nil end

@@ -10,7 +10,7 @@ local words = require "avito_messenger.words"
 ---@field buyer { id: integer|string, name: string }
 ---@field earlier? boolean messages from before the scene exist
 ---@field item? { id: integer, title: string?, price: number?, price_text: string?, url: string?, city: string? }
----@field order? { id: integer|string, return_id: integer|string?, campaign_id: integer|string? }
+---@field order? { id: string, return_id: string?, campaign_id: string? }
 ---@field messages table[] as the bot is told them, oldest first
 ---@field blacklisted boolean
 local Market = {}

@@ -1,5 +1,4 @@
 --- How a scene is told: the conversation of a chat, why its rules fired or did not, and what an expectation missed.
-local digits = require "avito_messenger.bot.digits"
 local transcript = require "avito_messenger.bot.transcript"
 local terminal = require "avito_messenger.terminal"
 
@@ -23,7 +22,7 @@ end
 function report.conversation(talk, zone)
   local market = talk.market
   local title = market.item and ("“%s”, "):format(market.item.title)
-    or market.order and ("order %s, "):format(digits.text(market.order.id)) or ""
+    or market.order and ("order %s, "):format(market.order.id) or ""
   local heading = ("%s (%s%s)"):format(market.buyer.name, title, market.chat_id)
   if #talk.entries == 0 then return heading .. "\n(nobody has said anything)" end
   return heading .. "\n" .. transcript.text(talk.entries, options(zone))

@@ -3,6 +3,7 @@ local abilities = require "avito_messenger.bot.abilities"
 local Buyer = require "avito_messenger.bot.test.buyer"
 local Host = require "avito_messenger.bot.test.host"
 local Market = require "avito_messenger.bot.test.market"
+local digits = require "avito_messenger.bot.digits"
 local facts = require "avito_messenger.bot.engine.facts"
 local hours = require "avito_messenger.bot.hours"
 local moments = require "avito_messenger.bot.test.moments"
@@ -134,8 +135,8 @@ end
 local function order_of(given, number, level)
   if not given then return nil end
   options.check("scene:buyer: order", given, ORDER, level + 1)
-  local order = { id = 5000 + number }
-  for name, value in pairs(given) do order[name] = value end
+  local order = { id = tostring(5000 + number) }
+  for name, value in pairs(given) do order[name] = digits.text(value) end
   return order
 end
 

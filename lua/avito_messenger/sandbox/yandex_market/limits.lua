@@ -9,8 +9,9 @@ local SERVER_TIMEOUT = 10
 -- The clock of a delay and the one of requests are not the same: a slot is free a moment before the answer leaves.
 local MOMENT = 0.01
 
-local function headers_of(limit, remaining, at)
-  return { ["X-RateLimit-Resource-Limit"] = ("%d"):format(limit),
+-- With the sandbox's own Date, for its clock may have been moved, and Until is a date.
+local function headers_of(limit, remaining, at, now)
+  return { Date = codec.http_date(now), ["X-RateLimit-Resource-Limit"] = ("%d"):format(limit),
     ["X-RateLimit-Resource-Remaining"] = ("%d"):format(math.max(0, remaining)),
     ["X-RateLimit-Resource-Until"] = codec.http_date(math.ceil(at)) }
 end
@@ -62,7 +63,7 @@ function limits.count(call)
     call.slot = { ends = now }
     table.insert(slots, call.slot)
   end
-  return options.headers and headers_of(limit, limit - window.count, (window.hour + 1) * 3600) or nil, problem
+  return options.headers and headers_of(limit, limit - window.count, (window.hour + 1) * 3600, now) or nil, problem
 end
 
 --- The slot of a request is taken until its answer leaves.
@@ -86,7 +87,7 @@ function limits.struck(call, seconds)
   local limit = options and options.hourly[call.route and call.route.operation or ""] or 1000
   local response = seconds and refusal(("Hit rate limit of %d resource requests"):format(limit)) or
     refusal(("Hit rate limit of %d parallel requests"):format(options and options.at_once or 4))
-  response.headers = headers_of(limit, seconds and 0 or math.floor(limit / 2), call.now + (seconds or 3600))
+  response.headers = headers_of(limit, seconds and 0 or math.floor(limit / 2), call.now + (seconds or 3600), call.now)
   return response
 end
 
