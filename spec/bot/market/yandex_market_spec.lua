@@ -266,8 +266,14 @@ describe("a bot of Yandex Market", function()
     it("nothing again where the chat cannot be read to its end", function()
       replies { repeats = true, order = "ascending" }
       place:fail("send_message", { kind = "timeout" })
-      place:work(2000)
+      for _ = 1, 99 do place:says(CHAT, "раз") end
+      place:work(5 * 3600)
       assert.equal(1, #place:calls "send_message")
+      assert.matches("not certain that it was not sent", errors()[1])
+      replies { repeats = true, order = "ascending" }
+      place:fail("send_message", { kind = "timeout" })
+      place:work(120)
+      assert.same(ANSWERED, place:conversation(CHAT))
     end)
 
     it("a picture, which it knows by whatever name it gets", function()
@@ -509,7 +515,10 @@ describe("the chats of Yandex Market", function()
 
   it("are told once, and that they may go on, where the last page repeats", function()
     pages = { { message(1), message(2) }, last = "1" }
-    assert.same({ { 2, 1 }, true }, { read(0) })
+    assert.same({ { 2, 1 } }, { read(0) })
+    pages = { {}, last = "1" }
+    for id = 1, 100 do pages[1][id] = message(id, 7) end
+    assert.is_true(select(2, read(99)))
     pages = { { { chatId = 1, type = "CHAT" }, { chatId = "x" }, 5 }, last = "1" }
     local chats = market.chats(client, {})
     assert.same({ 1, "1" }, { #chats, chats[1].id })
