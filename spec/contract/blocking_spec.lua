@@ -1,13 +1,17 @@
-local contract = require "contract.client_contract"
+local avito = require "contract.client_contract"
 local sandbox = require "support.sandbox"
+local yandex_market = require "contract.yandex_market_contract"
+
+local function place(...)
+  local running = sandbox.start { ... }
+  return {
+    base_url = running.base_url,
+    control = function(...) return running:control(...) end,
+    stop = function() running:stop() end,
+  }
+end
 
 for _, shapes in ipairs { "real", "contract" } do
-  contract("the blocking driver, " .. shapes .. " shapes", function()
-    local running = sandbox.start { "--shapes", shapes }
-    return {
-      base_url = running.base_url,
-      control = function(...) return running:control(...) end,
-      stop = function() running:stop() end,
-    }
-  end)
+  avito("the blocking driver, " .. shapes .. " shapes", function() return place("--shapes", shapes) end)
 end
+yandex_market("the blocking driver", place)

@@ -1,4 +1,4 @@
---- What a client does over any driver. `start(arguments)` gives an environment:
+--- What a client of Avito does over any driver. `start()` gives an environment:
 ---   base_url, io            options of the client
 ---   control(method, what, value) -> decoded answer of the sandbox's control API
 ---   run(fn, name)           carries out one of the specs below; absent: by calling it
@@ -8,6 +8,7 @@ local avito = require "avito_messenger"
 local busted = require "busted"
 local files = require "support.files"
 local sandbox = require "support.sandbox"
+local trouble = require "contract.trouble"
 
 -- busted gives its words to spec files only.
 local describe, setup, teardown = busted.describe, busted.setup, busted.teardown
@@ -221,57 +222,8 @@ return function(driver_name, start)
       assert.equal("auth", err.kind)
     end)
 
-    for _, kind in ipairs { "status", "html", "close", "apply_and_close", "cut", "empty", "invalid_json" } do
-      it("reads through the fault " .. kind, function()
-        local client = make()
-        local id = first_chat(client).id
-        fault { operation = "get_chat", kind = kind, status = kind == "status" and 503 or nil, times = 1 }
-        local chat, err = client:get_chat(id)
-        if chat then
-          assert.equal(id, chat.id)
-        else
-          assert.equal("decode", err.kind) -- an answer that came whole and makes no sense
-        end
-      end)
-
-      it("never sends twice through the fault " .. kind, function()
-        local client = make()
-        local id = first_chat(client).id
-        fault { operation = "send_message", kind = kind, status = kind == "status" and 503 or nil, times = 1 }
-        local sent, err = client:send_message(id, "да")
-        assert.is_nil(sent)
-        assert.is_true(err.dispatched)
-        assert.is_true(#sends() <= 1)
-        assert.is_true(kind ~= "apply_and_close" or #sends() == 1)
-      end)
-    end
-
-    it("waits out a 429 and sends once", function()
-      local client = make()
-      local id = first_chat(client).id
-      fault { operation = "send_message", kind = "rate_limited", times = 1, retry_after = 0 }
-      assert(client:send_message(id, "да"))
-      assert.equal(1, #sends())
-    end)
-
-    it("keeps its deadline", function()
-      local client = make()
-      local id = first_chat(client).id
-      fault { operation = "get_chat", kind = "hang" }
-      local _, err = client:get_chat(id, { timeout = 0.2 })
-      assert.equal("timeout", err.kind)
-    end)
-
-    it("tells tariffs, employees and strangers apart", function()
-      local client = make()
-      local id = first_chat(client).id
-      for status, kind in pairs { [402] = "payment_required", [403] = "forbidden", [404] = "not_found" } do
-        fault { operation = "get_chat", kind = "status", status = status, times = 1 }
-        local _, err = client:get_chat(id)
-        assert.equal(kind, err.kind)
-        assert.is_string(err.hint)
-      end
-      assert.equal("not_found", select(2, client:get_chat("u2i-no-such-chat")).kind)
-    end)
+    trouble(it, { make = make, fault = fault, sends = sends, chat = function(client) return first_chat(client).id end,
+      at_once = 0, id_of = function(chat) return chat.id end, unknown_chat = "u2i-no-such-chat",
+      statuses = { [402] = "payment_required", [403] = "forbidden", [404] = "not_found" } })
   end)
 end

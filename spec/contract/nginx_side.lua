@@ -1,4 +1,4 @@
--- The contract of clients as nginx runs it: a stand-in for the words of busted keeps the specs, by name.
+-- A contract of clients as nginx runs it: a stand-in for the words of busted keeps the specs, by name.
 local json = require "avito_messenger.json"
 
 local ngx = rawget(_G, "ngx")
@@ -53,11 +53,13 @@ local function run(spec)
   if not ok then error(problem, 0) end
 end
 
---- Handles a request for a spec by its name: 200, or 500 and why it has failed.
-function side.serve(base_url)
+--- Handles a request for a spec of the contract by its name: 200, or 500 and why it has failed.
+---@param contract string the module
+---@param base_url string
+function side.serve(contract, base_url)
   if not next(specs) then
     package.loaded.busted = words
-    require "contract.client_contract"("nginx", function() return start(base_url) end)
+    require(contract)("nginx", function() return start(base_url) end)
   end
   ngx.req.read_body()
   local name = ngx.req.get_body_data()

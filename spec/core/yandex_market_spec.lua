@@ -240,9 +240,12 @@ describe("a good answer of Yandex Market", function()
   end)
 
   it("to a sent message has no id", function()
-    for _, body in ipairs { '{"status":"OK"}', "", "{}" } do
+    for _, body in ipairs { '{"status":"OK"}', "{}" } do
       assert.is_true((outcome(answer(200, body), "send_message", 5, "да")))
     end
+    local value, err = outcome(answer(200, ""), "send_message", 5, "да") -- whoever answered this may not have sent it
+    assert.is_nil(value)
+    assert.same({ "decode", "the answer is empty", true }, { err.kind, err.message, err.dispatched })
   end)
 
   it("is none when it says so", function()

@@ -187,7 +187,8 @@ bool avito_answer_read(lua_State *L, const struct avito_marketplace *marketplace
     lua_pushnil(L);
     return true;
   }
-  if (response->body_length == 0 && (answer == AVITO_ANSWER_NOTHING || answer == AVITO_ANSWER_ANY)) {
+  if (response->body_length == 0 &&
+      (answer == AVITO_ANSWER_ANY || (answer == AVITO_ANSWER_NOTHING && marketplace->silent))) {
     lua_pushboolean(L, 1);
     lua_pushnil(L);
     return true;

@@ -100,6 +100,7 @@ const struct avito_marketplace avito_marketplace_avito = {
     .rate_prefix = "x-ratelimit-",
     .rate_period = 60,
     .at_once = 0,
+    .silent = true,
     .verdict = verdict,
     .read_error = read_error,
 };

@@ -26,6 +26,7 @@ struct avito_marketplace {
   const char *rate_prefix; /* of the headers that tell the rate limit, in lower case */
   double rate_period;      /* the seconds they count */
   unsigned at_once;        /* how many requests an account may have under way; 0: any number */
+  bool silent; /* may say nothing at all where there is nothing to say: an empty body is a good answer then */
 
   enum avito_verdict (*verdict)(lua_State *L, int object);                   /* of the decoded object [-0, +0, m] */
   void (*read_error)(lua_State *L, struct avito_error_answer *error_answer); /* see error.h [-0, +0, m] */

@@ -3,6 +3,18 @@ local codec = require "avito_messenger.sandbox.codec"
 
 local limits = {}
 
+--- What was counted since the minute or the hour of the clock began.
+---@param windows table<any, table> the latest, by their keys
+---@param key any
+---@param seconds integer that a window is long
+---@param now number
+---@return { count: integer, ends: number }
+function limits.window(windows, key, seconds, now)
+  local ends = (math.floor(now / seconds) + 1) * seconds
+  if not windows[key] or windows[key].ends ~= ends then windows[key] = { ends = ends, count = 0 } end
+  return windows[key]
+end
+
 --- Counts a request. Returns the headers every answer carries, and the 429 when the window is used up:
 --- its body is empty, as the real one has no message.
 ---@param sandbox avito.Sandbox
@@ -13,12 +25,7 @@ local limits = {}
 function limits.count(sandbox, user_id, now)
   local limit = sandbox.options.rate_limit
   if not limit then return nil end
-  local minute = math.floor(now / 60)
-  local window = sandbox.windows[user_id]
-  if not window or window.minute ~= minute then
-    window = { minute = minute, count = 0 }
-    sandbox.windows[user_id] = window
-  end
+  local window = limits.window(sandbox.windows, user_id, 60, now)
   window.count = window.count + 1
   local headers = {}
   if limit.headers then
@@ -26,7 +33,7 @@ function limits.count(sandbox, user_id, now)
     headers["X-RateLimit-Remaining"] = ("%d"):format(math.max(0, limit.per_minute - window.count))
   end
   if window.count <= limit.per_minute then return headers end
-  return headers, limits.refusal(limit.retry_after, (minute + 1) * 60, now)
+  return headers, limits.refusal(limit.retry_after, window.ends, now)
 end
 
 --- A 429 that says, in the given way or not at all, when to come back.

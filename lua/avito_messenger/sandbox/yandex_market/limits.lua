@@ -1,5 +1,6 @@
 --- Requests at once and an hour, for each business. Hours begin with those of the clock, as minutes do at Avito.
 local codec = require "avito_messenger.sandbox.codec"
+local per_minute = require "avito_messenger.sandbox.limits"
 local reply = require "avito_messenger.sandbox.reply"
 
 local limits = {}
@@ -18,16 +19,6 @@ end
 
 local function refusal(message)
   return reply.error(420, message)
-end
-
-local function window_of(business, operation, now)
-  local hour = math.floor(now / 3600)
-  local window = business.windows[operation]
-  if not window or window.hour ~= hour then
-    window = { hour = hour, count = 0 }
-    business.windows[operation] = window
-  end
-  return window
 end
 
 local function under_way(business, now)
@@ -51,7 +42,7 @@ function limits.count(call)
   local options, business, now = call.sandbox.options.yandex_market.limits, call.account, call.now
   if not options then return nil end
   local limit = options.hourly[call.route.operation]
-  local window = window_of(business, call.route.operation, now)
+  local window = per_minute.window(business.windows, call.route.operation, 3600, now)
   local slots = under_way(business, now)
   local problem
   if #slots >= options.at_once then
@@ -63,7 +54,7 @@ function limits.count(call)
     call.slot = { ends = now }
     table.insert(slots, call.slot)
   end
-  return options.headers and headers_of(limit, limit - window.count, (window.hour + 1) * 3600, now) or nil, problem
+  return options.headers and headers_of(limit, limit - window.count, window.ends, now) or nil, problem
 end
 
 --- The slot of a request is taken until its answer leaves.
@@ -74,7 +65,7 @@ function limits.leave(call, response)
   local fault = response.fault or {}
   local seconds = response.delay or 0
   if fault.kind == "hang" then seconds = SERVER_TIMEOUT end
-  if fault.kind == "drip" then seconds = seconds + fault.seconds * #response.body end
+  if fault.kind == "drip" then seconds = seconds + fault.seconds * (#response.body - 1) end
   call.slot.ends = call.now + seconds
 end
 

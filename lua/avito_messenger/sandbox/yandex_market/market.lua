@@ -1,4 +1,5 @@
 --- What Yandex Market knows: businesses, orders, returns, chats and messages. Time is handed in. Ids are texts of digits.
+local avito = require "avito_messenger.sandbox.market"
 local ids = require "avito_messenger.sandbox.yandex_market.ids"
 local words = require "avito_messenger.words"
 
@@ -199,13 +200,6 @@ function Market:add_message(chat, spec, now)
   return message
 end
 
----@param chat table
----@param id string
----@return table?
-function Market.message(chat, id)
-  for _, message in ipairs(chat.messages) do
-    if message.id == id then return message end
-  end
-end
+Market.message = avito.message
 
 return Market
