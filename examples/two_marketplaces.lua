@@ -52,10 +52,13 @@ local function narrator(place)
       show(place, ("bot [%s]"):format(note.effect.rule or ""), note.effect.text)
     elseif note.kind == "human" then
       show(place, "*", "the seller writes: the bot is silent in this chat")
-    elseif note.kind == "warning" then
-      show(place, "warning", note.message)
     end
   end
+end
+
+--- What somebody has to know: also what the rules ask for and the marketplace has not.
+local function complaint(place)
+  return function(problem) show(place, problem.kind, problem.message) end
 end
 
 --- Here you would write to yourself: an e-mail, a message to your phone.
@@ -72,7 +75,8 @@ local on_avito = avito.bot {
     client_secret = os.getenv "AVITO_CLIENT_SECRET" or "dummy-client-secret",
     token_store = store:tokens "avito",
   },
-  rulebook = rules, store = store, on_event = narrator "Avito", on_escalate = escalation "Avito",
+  rulebook = rules, store = store,
+  on_event = narrator "Avito", on_error = complaint "Avito", on_escalate = escalation "Avito",
 }
 local on_market = avito.bot {
   client = market.client {
@@ -80,7 +84,8 @@ local on_market = avito.bot {
     api_key = os.getenv "MARKET_API_KEY" or "dummy-api-key",
     business_id = os.getenv "MARKET_BUSINESS_ID" or 2200001,
   },
-  rulebook = rules, store = store, on_event = narrator "Yandex Market", on_escalate = escalation "Yandex Market",
+  rulebook = rules, store = store,
+  on_event = narrator "Yandex Market", on_error = complaint "Yandex Market", on_escalate = escalation "Yandex Market",
 }
 
 local port = tonumber(os.getenv "WEBHOOK_PORT")

@@ -23,6 +23,7 @@ describe("a client", function()
       assert.equal("the client is closed", err.message)
       assert.is_false(err.dispatched)
     end
+    assert.equal("the client is closed", select(2, client:download_image({}, "b")).message)
     assert.has_error(function() client:chats()() end)
     assert.equal("avito_messenger.Client (closed)", tostring(client))
   end)

@@ -47,6 +47,7 @@ local MAX_ID = 256  -- bytes
 ---@class avito.hook.Kind in what the hooks of a marketplace differ
 ---@field name string
 ---@field options table<string, string> beside those that all have
+---@field tail? string what the marketplace may add to the path that it was given
 ---@field times avito.hook.Times
 ---@field read fun(given: table, where: string, level: integer): any what it keeps of its options, out of sight
 ---@field take fun(body: string, request: avito.hook.Request, own: any): avito.hook.Outcome, string|table|nil, string?, string?
@@ -149,10 +150,14 @@ local function path_of(target)
   return mark and target:sub(1, mark - 1) or target
 end
 
+local function stands_at(mine, path)
+  return core.equal(path, mine.path) or mine.kind.tail ~= nil and core.equal(path, mine.path .. mine.kind.tail)
+end
+
 local function outcome_of(self, request)
   local mine, body = private[self], request.body or ""
   local kind, own = mine.kind, mine.own
-  if not core.equal(path_of(request.path), mine.path) then return "not_found" end
+  if not stands_at(mine, path_of(request.path)) then return "not_found" end
   if kind.admits and not kind.admits(request, own) then return "sender" end
   if request.method ~= "POST" then return "method" end
   if (request.length or #body) > self.max_body then return "too_large" end

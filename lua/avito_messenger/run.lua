@@ -215,7 +215,8 @@ end
 ---@param operation table
 ---@param now number the driver's monotonic time
 ---@param client { driver: table, session: table, token_store?: avito_messenger.TokenStore,
---- pace_store?: avito_messenger.PaceStore, on_event?: function, closed?: boolean }
+--- pace_store?: avito_messenger.PaceStore, on_event?: function, closed?: boolean,
+--- slot_waiters?: integer } slot_waiters: kept here
 ---@return any value
 ---@return any meta_or_error
 function run.operation(operation, now, client)

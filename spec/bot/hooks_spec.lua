@@ -1,10 +1,11 @@
 local hooks = require "avito_messenger.bot.hooks"
+local markets = require "avito_messenger.bot.market"
 
 local SECRET = { path_secret = "dummy-path-secret", signature = { key = "dummy-key" } }
 
 describe("what is posted to a bot", function()
   local function bot(account, marketplace)
-    return { account = function() return account end, client = { marketplace = marketplace } }
+    return { account = function() return account end, market = markets.named(marketplace or "avito") }
   end
 
   it("is read by the hook of its marketplace", function()

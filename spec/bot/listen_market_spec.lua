@@ -19,14 +19,14 @@ describe("the listener of a bot on Yandex Market", function()
 
   before_each(function()
     h.begin()
-    h.bot.client = { marketplace = "yandex_market" }
+    h.bot.market = require "avito_messenger.bot.market.yandex_market"
     h.bot.account = function() return ACCOUNT end
   end)
   after_each(h.finish)
 
   local function message(id, business)
-    return ('{"notificationType":"CHAT_MESSAGE_SENT","businessId":%d,"chatId":456,"messageId":"%s","sentAt":"2017-11-21T00:00:00Z"}')
-      :format(business or 123, id)
+    return ('{"notificationType":"CHAT_MESSAGE_SENT","businessId":%d,"chatId":456,"messageId":"%s",' ..
+      '"sentAt":"2017-11-21T00:00:00Z"}'):format(business or 123, id)
   end
 
   local function stored() return h.bot.store:stats(ACCOUNT, h.driver:time()).inbox end
@@ -141,12 +141,14 @@ describe("the listener of a bot on Yandex Market", function()
       end
     end)
 
+    local function with_hook(bot, path, max_body)
+      return { bot = bot, hook = hooks.make(bot, { path_secret = "dummy-path-secret", path = path, max_body = max_body }, "x", 1) }
+    end
+
     local function both(fn)
       loop.run(function()
-        h.server = assert(listen.open({ port = 0, metrics = true }, {
-          { bot = h.bot, hook = hooks.make(h.bot, { path_secret = "dummy-path-secret", path = "/market" }, "x", 1) },
-          { bot = other, hook = hooks.make(other, { path_secret = "dummy-path-secret", path = "/avito", max_body = 1024 }, "x", 1) },
-          { bot = third } }))
+        h.server = assert(listen.open({ port = 0, metrics = true },
+          { with_hook(h.bot, "/market"), with_hook(other, "/avito", 1024), { bot = third } }))
         fn()
         h.server:close()
       end)

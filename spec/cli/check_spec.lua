@@ -57,8 +57,8 @@ return require("avito_messenger").rulebook {
     assert.matches("error in rule 'один': .*:2: нет такого", output)
   end)
 
-  it("answers by the clock it is given", function()
-    local _, output = run("examples/shop_rules.lua", "--say", "торг есть?", "--at", "2026-11-20 22:15")
+  it("answers by the clock it is given, wherever the rulebook's path stands", function()
+    local _, output = run("--say", "торг есть?", "--at", "2026-11-20 22:15", "examples/shop_rules.lua")
     assert.matches("bot %[ночь%] +Сейчас мы закрыты", output)
   end)
 
@@ -103,6 +103,9 @@ return require("avito_messenger").rulebook { { "один", say = ("ы"):rep(2000
     local code, output = run()
     assert.equal(2, code)
     assert.matches("which rulebook%?", output)
+    code, output = run("examples/shop_rules.lua", "second.lua")
+    assert.equal(2, code)
+    assert.matches("what is 'second.lua'%? Options begin with %-%-", output)
     code, output = run("examples/shop_rules.lua", "--sya", "торг")
     assert.equal(2, code)
     assert.matches("unknown option '%-%-sya' %(did you mean '%-%-say'%?%)", output)

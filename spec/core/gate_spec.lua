@@ -192,6 +192,21 @@ describe("those who wait for a place", function()
     goes(queue[3], 102)
   end)
 
+  it("keep their turn in the lane of their operation meanwhile", function()
+    local shared = business { at_once = 3 }
+    local last = answer(200, CHAT.body, { ["X-RateLimit-Resource-Remaining"] = "1" })
+    goes(call(shared, 100), 100):feed(100, 0, last)
+    local ops = {}
+    for i = 1, 3 do ops[i] = goes(shared:operation("get_chats", 100, {}, LONG), 100) end
+    local first, second = call(shared, 100), call(shared, 100)
+    waits(first, 100)
+    assert.equal("pace", (select(3, second:next(100))))
+    for i = 1, 3 do ops[i]:feed(101, 0, CHAT) end
+    assert.equal("pace", (select(3, second:next(101))))
+    goes(first, 101)
+    goes(second, 104)
+  end)
+
   it("go on without one that is over, or has waited too long", function()
     local leaves = {
       function(op) op:cancel() end,
@@ -209,6 +224,9 @@ describe("those who wait for a place", function()
       leave(first)
       ops[1]:feed(101, 0, CHAT)
       goes(second, 101)
+      waits(call(shared, 101, { timeout = 1 }), 101)
+      ops[2]:feed(102, 0, CHAT)
+      goes(call(shared, 102), 102)
     end
   end)
 
@@ -233,8 +251,16 @@ describe("those who wait for a place", function()
     assert.is_nil(err.status)
     assert.equal("until the deadline there were 2 requests of this account under way, and it may have no more", err.message)
     assert.equal("make fewer calls at once, or give them a longer timeout", err.hint)
-    op = call(shared, 110, { timeout = 5 }) -- one that did not wait is late as ever
-    assert.equal("timeout", fails(op, 115).kind)
+  end)
+
+  it("are late as any others when they do not wait for one any more", function()
+    local shared = business()
+    local ops, op = fill(shared, 100), call(shared, 100, { timeout = 10 })
+    waits(op, 100)
+    ops[1]:feed(101, 0, CHAT)
+    goes(op, 101):feed(102, 0, answer(503, "", { ["Retry-After"] = "3" }))
+    assert.equal("timeout", fails(op, 110).kind)
+    assert.equal("timeout", fails(call(shared, 110, { timeout = 5 }), 115).kind)
   end)
 
   it("come before later calls when they are repeated", function()
@@ -277,6 +303,14 @@ describe("a refusal of too many at once", function()
       local op = call(shared, 101, { timeout = 5000 })
       if seconds > 0 then near(seconds, (waits(op, 101))) else goes(op, 101) end
     end
+  end)
+
+  it("does not shorten what another has said", function()
+    local shared = business {}
+    local one, other = goes(call(shared, 100), 100), goes(call(shared, 100), 100)
+    one:feed(101, 0, answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "100", ["Retry-After"] = "60" }))
+    other:feed(102, 0, answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "100" }))
+    near(59, (waits(call(shared, 102), 102)))
   end)
 
   it("is no matter of how many may go in an hour, whatever else it says", function()
@@ -354,6 +388,11 @@ describe("a gate that sessions share", function()
   it("is shared also where only one of them keeps the limits of an hour", function()
     local gated, paced = business(false), business {}
     local before = paced:pace()
+    for _, headers in ipairs { { ["X-RateLimit-Resource-Limit"] = "60", ["X-RateLimit-Resource-Remaining"] = "0" },
+      { ["Retry-After"] = "60" }, {} } do
+      goes(call(gated, 100), 100):feed(100, 0, answer(420, "", headers))
+      goes(call(gated, 100), 100):feed(100, 0, answer(200, CHAT.body, headers))
+    end
     fill(gated, 100)
     assert.is_true(share(gated, paced, 100))
     assert.equal(before:sub(1, 1 + 8 * 56), paced:pace():sub(1, 1 + 8 * 56))

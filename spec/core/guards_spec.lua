@@ -413,6 +413,14 @@ describe("an image", function()
   end)
 end)
 
+describe("an option that is no list", function()
+  it("is not left out for being an empty table", function()
+    for _, option in ipairs { "offset", "unread_only" } do
+      assert.has_error(function() session():operation("get_chats", 0, { [option] = {} }) end)
+    end
+  end)
+end)
+
 describe("core.session", function()
   it("needs a base_url, and a table", function()
     assert.has_error(function() core.session { access_token = "dummy" } end, "avito.client: base_url is missing")

@@ -137,7 +137,8 @@ describe("a lane that sessions share", function()
     assert.equal(double(2), number_at(state, RATE))
     assert.equal(double(2), number_at(state, TOKENS))
     assert.equal(double(100), number_at(state, AT))
-    local bad = { "", "x", state:sub(1, -2), state .. "x", "\0" .. state:sub(2), "\2" .. state:sub(2), ("\255"):rep(57) }
+    local bad = { "", "x", state:sub(1, -2), state .. "x", "\0" .. state:sub(2), "\2" .. state:sub(2), ("\255"):rep(57),
+      "\1" .. ("\0"):rep(56) }
     for _, row in ipairs {
       { RATE, 0, -1, 2.5 }, { CEILING, 1, 1000.5 }, { TOKENS, -1.5, 1e7 }, { AT, -1, 100 + 7201 },
       { HALVINGS, -1, 2 ^ 53 * 2 },

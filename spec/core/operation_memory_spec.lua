@@ -3,6 +3,7 @@
 local alloc = require "spec_support.alloc"
 local core = require "avito_messenger.core"
 local script = require "support.script"
+local starved = require "support.starved"
 
 local answer = script.answer
 
@@ -67,21 +68,8 @@ describe("a call without memory", function()
         local session = core.session(OPTIONS)
         return (drive(session, case[1], case[2], case[3], case[4]))
       end
-      local expected = call()
-      assert.truthy(expected == "done" or expected == "fail")
-      local n, fired = 0
-      repeat
-        n = n + 1
-        local ok, result
-        ok, result, fired = alloc.fail_at(n, call)
-        if fired and not ok then
-          assert.truthy(tostring(result):find("not enough memory", 1, true), tostring(result))
-        else
-          assert.equal(expected, result) -- a failure the collector could make up for
-        end
-      until not fired
-      assert.is_true(n > 5)
-      assert.equal(expected, call())
+      local came_to = starved(call, 5)
+      assert.truthy(came_to == "done" or came_to == "fail")
     end)
   end
 
@@ -119,20 +107,7 @@ describe("a call without memory", function()
       ops[1]:cancel()
       return table.concat(said, " ")
     end
-    local expected = queue()
-    assert.equal("send wait wait wait fail wait", expected)
-    local n, fired = 0
-    repeat
-      n = n + 1
-      local ok, result
-      ok, result, fired = alloc.fail_at(n, queue)
-      if fired and not ok then
-        assert.truthy(tostring(result):find("not enough memory", 1, true), tostring(result))
-      else
-        assert.equal(expected, result)
-      end
-    until not fired
-    assert.is_true(n > 20)
+    assert.equal("send wait wait wait fail wait", starved(queue, 20))
   end)
 
   it("has one place in the lane, however often it is asked, and none when it is gone", function()

@@ -187,6 +187,11 @@ describe("a refusal that says until when", function()
     end
   end)
 
+  it("may write a day of one digit", function()
+    local _, op = refused({ Until = "Thu, 1 Oct 2026 12:20:00 GMT", Date = "Thu, 01 Oct 2026 12:00:00 GMT" }, { timeout = 10 })
+    assert.equal(1200, fails(op, 100).retry_after)
+  end)
+
   it("goes by the answer's own date, else by the clock", function()
     local UNTIL = "Wed, 21 Oct 2026 12:20:00 GMT"
     for _, unix in ipairs { 0, 1792584600, 2e9 } do
@@ -282,6 +287,14 @@ describe("a refusal that does not say until when", function()
 end)
 
 describe("a status that is no refusal there", function()
+  it("says nothing with the headers of one", function()
+    local shared, op = refused({ Until = "Wed, 21 Oct 2026 12:20:00 GMT", Date = NOON }, { timeout = 10, retries = 0 }, 503)
+    local err = fails(op, 100)
+    assert.equal("server", err.kind)
+    assert.is_nil(err.retry_after)
+    goes(call(shared, 100, "get_chat"), 100)
+  end)
+
   it("is not taken for one: 420 of Avito", function()
     local shared = script.session { access_token = "dummy-token", pace = { rate = 1, burst = 5 } }
     local op = shared:operation("get_chat", 0, "c1")

@@ -31,9 +31,11 @@ describe("examples/two_marketplaces.lua", function()
     return text
   end
 
-  it("answers on both by polls, and tells what it answers", function()
-    assert.equal(expected, told {})
-  end)
+  if _VERSION ~= "Lua 5.1" then -- it waits for seconds, which is the same on both
+    it("answers on both by polls, and tells what it answers", function()
+      assert.equal(expected, told {})
+    end)
+  end
 
   it("answers the same by webhooks and notifications", function()
     local port = ("%d"):format(ports.free(directory))

@@ -3,6 +3,7 @@
 ---   local h = listening.new()
 ---   before_each(h.begin); after_each(h.finish)     h.bot, h.driver, h.notes
 ---   h.serving({ metrics = true }, function() … end)    in the loop, with h.server
+local avito = require "avito_messenger.bot.market.avito"
 local Event = require "avito_messenger.io.loop.event"
 local json = require "avito_messenger.json"
 local listen = require "avito_messenger.bot.listen"
@@ -17,7 +18,7 @@ local listening = { SECRET = "dummy-path-secret", ACCOUNT = "100000001" }
 function listening.bot(h)
   local store = memory.new()
   store:attach(h.driver)
-  local bot = { driver = h.driver, store = store, told = 0, metrics = { text = function() return "up 1\n" end } }
+  local bot = { driver = h.driver, store = store, market = avito, told = 0, metrics = { text = function() return "up 1\n" end } }
   bot.lanes = { told = function() bot.told = bot.told + 1 end }
   function bot.account() return listening.ACCOUNT end
   function bot.health() return true end

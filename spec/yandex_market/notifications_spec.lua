@@ -56,6 +56,13 @@ describe("notifications of Yandex Market", function()
     assert.equal("789", row_of(with { messageId = "789" }))
   end)
 
+  it("are taken with what the contract calls their path behind the address, too", function()
+    for path, outcome in pairs { ["/" .. SECRET .. "/notification"] = "message", ["/" .. SECRET .. "/notification?x=1"] = "message",
+      ["/" .. SECRET .. "/"] = "not_found", ["/" .. SECRET .. "/notifications"] = "not_found", ["/notification"] = "not_found" } do
+      assert.equal(outcome, answer(post(MESSAGE, { path = path })).outcome, path)
+    end
+  end)
+
   it("bring a message also where its time is none", function()
     for _, sent in ipairs { false, '"yesterday"', "5", "null" } do
       local body = with { sentAt = sent }

@@ -16,7 +16,7 @@ double avito_gate_turn(const struct avito_gate *gate, unsigned before)
   for (unsigned i = 0; i < AVITO_GATE_MOST; i++) {
     unsigned sooner = 0;
     for (unsigned j = 0; j < AVITO_GATE_MOST; j++) {
-      sooner += gate->until[j] < gate->until[i] || (gate->until[j] == gate->until[i] && j < i);
+      sooner += gate->until[j] < gate->until[i] || (j < i && gate->until[j] == gate->until[i]);
     }
     if (sooner == needed) {
       return fmax(gate->at, gate->until[i]);

@@ -202,8 +202,7 @@ bool avito_http_date(const char *text, size_t length, int64_t *unix_seconds)
   if (r.at != r.end || !in_range(&d)) {
     return false;
   }
-  *unix_seconds =
-      days_since_epoch(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 + d.second - ahead;
+  *unix_seconds = days_since_epoch(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 + d.second - ahead;
   return true;
 }
 

@@ -75,12 +75,12 @@ void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause
     lane->halvings++;
   }
   lane->tokens = 0;
-  lane->at = fmax(lane->at, now + fmin(pause, AVITO_PACE_LONGEST));
+  lane->at = fmax(lane->at, now + pause);
 }
 
 void avito_lane_close(struct avito_lane *lane, double seconds, double now)
 {
-  double until = now + fmin(seconds, AVITO_PACE_LONGEST);
+  double until = now + seconds;
   if (until > avito_lane_turn(lane, 0)) {
     lane->tokens = 0;
     lane->at = fmax(0, until - 1 / lane->rate);

@@ -96,13 +96,13 @@ bool avito_pace_holds(const struct avito_operation *operation)
 static void push_refusal(lua_State *L, int op)
 {
   const struct avito_operation *operation = lua_touserdata(L, op);
-  bool raised = avito_op_session(L, op)->marketplace->at_once == 0; /* message session */
-  avito_op_get(L, op, AVITO_OP_NAME);                               /* message session name */
-  lua_replace(L, -2);                                               /* message name */
-  lua_insert(L, -2);                                                /* name message */
+  bool adjustable = avito_op_session(L, op)->marketplace->at_once == 0;           /* message session */
+  avito_op_get(L, op, AVITO_OP_NAME);                                             /* message session name */
+  lua_replace(L, -2);                                                             /* message name */
+  lua_insert(L, -2);                                                              /* name message */
   avito_error_new(L, "rate_limited", lua_tostring(L, -2), operation->dispatched); /* name err */
-  avito_error_hint(L, raised ? "make fewer calls at once, give them a longer timeout, or raise pace"
-                             : "make fewer calls at once, or give them a longer timeout");
+  avito_error_hint(L, adjustable ? "make fewer calls at once, give them a longer timeout, or raise pace"
+                                 : "make fewer calls at once, or give them a longer timeout");
   lua_remove(L, -2); /* err */
 }
 
@@ -232,7 +232,6 @@ enum avito_step avito_pace_step(lua_State *L, int op, int session, double now)
       push_slot_wait(L, gate, fmin(turn, operation->deadline) - now, now);
       return AVITO_STEP_PUSHED;
     }
-    give(held); /* of a request that was never made */
     held->until = operation->deadline;
     held->place = avito_gate_take(gate, held->until);
     held->gate = gate;
@@ -273,27 +272,27 @@ void avito_pace_answered(struct avito_operation *operation, struct avito_session
   const struct avito_marketplace *marketplace = session->marketplace;
   struct avito_pace *pace = &session->pace;
   struct avito_lane *lane = &pace->lanes[operation->lane];
-  if (lane->rate <= 0 && pace->gate.places == 0) {
-    return;
-  }
   struct avito_rate_limit told;
   avito_rate_limit(response->head, response->head_length, marketplace->rate_prefix, unix_now, &told);
   bool refused = avito_marketplace_refuses(marketplace, response->status);
-  double pause = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
-  double said_or_not = pause >= 0 ? fmin(pause, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
+  bool full = refused && crowded(marketplace, &told);
   bool by_operation = pace->lane_count > 1;
-  if (lane->rate > 0 && (operation->lane > 0 || !by_operation)) { /* else the limit is that of some operation alone */
+  double said = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
+  double pause = said >= 0 ? fmin(said, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
+  if (full) {
+    avito_gate_close(&pace->gate, now + pause);
+  }
+  if (lane->rate <= 0) {
+    return;
+  }
+  if (operation->lane > 0 || !by_operation) { /* else the limit is that of some operation alone */
     avito_lane_learn(lane, told.limit, told.remaining, now);
   }
-  if (refused && crowded(marketplace, &told)) {
-    avito_gate_close(&pace->gate, now + said_or_not);
-  } else if (refused && lane->rate > 0) {
-    if (by_operation && pause >= 0) {
-      avito_lane_close(lane, pause, now);
-    } else {
-      avito_lane_refused(lane, operation->halvings, said_or_not, now);
-    }
-  } else if (response->status >= 200 && response->status < 500 && lane->rate > 0) {
+  if (refused && !full && by_operation && said >= 0) {
+    avito_lane_close(lane, pause, now);
+  } else if (refused && !full) {
+    avito_lane_refused(lane, operation->halvings, pause, now);
+  } else if (!refused && response->status >= 200 && response->status < 500) {
     avito_lane_recover(lane);
   }
 }

@@ -363,10 +363,8 @@ static int session_tostring(lua_State *L)
 
 void avito_session_register(lua_State *L)
 {
-  static const luaL_Reg methods[] = {{"account", session_account},
-                                     {"nonce", session_nonce},
-                                     {"__tostring", session_tostring},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"account", session_account}, {"nonce", session_nonce}, {"__tostring", session_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, AVITO_SESSION); /* metatable */
   lua_pushvalue(L, -1);
   luaL_setfuncs(L, methods, 1);

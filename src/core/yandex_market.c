@@ -1,8 +1,11 @@
 /* Yandex Market: the operations of its chats, and what its answers say. */
 #include "marketplace.h"
+#include "pace.h"
 
 #define AVITO_ROWS "endpoints/yandex_market.def"
 #include "endpoint_rows.h"
+
+_Static_assert(sizeof endpoints / sizeof endpoints[0] < AVITO_PACE_LANES, "each of the rows has a lane");
 
 #define MOST_MESSAGES 16 /* of one answer that are shown */
 

@@ -1,17 +1,11 @@
 --- What a marketplace posts to a bot: the hook that reads it, and whose it is. The same whatever serves the requests.
 local hooks = {}
 
-local MODULES = { avito = "avito_messenger.webhook", yandex_market = "avito_messenger.yandex_market.notifications" }
-
-local function module_of(bot)
-  return require(MODULES[bot.client and bot.client.marketplace or "avito"])
-end
-
 --- The options that the hook of the bot's marketplace has.
 ---@param bot avito.Bot
 ---@return table<string, string>
 function hooks.options(bot)
-  return module_of(bot).OPTIONS
+  return bot.market.hook.OPTIONS
 end
 
 --- The hook of the bot's marketplace; from now on the bot's log shows none of its secrets. Raises what is wrong with the options.
@@ -21,7 +15,7 @@ end
 ---@param level integer as for error()
 ---@return avito.hook.Hook
 function hooks.make(bot, given, where, level)
-  local hook = module_of(bot).make(given, where, level + 1)
+  local hook = bot.market.hook.make(given, where, level + 1)
   if bot.log then
     bot.log:hide(given.path_secret)
     if given.signature then bot.log:hide(given.signature.key) end

@@ -3,6 +3,57 @@ local words = require "avito_messenger.words"
 
 local arguments = {}
 
+-- One option, its value at the place behind it where that is a word of its own. Returns the last place that it took.
+local function read_option(options, given, i, rules)
+  local word = given[i]
+  local name, value = word:match("^%-%-([%w-]+)=(.*)$")
+  name = name or word:match("^%-%-([%w-]+)$")
+  if word == "-h" then name = "help" end
+  if not name then return nil, ("what is '%s'? Options begin with --"):format(word) end
+  local rule = rules[name]
+  if not rule then
+    local known = {}
+    for _, one in ipairs(words.names(rules)) do known[#known + 1] = "--" .. one end
+    return nil, words.unknown("--" .. name, known, "option")
+  end
+  if not rule.value then
+    if value then return nil, ("option --%s takes no value"):format(name) end
+    value = true
+  elseif not value then
+    i = i + 1
+    value = given[i]
+    if not value then return nil, ("option --%s needs a value: --%s %s"):format(name, name, rule.value) end
+  end
+  if rule.read then
+    local clean, problem = rule.read(value)
+    if clean == nil then return nil, ("option --%s: %s"):format(name, problem) end
+    value = clean
+  end
+  if rule.many then
+    options[name] = options[name] or {}
+    table.insert(options[name], value)
+  elseif options[name] ~= nil then
+    return nil, ("option --%s is given twice"):format(name)
+  else
+    options[name] = value
+  end
+  return i
+end
+
+local function read(given, rules, takes_path)
+  local options, path, i = {}, nil, 1
+  while i <= #given do
+    if takes_path and not path and given[i]:sub(1, 1) ~= "-" then
+      path, i = given[i], i + 1
+    else
+      local last, problem = read_option(options, given, i, rules)
+      if not last then return path, nil, problem end
+      i = last + 1
+    end
+  end
+  return path, options
+end
+
 --- Reads options by their rules: `{ name = { value = "N", many = true, read = fn } }`; a rule without
 --- `value` is a flag.
 ---@param given string[]
@@ -10,57 +61,18 @@ local arguments = {}
 ---@return table<string, any>? options
 ---@return string? problem
 function arguments.read(given, rules)
-  local options, i = {}, 1
-  while i <= #given do
-    local word = given[i]
-    local name, value = word:match("^%-%-([%w-]+)=(.*)$")
-    name = name or word:match("^%-%-([%w-]+)$")
-    if word == "-h" then name = "help" end
-    if not name then return nil, ("what is '%s'? Options begin with --"):format(word) end
-    local rule = rules[name]
-    if not rule then
-      local known = {}
-      for _, one in ipairs(words.names(rules)) do known[#known + 1] = "--" .. one end
-      return nil, words.unknown("--" .. name, known, "option")
-    end
-    if not rule.value then
-      if value then return nil, ("option --%s takes no value"):format(name) end
-      value = true
-    elseif not value then
-      i = i + 1
-      value = given[i]
-      if not value then return nil, ("option --%s needs a value: --%s %s"):format(name, name, rule.value) end
-    end
-    if rule.read then
-      local clean, problem = rule.read(value)
-      if clean == nil then return nil, ("option --%s: %s"):format(name, problem) end
-      value = clean
-    end
-    if rule.many then
-      options[name] = options[name] or {}
-      table.insert(options[name], value)
-    elseif options[name] ~= nil then
-      return nil, ("option --%s is given twice"):format(name)
-    else
-      options[name] = value
-    end
-    i = i + 1
-  end
-  return options
+  local _, options, problem = read(given, rules, false)
+  return options, problem
 end
 
---- The same for a command whose first word is a path.
+--- The same for a command that is given a path, before the options or after them.
 ---@param given string[]
 ---@param rules table<string, table>
 ---@return string? path nil when there is none
 ---@return table<string, any>? options
 ---@return string? problem
 function arguments.read_with_path(given, rules)
-  local rest, path = {}, nil
-  for i, word in ipairs(given) do
-    if i == 1 and word:sub(1, 1) ~= "-" then path = word else rest[#rest + 1] = word end
-  end
-  return path, arguments.read(rest, rules)
+  return read(given, rules, true)
 end
 
 --- Seconds written as 50ms, 1.5s, 2m, 1h, 1d, or a plain number of seconds.

@@ -163,6 +163,7 @@ end
 --- As notifications.new, for who passes options on: `where` is what errors name, `level` whom they blame.
 ---@type fun(given: avito.notifications.Options, where: string, level: integer): avito.hook.Hook
 notifications.make, notifications.OPTIONS = hook.define { name = "yandex_market.notifications", options = OPTIONS,
+  tail = "/notification", -- how its contract calls the path; whether it is added to the address of the cabinet is not told
   times = { request = 5, store = 5, whole = 9 }, -- Yandex Market waits for 10 s; a trial, for 1 s, needs no store
   admits = admits, take = take, reply = reply, read = read_options }
 

@@ -47,6 +47,7 @@ describe("the sandbox's Yandex Market", function()
       assert.equal(403, (refused("POST", "chats", {}, { ["api-key"] = "dummy-wrong" })))
       assert.equal(403, (refused("POST", "chats", {}, { authorization = "Bearer dummy-api-key" })))
       assert.equal(401, (refused("POST", "chats", {}, { authorization = "dummy-oauth-token" })))
+      assert.equal(403, (refused("POST", "chats", {}, { ["api-key"] = "dummy-wrong", authorization = "Bearer dummy-oauth-token" })))
     end)
 
     it("to its own business only", function()
@@ -105,8 +106,9 @@ describe("the sandbox's Yandex Market", function()
 
     it("refuses what the contract does", function()
       for _, case in ipairs { { '{"statuses":[]}', "statuses" }, { '{"contexts":[]}', "contexts" },
-        { '{"types":["CHAT","CHAT"]}', "types" }, { '{"statuses":["OLD"]}', "statuses[0]" },
-        { '{"contextTypes":"ORDER"}', "contextTypes" }, { '{"contexts":[{"type":"DIRECT","id":1}]}', "contexts[0].type" },
+        { '{"types":["CHAT","CHAT"]}', "types" }, { '{"types":{"a":"CHAT"}}', "types" }, { '{"statuses":["OLD"]}', "statuses[0]" },
+        { '{"contextTypes":"ORDER"}', "contextTypes" },
+        { '{"types":5}', "types" }, { '{"contexts":[{"type":"DIRECT","id":1}]}', "contexts[0].type" },
         { '{"contexts":[{"type":"ORDER"}]}', "contexts[0].id" }, { '{"contexts":[{"type":"ORDER","id":"1"}]}', "contexts[0].id" },
         { '{"unread":true}', "unread" } } do
         local status, code, message = refused("POST", "chats", case[1])
@@ -240,6 +242,8 @@ describe("the sandbox's Yandex Market", function()
       local url = history(chat_of "RETURN").messages[2].payload[1].url
       local _, status = inside:yandex("GET", url:match("^http://[^/]+(.*)$"))
       assert.equal(400, status)
+      _, status = inside:yandex("GET", url:match("^http://[^/]+(.*)photo.jpg$") .. "another.jpg", nil, {})
+      assert.equal(404, status)
       _, status = inside:yandex("GET", "/files/yandex_market/none/photo.jpg", nil, {})
       assert.equal(404, status)
     end)
@@ -320,6 +324,9 @@ describe("the sandbox's Yandex Market", function()
     it("validates", function()
       assert.equal(404, (refused("POST", "chats/new", { context = { type = "ORDER", id = 1 } })))
       assert.equal(404, (refused("POST", "chats/new", { context = { type = "RETURN", id = 41000001 } })))
+      inside.box.yandex_market:add_business { business_id = 7 }
+      inside.box.yandex_market:add_order { id = 70, business = 7 }
+      assert.equal(404, (refused("POST", "chats/new", { context = { type = "ORDER", id = 70 } })))
       for _, body in ipairs { "{}", '{"context":{"type":"DIRECT","id":1}}', '{"context":{"id":1}}', '{"context":{"type":"ORDER"}}',
         '{"context":5}', '{"context":{"type":"ORDER","id":41000001,"x":1}}' } do
         assert.equal(400, (refused("POST", "chats/new", body)), body)

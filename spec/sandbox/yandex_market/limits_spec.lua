@@ -85,6 +85,17 @@ describe("the limits and faults of the sandbox's Yandex Market", function()
     assert.equal(200, (chats()))
   end)
 
+  it("counts an answer that drips as under way until it is whole", function()
+    start { at_once = 1 }
+    inside.box:fault { kind = "drip", seconds = 1 }
+    local _, answer, response = send()
+    assert.equal("OK", answer.status)
+    inside.now = inside.now + #response.body - 2
+    assert.equal(420, (chats()))
+    inside.now = inside.now + 1
+    assert.equal(200, (chats()))
+  end)
+
   it("checks its options", function()
     for _, case in ipairs { { { at_once = 0 }, "at_once" }, { { hourly = { get_chat = 0 } }, "hourly.get_chat" },
       { { hourly = { get_chat_list = 1 } }, "get_chat_history" }, { { per_minute = 1 }, "per_minute" } } do

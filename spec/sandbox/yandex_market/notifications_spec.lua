@@ -137,6 +137,29 @@ describe("the sandbox's notifications of Yandex Market", function()
     assert.is_nil(box:next_due())
   end)
 
+  it("are given up together, those too that were not tried", function()
+    start { ping = false, delay = 5 }
+    say()
+    inside.now = inside.now + 5
+    answer { status = 500 }
+    inside.now = inside.now + 14 * 86400
+    box:see(inside.now)
+    say()
+    answer { error = "no connection" }
+    assert.equal("off", address().state)
+    assert.is_nil(box:next_due())
+    assert.same({ "failed", "failed" }, { box:deliveries()[1].state, box:deliveries()[2].state })
+  end)
+
+  it("are not tried again at an address that was taken away", function()
+    start { ping = false }
+    say()
+    local delivery = due()[1]
+    box:notify { url = false }
+    box:delivered(delivery.id, { status = 500 }, inside.now)
+    assert.is_nil(box:next_due())
+  end)
+
   it("are switched off for nothing that is answered now and then", function()
     start { ping = false }
     say()
@@ -154,13 +177,16 @@ describe("the sandbox's notifications of Yandex Market", function()
   it("are through with a duplicate that is known, and tried again for another error", function()
     start { ping = false }
     say()
-    answer { status = 400, body = '{"error":{"type":"WRONG_EVENT_FORMAT","message":"?"}}' }
-    assert.equal(inside.now + 60, box:next_due())
-    inside.now = inside.now + 60
+    for _, result in ipairs { { status = 400, body = '{"error":{"type":"WRONG_EVENT_FORMAT","message":"?"}}' },
+      { status = 500, body = '{"error":{"type":"DUPLICATED_EVENT"}}' }, { status = 400, body = "no" } } do
+      answer(result)
+      assert.equal(inside.now + 60, box:next_due())
+      inside.now = inside.now + 60
+    end
     answer { status = 400, body = '{"error":{"type":"DUPLICATED_EVENT"}}' }
     assert.is_nil(box:next_due())
     assert.equal("duplicate", box:deliveries()[1].state)
-    assert.equal(2, #box:deliveries()[1].attempts)
+    assert.equal(4, #box:deliveries()[1].attempts)
   end)
 
   it("come twice when told so, and to another address when it is changed", function()

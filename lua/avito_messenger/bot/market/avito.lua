@@ -4,10 +4,11 @@ local enums = require "avito_messenger.enums"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"
 local messages = require "avito_messenger.bot.messages"
+local webhook = require "avito_messenger.webhook"
 local words = require "avito_messenger.words"
 
 local avito = { name = "avito", title = "Avito", account_option = "user_id", poll_options = { chat_types = "table" }, settles = 0,
-  refuses = { payment_required = true, auth = true } }
+  refuses = { payment_required = true, auth = true }, hook = webhook }
 
 local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 

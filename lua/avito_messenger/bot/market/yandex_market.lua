@@ -7,12 +7,13 @@ local digits = require "avito_messenger.bot.digits"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"
 local is_picture = require("avito_messenger.bot.pictures").is
+local notifications = require "avito_messenger.yandex_market.notifications"
 local words = require "avito_messenger.words"
 
 local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id",
   poll_options = { chat_types = "table", statuses = "table" },
   settles = 5, -- a chat tells when its newest message was written by the second, and two may share it
-  refuses = { payment_required = true, auth = true, forbidden = true } }
+  refuses = { payment_required = true, auth = true, forbidden = true }, hook = notifications }
 
 local CHATS, MESSAGES = 20, 100 -- on a page, the most
 local MAX_PAGES = 100
@@ -29,7 +30,7 @@ function yandex_market.id_of(client)
   return client.session:account()
 end
 
-function yandex_market.account_key(id) return "yandex_market:" .. digits.text(id) end
+function yandex_market.account_key(id) return notifications.account(id) end
 
 -- A float beyond 2^53, as all numbers of LuaJIT are, may be another id than was meant.
 function yandex_market.chat_id(value)

@@ -77,10 +77,10 @@ end
 local function set_of(call, body, name, read)
   local given = body[name]
   if given == nil then return nil end
-  if type(given) ~= "table" or (next(given) ~= nil and given[1] == nil) then check.refuse(name, "a list expected") end
+  if type(given) ~= "table" then check.refuse(name, "a list expected") end
   local set, strict = {}, call.sandbox.options.strict
   if given[1] == nil then
-    if strict then check.refuse(name, "must not be empty") end
+    if strict then check.refuse(name, "a list of at least one element expected") end
     return nil
   end
   for i, one in ipairs(given) do

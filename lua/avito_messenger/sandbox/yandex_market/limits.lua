@@ -65,7 +65,7 @@ function limits.leave(call, response)
   local fault = response.fault or {}
   local seconds = response.delay or 0
   if fault.kind == "hang" then seconds = SERVER_TIMEOUT end
-  if fault.kind == "drip" then seconds = seconds + fault.seconds * #response.body end
+  if fault.kind == "drip" then seconds = seconds + fault.seconds * (#response.body - 1) end
   call.slot.ends = call.now + seconds
 end
 
