@@ -10,6 +10,7 @@ local avito = require "avito_messenger"
 local datetime = require "avito_messenger.datetime"
 local errors = require "avito_messenger.errors"
 local json = require "avito_messenger.json"
+local notifications = require "avito_messenger.yandex_market.notifications"
 local shop = require "support.shop"
 
 local yandex_shop = { business = 880042, start = 1795602600 }
@@ -197,7 +198,7 @@ end
 --- A notification comes.
 function Place:post(body)
   body.businessId = yandex_shop.business
-  local key = body.messageId or ("%s/%s"):format(body.notificationType, #self.log)
+  local key = body.messageId and notifications.key({ id = body.messageId }, body.chatId) or ("%s/%s"):format(body.notificationType, #self.log)
   assert(self.store:receive(self.bot:account(), { { chat_id = body.chatId, key = key, kind = "yandex_market",
     body = assert(json.encode(body)) } }))
   self.bot.lanes:told()

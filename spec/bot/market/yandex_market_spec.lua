@@ -106,6 +106,24 @@ describe("a bot of Yandex Market", function()
       assert.is_true(crashes > 15, crashes .. " moments")
     end)
 
+    it("takes messages of two chats that have the same id", function()
+      open()
+      for _, chat in ipairs { "7002", "7003" } do
+        place.serial = 500
+        place:says(chat, "Торг есть?")
+      end
+      place:notify("7002", "501")
+      place:notify("7003", "501")
+      place:work()
+      assert.same({ ANSWERED, ANSWERED }, { place:conversation "7002", place:conversation "7003" })
+      for _, chat in ipairs { "7004", "7005" } do
+        place.serial = 500
+        place:says(chat, "Торг есть?")
+      end
+      place:poll { seconds = 30 }
+      assert.same({ ANSWERED, ANSWERED }, { place:conversation "7004", place:conversation "7005" })
+    end)
+
     it("says so when that is not there after a day, and takes it when it comes all the same", function()
       open()
       local id = place:says(CHAT, "Торг есть?", { hidden = true })
