@@ -16,11 +16,17 @@ local STOPS = proof.size("STOPS", { short = 1, full = 10, long = 100 })
 local LEASE = 4 -- seconds: a stopped process is given up soon
 local PATIENCE = 120 -- seconds until everything is answered
 
-describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
+local TITLE = "a shop at %s whose bots are killed, PROOF_SEED=%d"
+
+-- Of those that nobody looks at the chats for: questions a second, and how webhooks and notifications come.
+local RATES = { avito = 60, yandex_market = 6 }
+local WEBHOOKS = { avito = { duplicate = 0, reorder = 0.1, retries = { 0.3, 0.3 } }, yandex_market = { reorder = 0.1 } }
+
+for _, marketplace in ipairs { "avito", "yandex_market" } do describe(TITLE:format(marketplace, SEED), function()
   local shop
 
   local function open(more)
-    local given = { seed = SEED }
+    local given = { seed = SEED, marketplace = marketplace }
     for name, value in pairs(more or {}) do given[name] = value end
     shop = trial.start(given)
   end
@@ -62,7 +68,7 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
   it("answers every webhook that it has answered 200, though it does not look at the chats", function()
     local kills = math.min(KILLS, 500)
     -- Nobody reads a chat of which there was no webhook.
-    open { apart = true, rate = 60, log_limit = 1000 * kills, webhooks = { duplicate = 0, reorder = 0.1, retries = { 0.3, 0.3 } } }
+    open { apart = true, rate = RATES[marketplace], log_limit = 1000 * kills, webhooks = WEBHOOKS[marketplace] }
     for _ = 1, kills do die(shop:bot { poll = false }) end
     shop:fall_silent(PATIENCE)
     shop:bot { poll = false }
@@ -91,4 +97,4 @@ describe("a shop whose bots are killed, PROOF_SEED=" .. SEED, function()
     end
     judge()
   end)
-end)
+end) end

@@ -1,12 +1,13 @@
 --- A bot as a process that may be killed at any moment: bot.lua PLAN, where PLAN is the JSON of
+---   marketplace, credentials   of the client
 ---   base_url, store, rules     the sandbox, the file of the store, the rulebook
 ---   run                        what bot:run is given
 ---   timeout, lease             of the client and the store, in seconds
 --- It prints what telling.lua says.
 local avito = require "avito_messenger"
+local clients = require "proof.support.clients"
 local json = require "avito_messenger.json"
 local loop = require "avito_messenger.io.loop"
-local sandbox = require "support.sandbox"
 local telling = require "proof.support.telling"
 
 local plan = assert(json.decode(arg[1]))
@@ -17,8 +18,7 @@ if not store then
   say("error", tostring(problem))
   os.exit(1, true)
 end
-local client = avito.client { io = loop, base_url = plan.base_url, client_id = sandbox.client_id,
-  client_secret = sandbox.client_secret, token_store = store:tokens "shop", timeout = plan.timeout, pace = false }
+local client = clients.make(plan, { io = loop, token_store = store:tokens "shop" })
 local bot = avito.bot { client = client, store = store, rulebook = plan.rules, on_error = telling.on_error,
   on_event = telling.on_event }
 local ok, message = bot:run(plan.run)

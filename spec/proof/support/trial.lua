@@ -1,7 +1,7 @@
 --- A shop whose bots are killed: a sandbox as a process of its own, buyers that write at a steady rate, and bots that share a
 --- store. The sandbox's record is the judge.
 ---
----   local shop = trial.start { seed = 1 }
+---   local shop = trial.start { seed = 1 }     at Avito, or at the marketplace given
 ---   local bot = shop:bot { }                  a process; see telling.lua for what it prints
 ---   local bot = shop:nginx { workers = 2 }    an nginx whose workers are bots
 ---   shop:live(2)                              for so long buyers write
@@ -19,6 +19,7 @@ local ports = require "support.ports"
 local proof = require "support.proof"
 local Random = require "avito_messenger.sandbox.random"
 local sandbox = require "support.sandbox"
+local shops = require "proof.support.shops"
 
 local trial = {}
 
@@ -30,7 +31,6 @@ Bot.__index = Bot
 
 local CHATS = 10         -- that buyers write in at a time
 local QUESTIONS = 60     -- until a buyer goes, and another comes
-local ITEM = 5000
 local SECRET = "dummy-path-secret"
 local TIMEOUT = 5        -- seconds of a call
 local QUIT = 3           -- the signal by which nginx ends in order
@@ -46,14 +46,7 @@ return require("avito_messenger").rulebook {
 }
 ]]
 
---- Answers that are lost after the message was sent, and some of everything else.
-trial.faults = {
-  { operation = "send_message", kind = "apply_and_close", probability = 0.1 },
-  { operation = "send_message", kind = "close", probability = 0.02 },
-  { operation = "mark_chat_as_read", kind = "apply_and_close", probability = 0.05 },
-  { operation = "get_messages", kind = "close", probability = 0.03 },
-  { operation = "get_chats", kind = "close", probability = 0.03 },
-}
+local function address(self) return ("http://127.0.0.1:%d/%s"):format(self.port, SECRET) end
 
 --- The seed of a run: PROOF_SEED repeats the chances of one that failed.
 ---@return integer
@@ -62,30 +55,30 @@ function trial.seed()
   return proof.size("PROOF_SEED", { short = any, full = any })
 end
 
-local function world(given)
-  local webhooks = { duplicate = 0.2, reorder = 0.1, delay = { 0, 0.05 }, retries = { 0.3, 0.6, 1.2, 2.4 } }
-  for name, value in pairs(given.webhooks or {}) do webhooks[name] = value end
-  return { latency = given.latency or { 0, 0.04 }, webhooks = webhooks, faults = given.faults or trial.faults,
-    log_limit = given.log_limit or 1000,
-    accounts = { { user_id = sandbox.user_id, client_id = sandbox.client_id, client_secret = sandbox.client_secret } },
-    items = { { id = ITEM, account = sandbox.user_id, title = "Товар", price = "5 000 ₽" } },
-    buyers = json.list {}, chats = json.list {} }
+local function world(shop, given)
+  local all = shop.world(given)
+  all.latency, all.faults, all.log_limit = given.latency or { 0, 0.04 }, given.faults or shop.faults, given.log_limit or 1000
+  return all
 end
 
----@param given { seed: integer, rate: number?, apart: boolean?, webhooks: table?, faults: table?, latency: number[]?,
---- log_limit: integer? } rate: questions a second; apart: each in a chat of its own
+---@param given { seed: integer, marketplace: string?, rate: number?, apart: boolean?, webhooks: table?, faults: table?,
+--- latency: number[]?, log_limit: integer? } rate: questions a second; apart: each in a chat of its own
 function trial.start(given)
   local directory = files.temporary()
   assert(os.execute(("mkdir -m 700 '%s'"):format(directory)))
-  local self = setmetatable({ seed = given.seed, random = Random.new(given.seed), rate = given.rate or 15, apart = given.apart,
+  local marketplace = given.marketplace or "avito"
+  local at = shops[marketplace]
+  local self = setmetatable({ marketplace = marketplace, at = at, seed = given.seed, random = Random.new(given.seed),
+    rate = given.rate or at.rate, apart = given.apart,
     directory = directory, port = ports.free(directory), bots = {}, asked = {}, counts = {}, errors = {} }, Trial)
   self.rules, self.store = self.directory .. "/rules.lua", self.directory .. "/shop.db"
   self:rule "Ответ"
   local path = self.directory .. "/world.lua"
-  files.write(path, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world(given)))))
+  files.write(path, ('return require("avito_messenger.json").decode [==[%s]==]'):format(assert(json.encode(world(at, given)))))
   self.market = sandbox.start { "--world", path, "--seed", tostring(given.seed), "--rate-limit", "off" }
   -- What was written before the first start of all is left to the seller.
   self:bot({ listen = false, run = { poll = { rounds = 1 } } }):reap(START)
+  at.open(self.market, address(self))
   self.next_question, self.counts = clock.now(), {}
   return self
 end
@@ -102,12 +95,9 @@ end
 ---@field shop table
 ---@field server? table of support.nginx, where it is one
 
-local function address(self) return ("http://127.0.0.1:%d/%s"):format(self.port, SECRET) end
-
 local function plan(self, given, run)
-  return assert(json.encode { base_url = self.market.base_url, client_id = sandbox.client_id,
-    client_secret = sandbox.client_secret, store = self.store, rules = self.rules, timeout = given.timeout or TIMEOUT,
-    lease = given.lease, run = run })
+  return assert(json.encode { marketplace = self.marketplace, base_url = self.market.base_url, credentials = self.at.credentials,
+    store = self.store, rules = self.rules, timeout = given.timeout or TIMEOUT, lease = given.lease, run = run })
 end
 
 local function add(self, bot)
@@ -124,7 +114,7 @@ function Trial:bot(given)
   given = given or {}
   local run = { poll = given.poll ~= false and { interval = 1 } }
   if given.listen ~= false then run.listen = { port = self.port, path_secret = SECRET } end
-  if given.listen ~= false or given.subscribe then run.subscribe = address(self) end
+  if self.at.subscribes and (given.listen ~= false or given.subscribe) then run.subscribe = address(self) end
   for name, value in pairs(given.run or {}) do run[name] = value end
   return add(self, { child = sandbox.spawn({ "spec/proof/support/bot.lua", plan(self, given, run) },
     { stdout = "pipe", stderr = "pipe" }) })
@@ -143,7 +133,7 @@ function Trial:nginx(given)
   given = given or {}
   local run = { webhook = { path_secret = SECRET }, answer = given.answer }
   if given.answer ~= false then
-    run.poll, run.subscribe = given.poll ~= false and { interval = 1 }, address(self)
+    run.poll, run.subscribe = given.poll ~= false and { interval = 1 }, self.at.subscribes and address(self) or nil
   end
   local server = nginx.start { workers = given.workers, port = self.port, stdout = "pipe", server = INSIDE,
     init_worker = 'require("proof.support.inside").start()', main = "env AVITO_PLAN; worker_shutdown_timeout 20s;",
@@ -223,8 +213,9 @@ function Trial:ask(chat)
   local number = #self.asked + 1
   if self.apart then chat = number end
   chat = chat or math.floor(number / (CHATS * QUESTIONS)) * CHATS + self.random:pick(CHATS)
-  local said, status = self.market:control("POST", "say",
-    { buyer = 200000000 + chat, item = ITEM, text = ("Вопрос %d"):format(number) })
+  local question = self.at.question(chat)
+  question.text = ("Вопрос %d"):format(number)
+  local said, status = self.market:control("POST", "say", question)
   assert(status == 200, "a buyer could not write")
   self.asked[number] = said
   return said
@@ -284,7 +275,9 @@ end
 ---@return table<string, true>
 function Trial:delivered()
   local ids = {}
-  for _, one in ipairs(self:deliveries "delivered") do ids[one.message_id] = true end
+  for _, one in ipairs(self:deliveries "delivered") do
+    if one.message_id then ids[one.message_id] = true end -- some tell of no message
+  end
   return ids
 end
 
@@ -295,7 +288,7 @@ end
 -- What waits in the file, in words; nil: nothing does.
 local function left_in(self)
   local store = assert(avito.store(self.store))
-  local stats = assert(store:stats(("%d"):format(sandbox.user_id), os.time()))
+  local stats = assert(store:stats(self.at.account, os.time()))
   store:close()
   local list = {}
   if stats.inbox > 0 then list[1] = ("%d rows of the inbox"):format(stats.inbox) end
@@ -349,9 +342,9 @@ local function chats_of(self, numbers)
     local question = self.asked[numbers[i]]
     if question then wanted[question.chat_id] = true end
   end
-  for _, chat in ipairs(self.market:control("GET", "state").chats) do
+  for _, chat in ipairs(self.at.chats(self.market:control("GET", "state"))) do
     for _, message in ipairs(wanted[chat.id] and chat.messages or {}) do
-      lines[#lines + 1] = ("  %s  %s  %s  %s: %s"):format(chat.id, message.id, message.created, message.from, message.content.text)
+      lines[#lines + 1] = ("  %s  %s  %s  %s: %s"):format(chat.id, message.id, message.created, message.from, message.text)
     end
   end
   return table.concat(lines, "\n")

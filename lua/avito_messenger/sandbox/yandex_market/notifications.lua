@@ -9,9 +9,9 @@ local notifications = {}
 
 local MINUTE, HOUR, DAY = 60, 3600, 86400
 
--- Seconds until the next attempt: each minute for an hour, each 15 minutes for a day, then hourly.
-local function wait_after(age)
-  if age < HOUR then return MINUTE end
+-- Seconds until the next attempt: each minute (or what was wanted instead) for an hour, each 15 minutes for a day, then hourly.
+local function wait_after(age, at_first)
+  if age < HOUR then return at_first end
   if age < HOUR + DAY then return 15 * MINUTE end
   return HOUR
 end
@@ -64,7 +64,7 @@ local function settle(sandbox, address, begun)
     if now - address.failing_since >= GIVEN_UP_AFTER then
       return switch_off(sandbox, address), nil, problem
     end
-    return nil, wait_after(now - begun), problem
+    return nil, wait_after(now - begun, sandbox.options.yandex_market.notifications.retry), problem
   end
 end
 

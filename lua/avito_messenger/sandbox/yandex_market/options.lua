@@ -29,6 +29,7 @@ local options = {}
 ---@field delay? number|number[] seconds before a delivery (0)
 ---@field duplicate? number probability of a second delivery (0)
 ---@field reorder? number probability that a delivery waits and others overtake it (0)
+---@field retry? number seconds between the attempts of the first hour (60)
 
 local is, number, among = rules.is, rules.number, rules.among
 
@@ -43,7 +44,7 @@ local limit_rules = { at_once = { number(1, 1000, true), 4 }, hourly = { is "tab
 
 local notification_rules = { ping = { is "boolean", true }, timeout = { number(0.001, 3600), 10 },
   ping_timeout = { number(0.001, 3600), 1 }, delay = { rules.range, 0 }, duplicate = { rules.chance, 0 },
-  reorder = { rules.chance, 0 } }
+  reorder = { rules.chance, 0 }, retry = { number(0.001, 3600), 60 } }
 
 local HOURLY = { create_chat = 1000, get_chats = 5000, get_chat = 1000, get_chat_history = 10000, send_message = 1000,
   get_chat_message = 1000, send_file = 1000 }
