@@ -119,7 +119,7 @@ function does.fetch(bot, effect, chat)
     local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
     if not message then return failed(certain(bot, err)) end
     if message.id ~= effect.ids[1] then return failed { kind = "decode", message = "another message came than was asked for" } end
-    event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
+    event.messages, event.old = { message }, message.created and message.created < (bot.since or 0) or nil
     return event
   end
   local ok, news = perform.news(bot, chat)

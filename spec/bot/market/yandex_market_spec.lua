@@ -80,6 +80,32 @@ describe("a bot of Yandex Market", function()
       assert.is_nil(place:record(CHAT).told)
     end)
 
+    it("answers once, whenever the program ends and begins again", function()
+      local crash, crashes = 0, 0
+      repeat
+        crash = crash + 1
+        open()
+        place:notify(CHAT, place:says(CHAT, "Торг есть?"))
+        function place.on_sent(chat_id, id) place:notify(chat_id, id) end
+        place:moments(function(number)
+          if number == crash then error("interrupted!", 0) end
+        end)
+        local whole = pcall(place.work, place, 30)
+        place.on_moment = nil
+        if not whole then
+          crashes = crashes + 1
+          place:restart()
+          place:work(120)
+        end
+        assert.same(ANSWERED, place:conversation(CHAT), "crash " .. crash)
+        assert.same({}, place:told "human")
+        assert.is_nil(place:record(CHAT).told)
+        assert.is_nil(place:record(CHAT).outbox)
+        assert.same({}, errors())
+      until whole
+      assert.is_true(crashes > 15, crashes .. " moments")
+    end)
+
     it("says so when that is not there after a day, and takes it when it comes all the same", function()
       open()
       local id = place:says(CHAT, "Торг есть?", { hidden = true })
