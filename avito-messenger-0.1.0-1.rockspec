@@ -9,7 +9,8 @@ description = {
   summary = "Clients of the Avito Messenger and Yandex Market chats, a bot for both, and a sandbox to run them against",
   detailed = [[
     Every call of the Avito Messenger API and its OAuth as Lua tables: chats, messages, images, voice,
-    webhooks, blacklist; and the chats of the Yandex Market Partner API. A C core decides what to send, repeat and decode; libcurl moves the bytes.
+    webhooks, blacklist; and the chats of the Yandex Market Partner API. A C core decides what to send,
+    repeat and decode; libcurl moves the bytes.
     A bot answers buyers by rules a seller can read: avito-messenger check --help.
     A simulated Avito and Yandex Market come with it: avito-messenger sandbox --help.
   ]],

@@ -162,15 +162,15 @@ describe("calls of an account that may have four under way", function()
       wait(seconds)
     end
     if can_park then
-      function driver.park(_, seconds)
+      function driver.park(_, seconds, owner)
         local task = coroutine.running()
-        parked[task] = true
+        parked[task] = owner
         wait(seconds)
         parked[task] = nil
       end
-      function driver.unpark()
+      function driver.unpark(_, owner)
         for _, task in ipairs(tasks) do
-          if parked[task.thread] then task.due = driver.clock end
+          if parked[task.thread] == owner then task.due = driver.clock end
         end
       end
     end
@@ -262,6 +262,18 @@ describe("calls of an account that may have four under way", function()
     for _, err in ipairs(errs) do assert.equal("network", err.kind) end
     assert.equal(4, driver.most)
     assert.is_true(driver.clock < 1016)
+  end)
+
+  it("look now and then where calls of another process have the places", function()
+    local store, driver = memory_store(), driver_of_tasks(true)
+    local one, other = client_of(driver, { pace_store = store }), client_of(driver, { pace_store = store })
+    for i = 1, 8 do
+      local client = i <= 4 and one or other
+      driver:spawn(function() assert(run.operation(client.session:operation("get_chat", 1000, i), 1000, client)) end)
+    end
+    driver:run()
+    assert.equal(4, driver.most)
+    assert.is_true(driver.clock < 1003)
   end)
 
   it("are repeated after refusals, and all end", function()

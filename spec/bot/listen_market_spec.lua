@@ -3,6 +3,7 @@ local clock = require "avito_messenger.clock"
 local datetime = require "avito_messenger.datetime"
 local exposition = require "support.exposition"
 local hooks = require "avito_messenger.bot.hooks"
+local httpd = require "avito_messenger.httpd"
 local json = require "avito_messenger.json"
 local listen = require "avito_messenger.bot.listen"
 local listening = require "support.listening"
@@ -163,9 +164,10 @@ describe("the listener of a bot on Yandex Market", function()
         assert.equal("ok\n", avito("m1").body)
         assert.equal(404, post(message "7").status)
         assert.equal(413, avito("m2", { content = { text = ("x"):rep(2000) } }).status)
+        is_taken(post(message "8" .. (" "):rep(2000), "/market/dummy-path-secret"))
       end)
-      assert.same({ 1, 1 }, { stored(), other.store:stats(listening.ACCOUNT, 0).inbox })
-      assert.same({ 1, 1, 0 }, counted)
+      assert.same({ 2, 1 }, { stored(), other.store:stats(listening.ACCOUNT, 0).inbox })
+      assert.same({ 2, 1, 0 }, counted)
     end)
 
     it("is well only where all are, and says who is not", function()
@@ -200,8 +202,24 @@ describe("the listener of a bot on Yandex Market", function()
         assert.equal("ok\n", avito("m1").body)
         assert.equal(ACCOUNT .. ": failed\n", send({ path = "/healthz" }).body)
         assert.is_nil(h.server.closing)
+        h.server:leave(other, "stopped")
+        h.server:leave(third, "stopped")
+        assert.equal("network", send({ path = "/healthz" }).error)
       end)
       assert.equal(0, stored())
+    end)
+
+    it("gives requests the time that the slowest of them may take, unless it is told one", function()
+      local seen, open = nil, httpd.listen
+      function httpd.listen(given) -- luacheck: ignore 122
+        seen = given.timeout
+        return open(given)
+      end
+      finally(function() httpd.listen = open end) -- luacheck: ignore 122
+      both(function() end)
+      assert.equal(5, seen)
+      serving({ deadline = 2 }, function() end)
+      assert.equal(2, seen)
     end)
   end)
 end)

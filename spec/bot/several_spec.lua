@@ -59,12 +59,15 @@ describe("several bots in one process", function()
 
   -- Runs both beside a sandbox and a program, which may end them.
   local function running(given, program)
-    return loop.run(function()
+    local failed, problem
+    local ok, message = loop.run(function()
       local server = assert(box:listen { port = 0 })
       make(server.url)
       local all = { { bot = bots[1], poll = { interval = 1 } }, { bot = bots[2], poll = { interval = 1 } } }
       for name, value in pairs(given or {}) do all[name] = value end
-      if all.listen then
+      if all.quiet then -- nobody posts
+        all.quiet = nil
+      elseif all.listen then
         for i = 1, 2 do
           local path = ("/%d/"):format(i)
           all[i].webhook = { path_secret = "dummy-path-secret", path = path }
@@ -73,11 +76,15 @@ describe("several bots in one process", function()
         end
       end
       loop.spawn(function()
-        program()
+        local done
+        done, problem = pcall(program)
+        failed = not done
         stop()
       end)
       return avito.run(all)
     end)
+    if failed then error(problem, 0) end
+    return ok, message
   end
 
   local function is_answered(i)
@@ -104,11 +111,17 @@ describe("several bots in one process", function()
   end)
 
   it("go on where one ends with an error, and tell of it", function()
-    local ok, message = running(nil, function()
+    local port, cancelled = free_port(), 0
+    local ok, message = running({ listen = { port = port }, quiet = true }, function()
       wait_for(function() return told(1, "poll") and told(2, "poll") end)
+      bots[1].lanes.cancel = function() cancelled = cancelled + 1 end
       bots[1].client:close()
       wait_for(function() return told(1, "error") end)
       is_answered(2)
+      local health = bots[2].driver:perform { method = "GET", url = ("http://127.0.0.1:%d/healthz"):format(port), headers = {},
+        timeout = 10, connect_timeout = 5, max_bytes = 65536, max_head_bytes = 65536, purpose = "call" }
+      assert.same({ 503, "1: failed\n" }, { health.status, health.body })
+      assert.same({ true, 1 }, { bots[1].stopped, cancelled })
     end)
     assert.is_nil(ok)
     assert.matches("^bot 1: .*closed", message)
@@ -179,7 +192,7 @@ describe("several bots in one process", function()
     make(NOWHERE)
     local one, two, hook = bots[1], bots[2], { path_secret = "dummy-path-secret" }
     local blocking = shop.open().bot
-    local market = avito.bot { rulebook = RULES, client = setmetatable({ subscribe_webhook = false, marketplace = "yandex_market" },
+    local market = avito.bot { rulebook = RULES, client = setmetatable({ get_webhook_subscriptions = false, marketplace = "yandex_market" },
       { __index = one.client }), on_error = function() end }
     for text, given in pairs {
       ["avito.run: a table expected, got string"] = "bots",

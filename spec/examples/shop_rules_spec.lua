@@ -25,6 +25,16 @@ describe("examples/shop_rules.lua", function()
     buyer:expect_nothing "1h"
   end)
 
+  it("answers on Yandex Market, too, by what is known there", function()
+    scene = test.scene { rulebook = RULES, at = FRIDAY_NOON, marketplace = "yandex_market" }
+    local buyer = scene:buyer { order = { id = 42 } }
+    buyer:says "Какая гарантия?"
+    buyer:expect "Здравствуйте, Покупатель!"
+    buyer:expect { rule = "гарантия" }
+    buyer:says "А торг уместен?"
+    buyer:expect { rule = "без торга" }
+  end)
+
   it("greets by day, the first time", function()
     local buyer = buyer_at(FRIDAY_NOON)
     buyer:says "Телефон ещё продаёте?"

@@ -133,4 +133,6 @@ function Place:told(kind)
   return list
 end
 
+shop.Place = Place
+
 return shop

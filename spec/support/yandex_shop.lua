@@ -4,11 +4,13 @@
 ---   local id = place:says("7001", "Торг есть?")             a buyer writes; more: { sender =, message =, payload =, created = }
 ---   place:notify("7001", id)                                CHAT_MESSAGE_SENT; place:post { notificationType = … } the others
 ---   place:fail("get_chat_message", { kind = "server" }, 2)  the next two calls; { answered = false }: it was done all the same
+---   place:moments(function(number) … end)                   called before and after each request and commit of the bot
 ---   place:at(5, function() … end), place:poll { seconds = 60 }, place:calls "get_chats", place:conversation "7001"
 local avito = require "avito_messenger"
 local datetime = require "avito_messenger.datetime"
 local errors = require "avito_messenger.errors"
 local json = require "avito_messenger.json"
+local shop = require "support.shop"
 
 local yandex_shop = { business = 880042, start = 1795602600 }
 
@@ -99,14 +101,20 @@ function answers.send_file(place, chat_id, path)
   return sent(place, chat_id, { payload = { { name = name, url = "https://example.com/f", size = 5 } } })
 end
 
+local function answered(place, ...)
+  place:moment()
+  return ...
+end
+
 local function client_of(place)
   local client = { marketplace = "yandex_market", driver = place.driver,
     session = { account = function() return yandex_shop.business end } }
   for name, answer in pairs(answers) do
     client[name] = function(_, ...)
+      place:moment()
       table.insert(place.log, { name = name, at = place.driver.elapsed, ... })
       local fault = place.faults[name] and table.remove(place.faults[name], 1)
-      if not fault then return answer(place, ...) end
+      if not fault then return answered(place, answer(place, ...)) end
       if fault.answered == false then answer(place, ...) end
       local err = errors.new(fault.kind, name, fault.kind .. ", says the spec")
       err.dispatched, err.retry_after = fault.dispatched ~= false, fault.retry_after
@@ -116,9 +124,28 @@ local function client_of(place)
   return client
 end
 
+function Place:moment()
+  if not self.on_moment then return end
+  self.passed = self.passed + 1
+  self.on_moment(self.passed)
+end
+
+function Place:moments(fn) self.on_moment, self.passed = fn, 0 end
+
+local function watched(place, store)
+  local commit = store.commit
+  function store.commit(...)
+    place:moment()
+    return answered(place, commit(...))
+  end
+  return store
+end
+
 --- Another bot of the same place: as after a restart, with what the store has kept.
 function Place:restart()
   local given = self.given
+  if self.store then self.store:close() end
+  self.store = watched(self, self.root:again())
   self.client = client_of(self)
   self.bot = avito.bot { client = self.client, store = self.store, rulebook = given.rulebook or yandex_shop.rules,
     calls = given.calls, on_escalate = function(call) table.insert(self.escalations, call) end,
@@ -138,7 +165,7 @@ function yandex_shop.open(given)
     ids = {}, chats = {}, serial = given.first_id or 500, log = {}, faults = {}, planned = {}, notes = {}, errors = {},
     escalations = {} }, Place)
   place.driver = driver_of(place)
-  place.store = avito.memory_store()
+  place.root = avito.memory_store()
   place:restart()
   place.log = {}
   return place
@@ -186,11 +213,7 @@ function Place:fail(name, fault, times)
   for _ = 1, times or 1 do table.insert(self.faults[name], fault) end
 end
 
-function Place:at(seconds, fn)
-  local one, place = { at = self.driver.elapsed + seconds, fn = fn }, #self.planned + 1
-  while place > 1 and self.planned[place - 1].at > one.at do place = place - 1 end
-  table.insert(self.planned, place, one)
-end
+Place.at, Place.told = shop.Place.at, shop.Place.told
 
 function Place:poll(given)
   given.interval = given.interval or 10
@@ -219,14 +242,6 @@ function Place:conversation(chat_id)
     lines[i] = ("%s: %s"):format(message.sender, message.message or "[file]")
   end
   return lines
-end
-
-function Place:told(kind)
-  local list = {}
-  for _, note in ipairs(self.notes) do
-    if note.kind == kind then list[#list + 1] = note end
-  end
-  return list
 end
 
 function Place:record(chat_id) return self.store:peek(self.bot:account(), chat_id) end

@@ -10,6 +10,7 @@ local enums = require "avito_messenger.enums"
 ---@field chats table<string, true> the types of chats
 ---@field facts table<string, true> what is known of a chat only when it is looked up: "item", "buyer", "order", "type"
 ---@field image_ids boolean can an image be sent by the id of an earlier upload?
+---@field disputes boolean may the marketplace judge between buyer and seller in a chat?
 ---@field conditions table<string, string> those it has not, or a whole group ("item"), and why
 ---@field names table<string, string> the same of the names of texts
 ---@field acts table<string, string> the same of what a rule does beside speaking
@@ -40,7 +41,7 @@ messages.own = true
 local abilities = {
   avito = {
     name = "avito", title = "Avito",
-    max_text = 1000, image_ids = true,
+    max_text = 1000, image_ids = true, disputes = false,
     messages = messages,
     chats = set(enums.values(enums.ChatType)),
     facts = set { "item", "buyer" }, -- the type comes with every message
@@ -49,7 +50,7 @@ local abilities = {
   },
   yandex_market = {
     name = "yandex_market", title = "Yandex Market",
-    max_text = 4096, image_ids = false,
+    max_text = 4096, image_ids = false, disputes = true,
     messages = set { "text", "image", "file", "system", "own" },
     chats = set { "order", "return", "direct" },
     facts = set { "buyer", "order", "type" },

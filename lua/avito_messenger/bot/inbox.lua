@@ -3,8 +3,8 @@
 --- A message is known by its id, however often and from wherever it comes: a webhook, a poll, the redelivery of either.
 local clock = require "avito_messenger.clock"
 local json = require "avito_messenger.json"
+local markets = require "avito_messenger.bot.market"
 local messages = require "avito_messenger.bot.messages"
-local notifications = require "avito_messenger.yandex_market.notifications"
 local webhook = require "avito_messenger.webhook"
 
 local inbox = {}
@@ -44,7 +44,8 @@ function inbox.rows(chat_id, event)
   return rows
 end
 
-local POSTED = { avito = webhook.event, yandex_market = notifications.event }
+local POSTED = {} -- what reads the rows of a kind, which is called as its marketplace
+for _, name in ipairs(markets.NAMES) do POSTED[name] = markets.named(name).hook.event end
 
 local TYPES = { message = true, about = true, pause = true, resume = true, wake = true, told = true, created = true,
   dispute = true }

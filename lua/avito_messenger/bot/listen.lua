@@ -363,13 +363,13 @@ function listen.new(bot, given)
   return listen.open(server, { { bot = bot, hook = hook } })
 end
 
---- A bot works no more: what is posted to it is to come again. With the last the server closes.
+--- A bot works no more: what is posted to it is to come again. With the last the server closes. May be called again.
 ---@param bot avito.Bot
 ---@param how "stopped"|"failed"
 function Server:leave(bot, how)
   local all = true
   for _, entrance in ipairs(self.entrances) do
-    if entrance.bot == bot then entrance.left = entrance.left or how end
+    if entrance.bot == bot then entrance.left = how end
     all = all and entrance.left
   end
   if all then self:close() end

@@ -7,13 +7,17 @@ local words = require "avito_messenger.words"
 
 local perform = {}
 
+local function text_of(err)
+  return type(err) == "table" and not getmetatable(err) and err.message or tostring(err)
+end
+
 --- The event of an effect that failed.
 ---@param effect table
 ---@param err any
 ---@param dispatched? boolean whether the effect itself may have been done; as the error says when absent
 ---@return table event
 function perform.failed(effect, err, dispatched)
-  local problem = { kind = "invalid", message = tostring(err), dispatched = false } -- misuse: it was never sent
+  local problem = { kind = "invalid", message = text_of(err), dispatched = false } -- misuse: it was never sent
   if type(err) == "table" then
     if dispatched == nil then dispatched = err.dispatched end
     problem.kind, problem.dispatched, problem.retry_after = err.kind, dispatched, err.retry_after
@@ -27,8 +31,7 @@ local function certain(bot, err)
 end
 
 local function problem_of(err)
-  local message = getmetatable(err) and tostring(err) or err.message
-  return { kind = err.kind, message = message, retry_after = err.retry_after }
+  return { kind = err.kind, message = text_of(err), retry_after = err.retry_after }
 end
 
 local function outcome(bot, effect, value, err, dispatched)
@@ -116,7 +119,7 @@ function does.fetch(bot, effect, chat)
     local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
     if not message then return failed(certain(bot, err)) end
     if message.id ~= effect.ids[1] then return failed { kind = "decode", message = "another message came than was asked for" } end
-    event.messages, event.old = { message }, messages.written(message) < (bot.since or 0) or nil
+    event.messages, event.old = { message }, message.created and message.created < (bot.since or 0) or nil
     return event
   end
   local ok, news = perform.news(bot, chat)
@@ -131,7 +134,8 @@ function does.check(bot, effect)
   local list, err = bot.market.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
   if not list then return perform.failed(effect, certain(bot, err)) end
   if err then -- what is not in the chat as far as it could be read may be in the rest of it
-    return perform.failed(effect, { kind = "decode", message = "the chat could not be read to its end", dispatched = true })
+    return perform.failed(effect, { kind = "unknown", dispatched = true,
+      message = "the chat cannot be read to its end, and it is not certain that it was not sent" })
   end
   return { type = "history", key = effect.key, messages = list, asked = asked }
 end

@@ -46,6 +46,20 @@ describe("a message that is told by its id", function()
     assert.equal("it was taken before", notes[#notes].why)
   end)
 
+  it("is not wanted any more when it was known so long ago that its id is forgotten", function()
+    for id = 1, 700 do
+      local one = { id = "m" .. id, created = now - 1000 + id, type = "text" }
+      engine:step(record, { type = "message", old = true, message = one }, now)
+    end
+    tell "m5"
+    assert.same({ "m5" }, wanted().ids)
+    local one = message "m5"
+    one.created = now - 995
+    step { type = "fetched", messages = { one } }
+    assert.is_nil(record.told)
+    assert.is_nil(record.waiting)
+  end)
+
   it("is answered once it was fetched, before anything else is done", function()
     step { type = "message", message = message "1" }
     now = now + 5

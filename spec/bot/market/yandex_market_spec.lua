@@ -80,6 +80,32 @@ describe("a bot of Yandex Market", function()
       assert.is_nil(place:record(CHAT).told)
     end)
 
+    it("answers once, whenever the program ends and begins again", function()
+      local crash, crashes = 0, 0
+      repeat
+        crash = crash + 1
+        open()
+        place:notify(CHAT, place:says(CHAT, "Торг есть?"))
+        function place.on_sent(chat_id, id) place:notify(chat_id, id) end
+        place:moments(function(number)
+          if number == crash then error("interrupted!", 0) end
+        end)
+        local whole = pcall(place.work, place, 30)
+        place.on_moment = nil
+        if not whole then
+          crashes = crashes + 1
+          place:restart()
+          place:work(120)
+        end
+        assert.same(ANSWERED, place:conversation(CHAT), "crash " .. crash)
+        assert.same({}, place:told "human")
+        assert.is_nil(place:record(CHAT).told)
+        assert.is_nil(place:record(CHAT).outbox)
+        assert.same({}, errors())
+      until whole
+      assert.is_true(crashes > 15, crashes .. " moments")
+    end)
+
     it("says so when that is not there after a day, and takes it when it comes all the same", function()
       open()
       local id = place:says(CHAT, "Торг есть?", { hidden = true })
@@ -266,8 +292,14 @@ describe("a bot of Yandex Market", function()
     it("nothing again where the chat cannot be read to its end", function()
       replies { repeats = true, order = "ascending" }
       place:fail("send_message", { kind = "timeout" })
-      place:work(2000)
+      for _ = 1, 99 do place:says(CHAT, "раз") end
+      place:work(5 * 3600)
       assert.equal(1, #place:calls "send_message")
+      assert.matches("not certain that it was not sent", errors()[1])
+      replies { repeats = true, order = "ascending" }
+      place:fail("send_message", { kind = "timeout" })
+      place:work(120)
+      assert.same(ANSWERED, place:conversation(CHAT))
     end)
 
     it("a picture, which it knows by whatever name it gets", function()
@@ -509,7 +541,10 @@ describe("the chats of Yandex Market", function()
 
   it("are told once, and that they may go on, where the last page repeats", function()
     pages = { { message(1), message(2) }, last = "1" }
-    assert.same({ { 2, 1 }, true }, { read(0) })
+    assert.same({ { 2, 1 } }, { read(0) })
+    pages = { {}, last = "1" }
+    for id = 1, 100 do pages[1][id] = message(id, 7) end
+    assert.is_true(select(2, read(99)))
     pages = { { { chatId = 1, type = "CHAT" }, { chatId = "x" }, 5 }, last = "1" }
     local chats = market.chats(client, {})
     assert.same({ 1, "1" }, { #chats, chats[1].id })

@@ -78,6 +78,24 @@ describe("a scene on Yandex Market", function()
       blame(function() buyer:system "supprt" end))
   end)
 
+  it("has disputes, in which the bot leaves the chat to a person", function()
+    local buyer = market():buyer { order = { id = 42 } }
+    buyer:says "фото"
+    buyer:expect "Пришлите фото."
+    buyer:begins_dispute()
+    buyer:expect_escalated()
+    buyer:expect_flow(nil)
+    buyer:says "Где заказ?"
+    buyer:expect_nothing "30d"
+    buyer:ends_dispute()
+    buyer:says "Где заказ?"
+    buyer:expect "Заказ 42 в пути, Покупатель."
+    assert.matches("%* +a dispute begins\n", buyer:transcript())
+    local other = test.scene { rulebook = rules }:buyer()
+    assert.equal("buyer:begins_dispute: Avito has no disputes", blame(function() other:begins_dispute() end))
+    assert.equal("buyer:ends_dispute: Avito has no disputes", blame(function() other:ends_dispute() end))
+  end)
+
   it("has no blacklist, and tells what was left out", function()
     local scene = market()
     local spammer = scene:buyer()

@@ -64,12 +64,13 @@ end
 --- What is here by now is not missing any more.
 ---@param chat avito.bot.Chat
 ---@param now number a clock that was put back must not make anything wait longer than it was meant to
-function told.settle(chat, now)
+---@param came? table<string, true> ids of messages that came just now, even if they were known long before
+function told.settle(chat, now, came)
   local missing = chat.told
   if not missing then return end
   local left = {}
   for _, one in ipairs(missing.ids) do
-    if not record.marked(chat, one.id) then left[#left + 1] = one end
+    if not (record.marked(chat, one.id) or came and came[one.id]) then left[#left + 1] = one end
   end
   missing.ids = left
   if #left == 0 and not missing.look then
@@ -111,14 +112,16 @@ end
 
 --- It was asked for, and what was there has been taken in.
 ---@param chat avito.bot.Chat
----@param event { read: boolean?, error: { kind: string, message: string?, retry_after: number? }? } read: the chat was
+---@param event { messages: table[]?, read: boolean?, error: table? } read: the chat was
 ---@param now number
 ---@param notes table[]
 function told.fetched(chat, event, now, notes)
   local missing, problem = chat.told, event.error
   if not missing then return end
   if event.read then missing.look = nil end
-  told.settle(chat, now)
+  local came = {}
+  for _, message in ipairs(event.messages or {}) do came[message.id] = true end
+  told.settle(chat, now, came)
   if not chat.told then return end
   if event.read then give_up(missing, now, notes) end
   missing.tries = missing.tries + 1

@@ -7,7 +7,7 @@ local words = require "avito_messenger.words"
 
 local markets = {}
 
-local NAMES = { "avito", "yandex_market" }
+markets.NAMES = { "avito", "yandex_market" }
 local DEFAULT = "avito"
 
 ---@class avito.bot.MarketChat a chat that may have something new
@@ -25,7 +25,8 @@ local DEFAULT = "avito"
 ---@field poll_options table<string, string> its own options of the poll, and their types
 ---@field settles number seconds after which no message can be new that is not told by a mark that was seen before
 ---@field refuses table<string, true> kinds of errors by which the list of chats is refused to the account altogether
----@field hook table the module of what reads what is posted: OPTIONS, make(given, where, level)
+---@field hook table the module of what reads what is posted: OPTIONS, make(given, where, level), event(body); its rows are of
+--- the kind that the marketplace is called
 ---@field id_of fun(client: avito_messenger.Client): (integer|string)?, avito_messenger.Error? the account's
 ---@field account_key fun(id: integer|string): string what the account is called in the store, the log and the metrics
 ---@field chat_id fun(value: any): string?, string? the id of a chat as a program may give it; nil and what it must be
@@ -48,7 +49,7 @@ local DEFAULT = "avito"
 ---@param name string
 ---@return avito.bot.Market
 function markets.named(name)
-  local mistake = words.mistake(name, NAMES, "marketplace")
+  local mistake = words.mistake(name, markets.NAMES, "marketplace")
   if mistake then error(mistake, 2) end
   return require("avito_messenger.bot.market." .. name)
 end

@@ -65,11 +65,12 @@ local function id_of(value)
 end
 
 --- Goes through the pages of a list, until `each` has seen the last one, or says that it has seen enough.
+---@param limit integer how much a page holds
 ---@param fetch fun(token?: string): table[]?, table the page and what stands beside it, or nil and an error
 ---@param each fun(page: table[]): boolean? enough
 ---@return boolean? ok
 ---@return avito_messenger.Error|boolean|nil cut true where there may be more that cannot be had; or the error
-local function go_through(fetch, each)
+local function go_through(limit, fetch, each)
   local seen, token = {}, nil
   for _ = 1, MAX_PAGES do
     local page, meta = fetch(token)
@@ -78,7 +79,7 @@ local function go_through(fetch, each)
     local paging = type(meta) == "table" and type(meta.paging) == "table" and meta.paging or {}
     token = paging.nextPageToken
     if token == nil or token == "" then return true end
-    if seen[token] then return true, true end
+    if seen[token] then return true, #page >= limit or nil end
     seen[token] = true
   end
   return true, true
@@ -135,7 +136,7 @@ end
 --- The chats that wait for somebody else than the buyer, the one that has waited longest first.
 function yandex_market.chats(client, settings)
   local chats, known = {}, {}
-  local ok, err = go_through(function(token)
+  local ok, err = go_through(CHATS, function(token)
     return client:get_chats { statuses = settings.statuses, context_types = settings.context_types, limit = CHATS,
       page_token = token }
   end, function(page)
@@ -211,7 +212,7 @@ end
 
 local function read(client, chat_id, wanted, anchor)
   local all, found, ids, refused = {}, {}, {}, false
-  local ok, cut = go_through(function(token)
+  local ok, cut = go_through(MESSAGES, function(token)
     return client:get_chat_history(chat_id, { limit = MESSAGES, page_token = token, message_id_from = anchor })
   end, function(page)
     for _, one in ipairs(page) do

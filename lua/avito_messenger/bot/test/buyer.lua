@@ -129,6 +129,24 @@ function Buyer:resume()
   command(self, { type = "resume" }, 2)
 end
 
+local function dispute(self, where, open, level)
+  if not self.talk.market.abilities.disputes then
+    error(("%s: %s has no disputes"):format(where, self.talk.market.abilities.title), level + 1)
+  end
+  self.scene.host:write(self.talk, { who = "note", text = open and "a dispute begins" or "the dispute is over", counts = true })
+  command(self, { type = "dispute", open = open, at = self.scene.host.now }, level + 1)
+end
+
+--- The buyer has the marketplace judge between them and the seller.
+function Buyer:begins_dispute()
+  dispute(self, "buyer:begins_dispute", true, 2)
+end
+
+--- The marketplace has judged.
+function Buyer:ends_dispute()
+  dispute(self, "buyer:ends_dispute", false, 2)
+end
+
 -- What is expected of the bot.
 
 local function fail(self, lines, level)
