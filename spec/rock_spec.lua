@@ -44,7 +44,7 @@ describe("the rock", function()
     }
   end
 
-  it("makes a call", function()
+  it("makes a call of each marketplace", function()
     local program = tree .. "/program.lua"
     local file = assert(io.open(program, "w"))
     file:write(([[
@@ -54,12 +54,18 @@ describe("the rock", function()
       print(account.id)
       print(package.searchpath and package.searchpath("avito_messenger.core", package.cpath) or "")
       client:close()
-    ]]):format(sandbox.client_id, sandbox.client_secret))
+      local market = require "avito_messenger.yandex_market"
+      client = market.client { api_key = "%s", business_id = %d, base_url = os.getenv "AVITO_BASE_URL" }
+      print(#assert(client:get_chats()))
+      client:close()
+      market.notifications { path_secret = "dummy-path-secret" }
+    ]]):format(sandbox.client_id, sandbox.client_secret, sandbox.api_key, sandbox.business_id))
     assert(file:close())
     -- From another directory: "./?.lua" must not find the sources.
     local output, ended = run({ "env", "-C", tree, lua, program }, environment())
     assert.equal("exit 0", ended, output)
-    local id, module = output:match "^(%d+)\n(.*)\n$"
+    local id, module, chats = output:match "^(%d+)\n(.*)\n(%d+)\n$"
+    assert.equal("4", chats)
     assert.equal(tostring(sandbox.user_id), id)
     assert.equal(("%s/lib/lua/%s/avito_messenger/core.so"):format(tree, version), module)
   end)

@@ -192,7 +192,7 @@ describe("several bots in one process", function()
     make(NOWHERE)
     local one, two, hook = bots[1], bots[2], { path_secret = "dummy-path-secret" }
     local blocking = shop.open().bot
-    local market = avito.bot { rulebook = RULES, client = setmetatable({ subscribe_webhook = false, marketplace = "yandex_market" },
+    local market = avito.bot { rulebook = RULES, client = setmetatable({ get_webhook_subscriptions = false, marketplace = "yandex_market" },
       { __index = one.client }), on_error = function() end }
     for text, given in pairs {
       ["avito.run: a table expected, got string"] = "bots",

@@ -69,7 +69,7 @@ end
 ---@return avito.bot.Subscription
 function subscription.new(bot, url, given, level)
   level = (level or 1) + 1
-  if not bot.client.subscribe_webhook then
+  if not bot.client.get_webhook_subscriptions then
     error("subscribe: the API of this marketplace subscribes nobody: give the address in the seller's cabinet", level)
   end
   local problem = problem_of(url)
