@@ -198,7 +198,8 @@ end
 --- A notification comes.
 function Place:post(body)
   body.businessId = yandex_shop.business
-  local key = body.messageId and notifications.key({ id = body.messageId }, body.chatId) or ("%s/%s"):format(body.notificationType, #self.log)
+  local key = ("%s/%s"):format(body.notificationType, #self.log)
+  if body.messageId then key = notifications.key({ id = body.messageId }, body.chatId) end
   assert(self.store:receive(self.bot:account(), { { chat_id = body.chatId, key = key, kind = "yandex_market",
     body = assert(json.encode(body)) } }))
   self.bot.lanes:told()

@@ -67,7 +67,7 @@ describe("notifications of Yandex Market", function()
   it("bring a message also where its time is none", function()
     for _, sent in ipairs { false, '"yesterday"', "5", "null" } do
       local body = with { sentAt = sent }
-      assert.equal("789", row_of(body))
+      assert.equal("456/789", row_of(body))
       assert.same({ type = "told", id = "789", chat_id = "456" }, notifications.event(body))
     end
   end)
