@@ -17,8 +17,8 @@ describe("the adapters of a bot", function()
       local market = markets.named(name)
       assert.equal("table", type(require "avito_messenger.bot.abilities"[name]))
       assert.equal(require "avito_messenger.bot.abilities"[name].title, market.title)
-      for _, part in ipairs { "id_of", "account_key", "chat_id", "poll_settings", "chats", "read_chat", "facts", "send", "send_image",
-        "refused" } do
+      for _, part in ipairs { "id_of", "account_key", "chat_id", "poll_settings", "chats", "read_chat", "facts", "send",
+        "send_image", "refused" } do
         assert.equal("function", type(market[part]), part)
       end
       for _, part in ipairs { "make", "event", "key" } do assert.equal("function", type(market.hook[part]), part) end
