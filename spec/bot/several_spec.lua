@@ -178,6 +178,7 @@ describe("several bots in one process", function()
     local blocking = shop.open().bot
     local market = avito.bot { rulebook = RULES, on_error = function() end,
       client = require("avito_messenger.yandex_market").client { io = loop, api_key = "dummy-api-key", business_id = 1 } }
+    local again = avito.bot { rulebook = RULES, client = market.client }
     for text, given in pairs {
       ["avito.run: a table expected, got string"] = "bots",
       ["avito.run: no bot is given"] = { listen = { port = 0 } },
@@ -189,6 +190,7 @@ describe("several bots in one process", function()
       ["avito.run: bot 2: unknown option 'pol' (did you mean 'poll'?)"] = { { bot = one }, { bot = two, pol = {} } },
       ["avito.run: bot 2: poll: interval must be at least 1 s"] = { { bot = one }, { bot = two, poll = { interval = 0.1 } } },
       ["avito.run: bot 2: the same bot as bot 1"] = { { bot = one }, { bot = one } },
+      ["avito.run: bot 2: the same account as that of bot 1"] = { { bot = market }, { bot = again } },
       ["avito.run: bot 2: several bots need the loop"] = { { bot = one }, { bot = blocking } },
       ["avito.run: bot 1: webhooks need the loop"] = { { bot = blocking, webhook = hook }, listen = { port = 0 } },
       ["avito.run: listen needs the loop"] = { { bot = blocking }, listen = { port = 0 } },
