@@ -25,7 +25,7 @@ mutants.list = {
   { name = "sends again what got no answer", module = "avito_messenger.bot.engine.outbox",
     from = "not unknown and not FINAL[err.kind] and err.dispatched", into = "false and err.dispatched" },
   { name = "answers a webhook that it has not stored", module = "proof.support.simulation",
-    from = "  reply { status = flags and answer.status or 503 }", into = "  reply { status = 200 }" },
+    from = "  reply(place.taken(place.hook, flags and answer.status or 503))", into = "  reply(place.taken(place.hook, 200))" },
   { name = "does not know the messages that it has taken", module = "avito_messenger.bot.engine.record",
     from = "local marks = chat.seen\n  if not marks then return false end", into = "local marks\n  if true then return false end" },
   { name = "takes rows in another commit than what follows from them", module = "avito_messenger.bot.lane",
