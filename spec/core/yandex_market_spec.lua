@@ -211,7 +211,8 @@ describe("a good answer of Yandex Market", function()
   end)
 
   it("may have nothing to list", function()
-    for _, body in ipairs { '{"status":"OK"}', '{"status":"OK","result":null}', '{"status":"OK","result":{"chats":null}}' } do
+    for _, body in ipairs { '{"status":"OK"}', '{"status":"OK","result":null}', '{"status":"OK","result":{}}',
+      '{"status":"OK","result":{"chats":null}}' } do
       local chats, meta = list(body)
       assert.same({ {}, {} }, { chats, meta }, body)
     end
@@ -220,8 +221,8 @@ describe("a good answer of Yandex Market", function()
 
   it("is not taken for a list when it is none", function()
     for _, body in ipairs { "{}", "[]", '[{"chatId":1}]', '{"result":null}', '{"status":"OK","result":5}',
-      '{"status":"OK","result":{}}',
-      '{"status":"OK","result":{"chats":{"a":1}}}', '{"status":"OK","result":{"chats":5}}', '{"chats":[]}' } do
+      '{"result":{}}', '{"status":"OK","result":{"paging":{}}}', '{"status":"OK","result":{"chats":{"a":1}}}',
+      '{"status":"OK","result":{"chats":5}}', '{"chats":[]}' } do
       local value, err = list(body)
       assert.is_nil(value, body)
       assert.same({ "decode", 'the answer is not what was expected: no list "result.chats"', body, 200 },

@@ -42,11 +42,11 @@ static bool names_null(const struct avito_response *response, const char *key)
   return false;
 }
 
-/* Is the value on top a table without keys by name? */
-static bool is_list(lua_State *L)
+/* Is the value on top a table with nothing in it? */
+static bool is_empty(lua_State *L)
 {
-  if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) > 0) {
-    return lua_type(L, -1) == LUA_TTABLE;
+  if (lua_type(L, -1) != LUA_TTABLE) {
+    return false;
   }
   lua_pushnil(L);
   if (lua_next(L, -2) == 0) {
@@ -54,6 +54,12 @@ static bool is_list(lua_State *L)
   }
   lua_pop(L, 2);
   return false;
+}
+
+/* Is the value on top a table without keys by name? */
+static bool is_list(lua_State *L)
+{
+  return lua_type(L, -1) == LUA_TTABLE && (lua_rawlen(L, -1) > 0 || is_empty(L));
 }
 
 static bool no_list(lua_State *L, const struct avito_response *response, const char *key, const char *name)
@@ -91,7 +97,7 @@ static bool read_list(lua_State *L, const struct avito_response *response, const
 }
 
 /* The same for a list in an object that is a member of the answer: the rest of that object is its meta. An answer that says
- * of itself that it is good, and has no such object, has nothing to list. */
+ * of itself that it is good, and has no such object or nothing in it, has nothing to list. */
 static bool read_inner_list(lua_State *L, const struct avito_marketplace *marketplace,
                             const struct avito_response *response, const char *key, const char *name)
 {
@@ -99,7 +105,7 @@ static bool read_inner_list(lua_State *L, const struct avito_marketplace *market
   const char *list = strchr(key, '.') + 1;
   lua_pushlstring(L, key, (size_t)(list - key) - 1);
   lua_rawget(L, answer); /* answer object */
-  if (lua_isnil(L, -1) && marketplace->verdict(L, answer) == AVITO_SAYS_OK) {
+  if ((lua_isnil(L, -1) || is_empty(L)) && marketplace->verdict(L, answer) == AVITO_SAYS_OK) {
     lua_settop(L, answer - 1);
     lua_newtable(L);
     lua_newtable(L); /* list meta */
