@@ -137,6 +137,17 @@ describe("the sandbox's notifications of Yandex Market", function()
     assert.is_nil(box:next_due())
   end)
 
+  it("are tried sooner in the first hour where that is wanted", function()
+    start { ping = false, retry = 2 }
+    say()
+    local begun = inside.now
+    answer { status = 500 }
+    assert.equal(begun + 2, box:next_due())
+    inside.now = begun + 3600
+    answer { status = 500 }
+    assert.equal(begun + 3600 + 900, box:next_due())
+  end)
+
   it("are given up together, those too that were not tried", function()
     start { ping = false, delay = 5 }
     say()
