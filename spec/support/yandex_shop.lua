@@ -10,9 +10,13 @@ local avito = require "avito_messenger"
 local datetime = require "avito_messenger.datetime"
 local errors = require "avito_messenger.errors"
 local json = require "avito_messenger.json"
+local notifications = require "avito_messenger.yandex_market.notifications"
 local shop = require "support.shop"
 
 local yandex_shop = { business = 880042, start = 1795602600 }
+
+local SECRET = "dummy-secret-of-a-path"
+local hook = notifications.new { path_secret = SECRET }
 
 local Place = {}
 Place.__index = Place
@@ -197,9 +201,8 @@ end
 --- A notification comes.
 function Place:post(body)
   body.businessId = yandex_shop.business
-  local key = body.messageId or ("%s/%s"):format(body.notificationType, #self.log)
-  assert(self.store:receive(self.bot:account(), { { chat_id = body.chatId, key = key, kind = "yandex_market",
-    body = assert(json.encode(body)) } }))
+  local answer = hook:answer { method = "POST", path = "/" .. SECRET, body = assert(json.encode(body)) }
+  assert(self.store:receive(answer.account, assert(answer.rows, answer.note)))
   self.bot.lanes:told()
 end
 

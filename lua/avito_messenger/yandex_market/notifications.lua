@@ -60,10 +60,11 @@ local function id_of(value)
   return value
 end
 
+-- The message itself, found in its chat, is another row than the news of it: whichever comes first must not shut out the other.
 local function told(chat_id, message_id, sent)
   local id = id_of(message_id)
   if not id then return nil, "messageId must be a positive integer" end
-  return { type = "told", id = id, chat_id = chat_id, sent = datetime.read(sent) }, id
+  return { type = "told", id = id, chat_id = chat_id, sent = datetime.read(sent) }, "told/" .. id
 end
 
 local function created(chat_id)

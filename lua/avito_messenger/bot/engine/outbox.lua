@@ -323,6 +323,17 @@ function outbox.claim(chat, message, now, notes)
   return false
 end
 
+--- Is there a reply without an id, sent since then, that has not been seen in the chat?
+---@param chat avito.bot.Chat
+---@param since number
+---@return boolean
+function outbox.is_unseen(chat, since)
+  for _, echo in ipairs(chat.echoes or {}) do
+    if echo.to > since then return true end
+  end
+  return false
+end
+
 --- The chat was read back to the time of the latch, and everything in it was looked at: is the unknown row still unknown?
 ---@param chat avito.bot.Chat
 ---@param key string
