@@ -338,6 +338,25 @@ describe("a bot of Yandex Market", function()
       assert.is_true(#place:calls "get_chat_history" < 12)
     end)
 
+    it("the same once more, which is not there because the reply before it shows up late", function()
+      replies()
+      local list = place.chats[CHAT].messages
+      function place.on_sent()
+        place.on_sent = nil
+        local late = list[#list]
+        late.hidden = true
+        place:at(place.driver.elapsed + 20, function() late.hidden = nil end)
+      end
+      place:at(10, function()
+        place:fail("send_message", { kind = "timeout" })
+        place:notify(CHAT, place:says(CHAT, "А торг?"))
+      end)
+      place:work(300)
+      assert.equal("PARTNER: Торг при осмотре.", place:conversation(CHAT)[4])
+      assert.equal(4, #place:conversation(CHAT))
+      assert.same({}, place:told "human")
+    end)
+
     it("once, where the answer was lost", function()
       replies()
       place:fail("send_message", { kind = "timeout", answered = false })

@@ -16,7 +16,7 @@ local yandex_market = { name = "yandex_market", title = "Yandex Market", account
   refuses = { payment_required = true, auth = true, forbidden = true }, hook = notifications }
 
 local CHATS, MESSAGES = 20, 100 -- on a page, the most
-local MAX_PAGES = 100
+local MAX_PAGES = 500
 local KNOWN, OVERLAP = 200, 50  -- of a chat of which more messages are known only the last so many are read again
 
 local CHAT_TYPES = { order = "ORDER", ["return"] = "RETURN", direct = "DIRECT" }
