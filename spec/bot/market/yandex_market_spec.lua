@@ -1,3 +1,5 @@
+local avito = require "avito_messenger"
+local hooks = require "avito_messenger.bot.hooks"
 local market = require "avito_messenger.bot.market.yandex_market"
 local shop = require "support.yandex_shop"
 
@@ -218,6 +220,14 @@ describe("a bot of Yandex Market", function()
           assert.same({}, errors())
         end
       end
+    end)
+
+    it("finds the last of a great many", function()
+      open { page = 1, order = "ascending" }
+      for id = 1, 120 do place:chat(tostring(6000 + id), { updated = shop.start - 100 }) end
+      place:says(CHAT, "Торг есть?")
+      place:poll { seconds = 15 }
+      assert.same(ANSWERED, place:conversation(CHAT))
     end)
 
     it("finds a second message of the same second, which it did not see at first", function()
@@ -515,6 +525,15 @@ describe("a bot of Yandex Market", function()
       open()
       assert.equal("yandex_market:880042", place.bot:account())
       assert.matches('account="yandex_market:880042"', place.bot.metrics:text())
+    end)
+
+    it("is so from the beginning: what is posted to others is not taken for its own", function()
+      open()
+      local bot = avito.bot { client = place.client, rulebook = shop.rules }
+      assert.equal("yandex_market:880042", bot:account())
+      local rows = { { chat_id = "1", key = "1", kind = "yandex_market", body = "{}" } }
+      assert.same({ "foreign", "for account yandex_market:1, and the bot is that of yandex_market:880042" },
+        { select(2, hooks.account(bot, { rows = rows, account = "yandex_market:1" })) })
     end)
 
     it("takes ids of chats as numbers, too, as long as they are exact", function()

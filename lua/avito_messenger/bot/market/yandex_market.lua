@@ -10,7 +10,7 @@ local is_picture = require("avito_messenger.bot.pictures").is
 local notifications = require "avito_messenger.yandex_market.notifications"
 local words = require "avito_messenger.words"
 
-local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id",
+local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id", of_one = true,
   poll_options = { chat_types = "table", statuses = "table" },
   settles = 5, -- a chat tells when its newest message was written by the second, and two may share it
   refuses = { payment_required = true, auth = true, forbidden = true }, hook = notifications }
