@@ -15,6 +15,9 @@ local shop = require "support.shop"
 
 local yandex_shop = { business = 880042, start = 1795602600 }
 
+local SECRET = "dummy-secret-of-a-path"
+local hook = notifications.new { path_secret = SECRET }
+
 local Place = {}
 Place.__index = Place
 
@@ -198,10 +201,8 @@ end
 --- A notification comes.
 function Place:post(body)
   body.businessId = yandex_shop.business
-  local key = ("%s/%s"):format(body.notificationType, #self.log)
-  if body.messageId then key = notifications.key({ id = body.messageId }, body.chatId) end
-  assert(self.store:receive(self.bot:account(), { { chat_id = body.chatId, key = key, kind = "yandex_market",
-    body = assert(json.encode(body)) } }))
+  local answer = hook:answer { method = "POST", path = "/" .. SECRET, body = assert(json.encode(body)) }
+  assert(self.store:receive(answer.account, assert(answer.rows, answer.note)))
   self.bot.lanes:told()
 end
 

@@ -150,12 +150,13 @@ function Bot.new(given)
   local logger = log.read(given.log, "avito.bot: log", 2)
   local store, own = open_store(given.store, given.client.driver)
   local self = setmetatable({ client = given.client, market = market, driver = given.client.driver, source = given.rulebook,
-    store = store, owns_store = own, log = logger, calls = given.calls, user_id = given.user_id,
+    store = store, owns_store = own, log = logger, calls = given.calls,
+    user_id = given.user_id or market.of_one and market.id_of(given.client) or nil,
     on_error = given.on_error, on_escalate = given.on_escalate, on_event = given.on_event, images = {}, unreadable = {}, looks = {},
     stopped = false }, Bot)
   self.metrics = metrics.new(function() return self.driver:time() end, function() return figures(self) end)
   store:attach(self.driver)
-  self.engine = Engine.new { book = book, user_id = given.user_id or "" }
+  self.engine = Engine.new { book = book, user_id = self.user_id or "" }
   self.lanes = Lanes.new(self)
   hear(self, given.client)
   warn(self, book)

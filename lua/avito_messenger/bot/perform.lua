@@ -64,15 +64,15 @@ end
 local does = {}
 
 -- What nobody tells the id of is looked for before it is noted as sent, so that it is known when it is seen, and not taken for
--- a person's. It was sent, even where that fails.
+-- a person's. It was sent, even where that fails. A chat that does not show it yet is read again.
 local function spoken(bot, effect, chat, value, err, dispatched)
   local event = outcome(bot, effect, value, err, dispatched)
   if value ~= true then return event end
   local returned, ok, news = pcall(perform.news, bot, chat)
   if not returned then ending.pass(ok) end
-  if returned and ok then return event, news end
-  event.look = true
-  return event
+  local read = returned and ok
+  event.look = read and "unseen" or true
+  return event, read and news or nil
 end
 
 function does.send(bot, effect, chat)
@@ -117,10 +117,14 @@ function does.fetch(bot, effect, chat)
   end
   if #effect.ids == 1 and not effect.look and bot.market.message then
     local message, err = bot.market.message(bot.client, effect.chat_id, effect.ids[1])
-    if not message then return failed(certain(bot, err)) end
-    if message.id ~= effect.ids[1] then return failed { kind = "decode", message = "another message came than was asked for" } end
-    event.messages, event.old = { message }, message.created and message.created < (bot.since or 0) or nil
-    return event
+    if message and message.id ~= effect.ids[1] then
+      return failed { kind = "decode", message = "another message came than was asked for" }
+    end
+    if message then
+      event.messages, event.old = { message }, message.created and message.created < (bot.since or 0) or nil
+      return event
+    end
+    if err.kind ~= "rate_limited" then return failed(certain(bot, err)) end -- the chat has a limit of its own
   end
   local ok, news = perform.news(bot, chat)
   if not ok then return failed(news) end

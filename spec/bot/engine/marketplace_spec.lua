@@ -47,6 +47,16 @@ describe("on Yandex Market", function()
     assert.truthy(c:has_done "read")
   end)
 
+  it("a text that names what it does not tell leaves the turn to the others", function()
+    local c = market { { "есть", say = { "{item.title}", "Да.", "Есть." } } }
+    assert.same({ "Да.", "Есть.", "Да." }, { c:says "Есть?", c:says "А есть?", c:says "Есть или нет?" })
+    for number = 1, 8 do
+      c = market { { "есть", say = { a = "{item.title}", b = "Да " .. number } } }
+      assert.equal("Да " .. number, c:says "Есть?")
+    end
+    assert.is_nil(c:note "error")
+  end)
+
   it("a chat that was answered is not marked as read", function()
     local c = market { { "да", say = "Да." } }
     assert.equal("Да.", c:says "Есть?")

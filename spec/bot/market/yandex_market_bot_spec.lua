@@ -1,3 +1,5 @@
+local avito = require "avito_messenger"
+local hooks = require "avito_messenger.bot.hooks"
 local market = require "avito_messenger.bot.market.yandex_market"
 local shop = require "support.yandex_shop"
 
@@ -134,10 +136,44 @@ describe("a bot of Yandex Market", function()
       local count = #place.log
       place:work(5000)
       assert.equal(count, #place.log)
-      place.chats[CHAT].messages[1].hidden, place.chats[CHAT].messages[1].createdAt = nil, nil
-      place:says(CHAT, "Ау, торг?")
+      place.chats[CHAT].messages[1].hidden, place.chats[CHAT].updated = nil, place.driver:time()
       place:poll { seconds = 60 }
-      assert.equal("PARTNER: Торг при осмотре.", place:conversation(CHAT)[3])
+      assert.same(ANSWERED, place:conversation(CHAT))
+    end)
+
+    it("takes it from the chat where that is read before it could be fetched", function()
+      open()
+      place:fail("get_chat_message", { kind = "server", retry_after = 3000 })
+      place:notify(CHAT, place:says(CHAT, "Торг есть?"))
+      place:poll { seconds = 60 }
+      assert.same(ANSWERED, place:conversation(CHAT))
+      assert.is_nil(place:record(CHAT).told)
+    end)
+
+    it("reads the chat at once where too many were asked for by their ids", function()
+      open()
+      place:fail("get_chat_message", { kind = "rate_limited", retry_after = 3000 })
+      place:notify(CHAT, place:says(CHAT, "Торг есть?"))
+      place:work(60)
+      assert.same(ANSWERED, place:conversation(CHAT))
+      assert.same({}, errors())
+    end)
+
+    it("gives up what is in a chat that is not there for a day, and the chat", function()
+      open()
+      place:fail("get_chat_message", { kind = "not_found" })
+      place:fail("get_chat_history", { kind = "not_found" }, 5000)
+      place:notify(CHAT, place:says(CHAT, "Торг есть?", { hidden = true }))
+      place:chat "7002"
+      place:post { notificationType = "CHAT_CREATED", chatId = "7002" }
+      place:work(DAY + 1000)
+      local count = #place.log
+      place:work(5000)
+      assert.equal(count, #place.log)
+      assert.same({ place:record(CHAT).told, place:record("7002").told }, {})
+      local told = table.concat(errors(), "\n")
+      assert.matches("message 501 was told of, and the chat cannot be read: [^\n]*not_found", told)
+      assert.matches("there is news of the chat, and the chat cannot be read: [^\n]*not_found", told)
     end)
 
     it("reports once that it cannot be read, and does not give up", function()
@@ -202,6 +238,14 @@ describe("a bot of Yandex Market", function()
           assert.same({}, errors())
         end
       end
+    end)
+
+    it("finds the last of a great many", function()
+      open { page = 1, order = "ascending" }
+      for id = 1, 120 do place:chat(tostring(6000 + id), { updated = shop.start - 100 }) end
+      place:says(CHAT, "Торг есть?")
+      place:poll { seconds = 15 }
+      assert.same(ANSWERED, place:conversation(CHAT))
     end)
 
     it("finds a second message of the same second, which it did not see at first", function()
@@ -288,6 +332,57 @@ describe("a bot of Yandex Market", function()
       assert.same({}, place:told "human")
       assert.is_nil(place:record(CHAT).echoes)
       assert.same({}, errors())
+    end)
+
+    it("reads the chat again where that lags behind, and answers what was written meanwhile", function()
+      replies()
+      local list = place.chats[CHAT].messages
+      function place.on_sent(chat_id)
+        place.on_sent = nil
+        list[#list].hidden = true
+        place:says(chat_id, "А доставка?", { hidden = true })
+        place.chats[chat_id].status = "WAITING_FOR_CUSTOMER"
+        place:at(place.driver.elapsed + 10, function()
+          for _, message in ipairs(list) do message.hidden = nil end
+        end)
+      end
+      place:work(120)
+      assert.equal("PARTNER: Отправлю завтра.", place:conversation(CHAT)[4])
+      assert.same({}, place:told "human")
+      assert.is_nil(place:record(CHAT).told)
+    end)
+
+    it("reads the chat once where it does not lag behind, and not for ever where it never shows what was sent", function()
+      replies()
+      place:work(600)
+      assert.equal(2, #place:calls "get_chat_history")
+      function place.on_sent(chat_id)
+        local list = place.chats[chat_id].messages
+        list[#list].hidden = true
+      end
+      place:notify("7002", place:says("7002", "Торг есть?"))
+      place:work(600)
+      assert.is_nil(place:record("7002").told)
+      assert.is_true(#place:calls "get_chat_history" < 12)
+    end)
+
+    it("the same once more, which is not there because the reply before it shows up late", function()
+      replies()
+      local list = place.chats[CHAT].messages
+      function place.on_sent()
+        place.on_sent = nil
+        local late = list[#list]
+        late.hidden = true
+        place:at(place.driver.elapsed + 20, function() late.hidden = nil end)
+      end
+      place:at(10, function()
+        place:fail("send_message", { kind = "timeout" })
+        place:notify(CHAT, place:says(CHAT, "А торг?"))
+      end)
+      place:work(300)
+      assert.equal("PARTNER: Торг при осмотре.", place:conversation(CHAT)[4])
+      assert.equal(4, #place:conversation(CHAT))
+      assert.same({}, place:told "human")
     end)
 
     it("once, where the answer was lost", function()
@@ -448,6 +543,15 @@ describe("a bot of Yandex Market", function()
       open()
       assert.equal("yandex_market:880042", place.bot:account())
       assert.matches('account="yandex_market:880042"', place.bot.metrics:text())
+    end)
+
+    it("is so from the beginning: what is posted to others is not taken for its own", function()
+      open()
+      local bot = avito.bot { client = place.client, rulebook = shop.rules }
+      assert.equal("yandex_market:880042", bot:account())
+      local rows = { { chat_id = "1", key = "1", kind = "yandex_market", body = "{}" } }
+      assert.same({ "foreign", "for account yandex_market:1, and the bot is that of yandex_market:880042" },
+        { select(2, hooks.account(bot, { rows = rows, account = "yandex_market:1" })) })
     end)
 
     it("takes ids of chats as numbers, too, as long as they are exact", function()

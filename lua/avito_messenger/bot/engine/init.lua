@@ -13,7 +13,8 @@
 ---   { type = "message", message|messages, chat_type?, item_id?, earlier?, old? }   old: from before the bot, only noted
 ---   { type = "about", facts | error }            the answer to the effect "about"
 ---   { type = "wake" }
----   { type = "sent", key, id?, look? }  { type = "failed", key, error }                   outcomes of an effect
+---   { type = "sent", key, id?, look? }  { type = "failed", key, error }                   outcomes of an effect; look: true,
+---                                                the chat is to be read; "unseen": unless what was sent has been seen in it
 ---   { type = "called", key, ok, value }          a function of the program returned, or raised the text `value`
 ---   { type = "history", key, messages, asked? }  the answer to "check": the chat, newest first, back to `effect.since`;
 ---                                                asked: when the reading began
@@ -182,10 +183,11 @@ end
 
 function handle.wake() end
 
--- What else is in the chat by now could not be read: it may be that nobody else tells of it.
+-- What else is in the chat by now could not be read, or it lags behind: it may be that nobody else tells of it.
 function handle.sent(_, chat, event, now, notes)
-  outbox.sent(chat, event.key, event.id, now, notes)
-  if event.look then told.look(chat, now) end
+  local row = outbox.sent(chat, event.key, event.id, now, notes)
+  if event.look == "unseen" and (not row or row.claimed) then return end
+  if event.look then told.look(chat, now, true) end
 end
 
 function handle.failed(_, chat, event, now, notes)
@@ -234,7 +236,7 @@ end
 
 function handle.fetched(engine, chat, event, now, notes)
   arrivals(engine, chat, event.messages or {}, event, now, notes)
-  told.fetched(chat, event, now, notes)
+  told.fetched(chat, event, now, notes, outbox.is_unseen(chat, now - engine.book.settle))
 end
 
 function handle.dispute(_, chat, event, now, notes)

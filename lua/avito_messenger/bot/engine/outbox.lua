@@ -298,8 +298,8 @@ local function shows(message, row)
   return text and folded(text) == folded(row.text) or false
 end
 
---- An own message came: the row it is, if it is one. Rows come first, for the echo of a message may arrive before the
---- answer to the request that sent it.
+--- An own message came: the reply it is, if it is one. Those that were sent come first, for they are older than the row, which
+--- may not have arrived; then the row, for the echo of a message may arrive before the answer to the request that sent it.
 ---@param chat avito.bot.Chat
 ---@param message table
 ---@param now number
@@ -307,18 +307,29 @@ end
 ---@return boolean ours
 function outbox.claim(chat, message, now, notes)
   local created = message.created or now
-  local row = outbox.head(chat)
-  if row and spoken(row) and row.latched_at and not row.claimed and created >= outbox.since(row) and shows(message, row) then
-    row.claimed = message.id
-    if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
-    return true
-  end
   for i, echo in ipairs(chat.echoes or {}) do
     if created >= echo.from and math.min(created, now) <= echo.to + SKEW and shows(message, echo) then
       table.remove(chat.echoes, i)
       if #chat.echoes == 0 then chat.echoes = nil end
       return true
     end
+  end
+  local row = outbox.head(chat)
+  if row and spoken(row) and row.latched_at and not row.claimed and created >= outbox.since(row) and shows(message, row) then
+    row.claimed = message.id
+    if row.state ~= "latched" then confirm(chat, row, nil, now, notes) end
+    return true
+  end
+  return false
+end
+
+--- Is there a reply without an id, sent since then, that has not been seen in the chat?
+---@param chat avito.bot.Chat
+---@param since number
+---@return boolean
+function outbox.is_unseen(chat, since)
+  for _, echo in ipairs(chat.echoes or {}) do
+    if echo.to > since then return true end
   end
   return false
 end

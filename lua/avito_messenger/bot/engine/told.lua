@@ -5,6 +5,7 @@ local record = require "avito_messenger.bot.engine.record"
 ---@class avito.bot.Told
 ---@field ids { id: string, since: number }[] which messages are missing, and since when that is known
 ---@field look? boolean the chat is to be read, whatever is missing
+---@field since? number since when it is to be
 ---@field at number when to ask next
 ---@field tries integer in vain, in a row
 
@@ -14,9 +15,11 @@ local FIRST_RETRY, LAST_RETRY = 2, 600
 local GIVE_UP = 86400 -- seconds for which a message is looked for that is not in its chat
 local MOST = 300      -- ids; of more, the newest, for the chat is read then anyway
 local REPORT = 6      -- tries after which somebody should know
+-- Of a chat: an answer that will hardly change by asking again.
+local FINAL = { invalid = true, forbidden = true, not_found = true }
 
-local function open(chat, now)
-  chat.told = chat.told or { ids = {}, at = now, tries = 0 }
+local function open(chat, at)
+  chat.told = chat.told or { ids = {}, at = at, tries = 0 }
   return chat.told
 end
 
@@ -48,7 +51,7 @@ function told.message(chat, event, now, notes)
   table.insert(missing.ids, { id = event.id, since = now })
   if #missing.ids > MOST then
     table.remove(missing.ids, 1)
-    missing.look = true
+    missing.look, missing.since = true, missing.look and missing.since or now
   end
   missing.at = math.min(missing.at, now)
 end
@@ -56,9 +59,12 @@ end
 --- The chat is to be read.
 ---@param chat avito.bot.Chat
 ---@param now number
-function told.look(chat, now)
-  local missing = open(chat, now)
-  missing.look, missing.at = true, math.min(missing.at, now)
+---@param soon? boolean not at once: it was read just now
+function told.look(chat, now, soon)
+  local at = soon and now + FIRST_RETRY or now
+  local missing = open(chat, at)
+  if not missing.look then missing.look, missing.since = true, now end
+  missing.at = math.min(missing.at, at)
 end
 
 --- What is here by now is not missing any more.
@@ -98,16 +104,22 @@ function told.wake_at(chat)
   return chat.told and chat.told.at
 end
 
-local function give_up(missing, now, notes)
+-- Why: nil where the chat was read.
+local function give_up(missing, why, now, notes)
   local left = {}
   for _, one in ipairs(missing.ids) do
     if now - one.since < GIVE_UP then
       left[#left + 1] = one
     else
-      notes[#notes + 1] = { kind = "error", message = ("message %s was told of, and is not in its chat"):format(one.id) }
+      notes[#notes + 1] = { kind = "error",
+        message = ("message %s was told of, and %s"):format(one.id, why or "is not in its chat") }
     end
   end
   missing.ids = left
+  if why and missing.look and now - (missing.since or now) >= GIVE_UP then
+    notes[#notes + 1] = { kind = "error", message = "there is news of the chat, and " .. why }
+    missing.look = nil
+  end
 end
 
 --- It was asked for, and what was there has been taken in.
@@ -115,15 +127,18 @@ end
 ---@param event { messages: table[]?, read: boolean?, error: table? } read: the chat was
 ---@param now number
 ---@param notes table[]
-function told.fetched(chat, event, now, notes)
+---@param unseen? boolean a reply of which no id was told has not been seen yet: the chat lags behind, and so may its other news
+function told.fetched(chat, event, now, notes, unseen)
   local missing, problem = chat.told, event.error
   if not missing then return end
-  if event.read then missing.look = nil end
+  if event.read and not unseen then missing.look = nil end
   local came = {}
   for _, message in ipairs(event.messages or {}) do came[message.id] = true end
   told.settle(chat, now, came)
   if not chat.told then return end
-  if event.read then give_up(missing, now, notes) end
+  if event.read or problem and FINAL[problem.kind] then
+    give_up(missing, problem and ("the chat cannot be read: %s"):format(problem.message or problem.kind), now, notes)
+  end
   missing.tries = missing.tries + 1
   missing.pause = math.max(math.min(FIRST_RETRY * 2 ^ math.min(missing.tries - 1, 20), LAST_RETRY),
     problem and problem.retry_after or 0)

@@ -10,13 +10,13 @@ local is_picture = require("avito_messenger.bot.pictures").is
 local notifications = require "avito_messenger.yandex_market.notifications"
 local words = require "avito_messenger.words"
 
-local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id",
+local yandex_market = { name = "yandex_market", title = "Yandex Market", account_option = "business_id", of_one = true,
   poll_options = { chat_types = "table", statuses = "table" },
   settles = 5, -- a chat tells when its newest message was written by the second, and two may share it
   refuses = { payment_required = true, auth = true, forbidden = true }, hook = notifications }
 
 local CHATS, MESSAGES = 20, 100 -- on a page, the most
-local MAX_PAGES = 100
+local MAX_PAGES = 500
 local KNOWN, OVERLAP = 200, 50  -- of a chat of which more messages are known only the last so many are read again
 
 local CHAT_TYPES = { order = "ORDER", ["return"] = "RETURN", direct = "DIRECT" }

@@ -32,15 +32,30 @@ local function never_fires(rule, abilities, warn)
   return found
 end
 
-local function warn_of_texts(say, abilities, warn)
-  for i, text in ipairs(say.texts) do
-    for _, name in ipairs(text.bare) do
-      local why = abilities:lacks("names", name)
-      if why then
-        warn(say.fields[i], ("{%s}: %s: it is never said there, unless the name has a default, {%s|…}"):format(name, why, name))
-      end
+local function warn_of_text(text, field, abilities, warn)
+  local never = false
+  for _, name in ipairs(text.bare) do
+    local why = abilities:lacks("names", name)
+    if why then
+      never = true
+      warn(field, ("{%s}: %s: it is never said there, unless the name has a default, {%s|…}"):format(name, why, name))
     end
   end
+  return never
+end
+
+-- A text that is never said must not stand in the way of those whose turn comes after it.
+local function without_texts(rule, abilities, warn)
+  local say = rule.say
+  local left = { mode = say.mode, texts = {}, labels = say.labels and {}, fields = {} }
+  for i, text in ipairs(say.texts) do
+    if not warn_of_text(text, say.fields[i], abilities, warn) then
+      local place = #left.texts + 1
+      left.texts[place], left.fields[place] = text, say.fields[i]
+      if say.labels then left.labels[place] = say.labels[i] end
+    end
+  end
+  if left.texts[1] then rule.say = left end
 end
 
 local function does_something(rule)
@@ -87,7 +102,7 @@ function fit.book(book, warn, warn_of)
   for _, rule in ipairs(book.rules) do
     local warn_rule = warn_of[rule]
     if never_fires(rule, abilities, warn_rule) then warn_rule = function() end end -- what it would do does not matter
-    if rule.say then warn_of_texts(rule.say, abilities, warn_rule) end
+    if rule.say then without_texts(rule, abilities, warn_rule) end
     without_acts(rule, abilities, warn_rule)
     without_ids(rule, abilities, warn_rule)
     if not does_something(rule) then warn_rule(nil, "takes the message there, and does nothing") end
