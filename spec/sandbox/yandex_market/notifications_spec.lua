@@ -242,7 +242,8 @@ describe("the sandbox's notifications of Yandex Market", function()
     local said = say()
     box:dispute { chat_id = said.chat_id }
     driver:sleep(3600)
-    assert.same({ said.chat_id .. "/" .. said.message_id, ("dispute/%s/2026-01-01T00:00:00.000Z"):format(said.chat_id) }, stored)
+    assert.same({ ("told/%s/%s"):format(said.chat_id, said.message_id),
+      ("dispute/%s/2026-01-01T00:00:00.000Z"):format(said.chat_id) }, stored)
     for _, delivery in ipairs(box:deliveries()) do assert.equal("delivered", delivery.state) end
   end)
 
