@@ -33,8 +33,7 @@ static const char *hint_of(int status)
     return "check api_key (or oauth_token): the server found no credentials it can read";
   case 403:
     return "the key has been revoked or lacks the permission for chats (communication), or the business, the order or "
-           "the "
-           "chat belongs to somebody else";
+           "the chat belongs to somebody else";
   case 404:
     return "no such chat, message or order in this business: check the id, and business_id";
   case 420:
@@ -98,7 +97,8 @@ static bool read_errors(lua_State *L, int err, int object)
 static void read_error(lua_State *L, struct avito_error_answer *answer)
 {
   answer->understood = answer->object != 0 && read_errors(L, answer->err, answer->object);
-  answer->hint = hint_of(answer->status);
+  /* Of a 404 that is not the API's own, it is not known what is not there: the address of a file, say. */
+  answer->hint = answer->understood || answer->status != 404 ? hint_of(answer->status) : NULL;
   if (answer->status == 423) {
     answer->kind = "server";
   }
