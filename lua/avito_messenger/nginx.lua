@@ -78,13 +78,14 @@ local function read_subscription(bot, given, level)
 end
 
 -- What each worker has for itself is spent by as many as there are.
-local function warn_of_several(client)
+local function warn_of_several(bot)
   if ngx.worker.count() == 1 then return end
+  local client = bot.client
   local function warn(what, name)
-    ngx.log(ngx.WARN, ("avito: each worker %s of its own: give avito.client %s = nginx.shared():%s"):format(what, name,
+    ngx.log(ngx.WARN, ("avito: each worker %s of its own: give the client %s = nginx.shared():%s"):format(what, name,
       name == "token_store" and 'tokens "…"' or 'pace "…"'))
   end
-  if not client.token_store then warn("renews tokens", "token_store") end
+  if bot.market.renews_tokens and not client.token_store then warn("renews tokens", "token_store") end
   if not client.pace_store and client.session:pace() then warn("keeps a pace", "pace_store") end
 end
 
@@ -108,7 +109,7 @@ function nginx.start(bot, given)
     bot = bot, drain = drain, shared = open_dict(dict, 2), intake = require("avito_messenger.nginx.intake").new(bot),
     hook = given.webhook and hooks.make(bot, given.webhook, "nginx.start: webhook", 2), settings = read_settings(bot, given, 2),
     subscription = read_subscription(bot, given.subscribe, 2) }
-  warn_of_several(bot.client)
+  warn_of_several(bot)
   workers[bot], dicts[dict] = worker, true
   worker:begin()
 end

@@ -186,6 +186,7 @@ describe("several bots in one process", function()
       ["avito.run: drain: "] = { { bot = one }, drain = "5" },
       ["avito.run: bot 1: a table expected, got string"] = { "bot" },
       ["avito.run: bot 1: bot must be an avito.bot"] = { {} },
+      ["avito.run: bot 1: a bot stands where a table is expected: { bot = "] = { one, two },
       ["avito.run: bot 2: bot must be an avito.bot"] = { { bot = one }, { bot = {} } },
       ["avito.run: bot 2: unknown option 'pol' (did you mean 'poll'?)"] = { { bot = one }, { bot = two, pol = {} } },
       ["avito.run: bot 2: poll: interval must be at least 1 s"] = { { bot = one }, { bot = two, poll = { interval = 0.1 } } },

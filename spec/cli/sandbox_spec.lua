@@ -19,6 +19,11 @@ describe("avito-messenger", function()
     code, text = run()
     assert.equal(2, code)
     assert.is_truthy(text:find("sandbox --help", 1, true))
+    for _, command in ipairs { "check", "journal", "sandbox" } do
+      code, text = run("help", command)
+      assert.equal(0, code)
+      assert.equal(select(2, run(command, "--help")), text)
+    end
     code, text = run("--version")
     assert.equal(0, code)
     assert.is_truthy(text:find("^avito%-messenger %S+\n$"))

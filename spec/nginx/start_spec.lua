@@ -79,4 +79,25 @@ describe("nginx.start", function()
   it("refuses a store of memory where there are several workers", function()
     assert.matches("2 workers do not share a store of memory", problems_with(2).memory)
   end)
+
+  it("warns of what several workers do not share, where their client could", function()
+    local function warnings(client)
+      local server = nginx.start { workers = 2, init_worker = ([[
+        local avito, io = require "avito_messenger", require "avito_messenger.io.nginx"
+        local bot = avito.bot { client = %s, rulebook = avito.rulebook { { "r", hears = "a", say = "b" } },
+          store = ngx.config.prefix() .. "/shop.db" }
+        require("avito_messenger.nginx").start(bot, { poll = false })
+      ]]):format(client) }
+      local text = server:log()
+      server:stop()
+      return text
+    end
+    local text = warnings [[avito.client { io = io, base_url = "http://127.0.0.1:1", access_token = "dummy", user_id = 7 }]]
+    assert.matches("renews tokens of its own", text)
+    assert.matches("keeps a pace of its own", text)
+    text = warnings [[require("avito_messenger.yandex_market").client { io = io, base_url = "http://127.0.0.1:1",
+      api_key = "dummy-api-key", business_id = 7 }]]
+    assert.is_nil(text:find("renews tokens", 1, true)) -- a key is for ever
+    assert.matches("keeps a pace of its own", text)
+  end)
 end)

@@ -97,7 +97,8 @@ static bool read_errors(lua_State *L, int err, int object)
 static void read_error(lua_State *L, struct avito_error_answer *answer)
 {
   answer->understood = answer->object != 0 && read_errors(L, answer->err, answer->object);
-  answer->hint = hint_of(answer->status);
+  /* Of a 404 that is not the API's own, it is not known what is not there: the address of a file, say. */
+  answer->hint = answer->understood || answer->status != 404 ? hint_of(answer->status) : NULL;
   if (answer->status == 423) {
     answer->kind = "server";
   }

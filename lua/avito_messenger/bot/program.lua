@@ -205,7 +205,7 @@ local function read_part(bot, given, where, level)
   local part = { bot = bot, settings = poll.settings(where .. ": poll", polled, bot.driver:time(), level + 1, bot.market) }
   if given.poll == false then part.settings.poll = nil end
   if not bot.driver.spawn and (given.listen or given.webhook or given.subscribe) then
-    error(where .. ": webhooks need the loop: io = require \"avito_messenger.io.loop\" in avito.client", level + 1)
+    error(where .. ": webhooks need the loop: io = require \"avito_messenger.io.loop\" in the client", level + 1)
   end
   if given.subscribe then
     local url, how = program.read_subscribe(given.subscribe)
@@ -244,7 +244,7 @@ local function discord(one, other)
   if other.bot == bot then return "the same bot as bot %d" end
   if account and account == account_of(other.bot) then return "the same account as that of bot %d: both would answer" end
   if not (bot.driver.spawn and other.bot.driver.spawn) then
-    return "several bots need the loop: io = require \"avito_messenger.io.loop\" in avito.client"
+    return "several bots need the loop: io = require \"avito_messenger.io.loop\" in the client"
   end
   if one.hook and other.hook and hook.collide(one.hook, other.hook) then
     return "webhook: the same path as that of bot %d: give each a path_secret of its own"
@@ -253,6 +253,9 @@ end
 
 local function read_one(one, where, before, level)
   if type(one) ~= "table" then error(("%s: a table expected, got %s"):format(where, type(one)), level + 1) end
+  if type(one.tell) == "function" then
+    error(where .. ": a bot stands where a table is expected: { bot = …, webhook = … }", level + 1)
+  end
   options.check(where, one, ONE, level + 1)
   local bot = one.bot
   if not bot or type(bot.tell) ~= "function" then error(where .. ": bot must be an avito.bot", level + 1) end
@@ -287,7 +290,7 @@ function program.run_all(given, level)
   end
   if given.listen then
     if not plan.parts[1].bot.driver.spawn then
-      error("avito.run: listen needs the loop: io = require \"avito_messenger.io.loop\" in avito.client", level + 1)
+      error("avito.run: listen needs the loop: io = require \"avito_messenger.io.loop\" in the client", level + 1)
     end
     require("avito_messenger.bot.listen").check(given.listen, "avito.run: listen", level + 1)
     plan.listen = given.listen

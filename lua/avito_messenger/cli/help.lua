@@ -2,7 +2,7 @@
 local help = {}
 
 help.program = [[
-avito-messenger: tools for the Avito Messenger API
+avito-messenger: tools for bots in the chats of Avito and of Yandex Market
 
   avito-messenger sandbox [options]    run a simulated Avito, and Yandex Market, on this machine
   avito-messenger sandbox --help       what it can do, with examples

@@ -21,6 +21,7 @@ function cli.main(given)
     io.stdout:write("avito-messenger ", version(), "\n")
     return 0
   end
+  if name == "help" and commands[given[2]] then return require(commands[given[2]]).main { "--help" } end
   if name == nil or name == "--help" or name == "-h" or name == "help" then
     (name and io.stdout or io.stderr):write(help.program)
     return name and 0 or 2

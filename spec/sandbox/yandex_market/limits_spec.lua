@@ -1,3 +1,4 @@
+local json = require "avito_messenger.json"
 local support = require "support.sandbox"
 
 describe("the limits and faults of the sandbox's Yandex Market", function()
@@ -108,6 +109,15 @@ describe("the limits and faults of the sandbox's Yandex Market", function()
       { businesses = { { business_id = 1 }, { business_id = 1 } } }, { chats = { { customer = "a", status = "OLD" } } },
       { chats = { { customer = "a", messages = { { from = "robot", text = "a" } } } } } } do
       assert.is_false(pcall(support.inside, { yandex_market = options }))
+    end
+  end)
+
+  it("leaves out of its world what is about something that is not in it", function()
+    start()
+    assert.equal(4, #inside.box:state().yandex_market.chats)
+    for _, given in ipairs { { orders = { { id = 1, business = support.business_id } } }, { businesses = { { business_id = 1 } } },
+      { returns = { { id = 1, order_id = 41000002 } } } } do
+      assert.equal("[]", json.encode(support.inside({ yandex_market = given }).box:state().yandex_market.chats))
     end
   end)
 

@@ -8,7 +8,7 @@ local webhook = require "avito_messenger.webhook"
 local words = require "avito_messenger.words"
 
 local avito = { name = "avito", title = "Avito", account_option = "user_id", poll_options = { chat_types = "table" }, settles = 0,
-  refuses = { payment_required = true, auth = true }, hook = webhook }
+  refuses = { payment_required = true, auth = true }, hook = webhook, renews_tokens = true }
 
 local PAGE, MAX_PAGES, MAX_OFFSET = 50, 25, 1000
 

@@ -23,6 +23,7 @@ local DEFAULT = "avito"
 ---@field title string
 ---@field account_option? string of avito.bot, by which the account may be given
 ---@field of_one? boolean a client is made for one account, and knows it without asking
+---@field renews_tokens? boolean its clients have a token_store
 ---@field poll_options table<string, string> its own options of the poll, and their types
 ---@field settles number seconds after which no message can be new that is not told by a mark that was seen before
 ---@field refuses table<string, true> kinds of errors by which the list of chats is refused to the account altogether

@@ -41,13 +41,16 @@ function world.default()
   }
 end
 
---- Fills a new market. Parts that are not given are the default world's, unless the businesses are your own.
+--- Fills a new market. Parts that are not given are the default world's, unless what they are about is your own.
 ---@param spec table businesses, orders, returns, chats, wide_ids
 ---@param seed integer
 ---@param now integer
 ---@return avito.sandbox.YandexMarket
 function world.build(spec, seed, now)
-  local default = spec.businesses and { orders = {}, returns = {}, chats = {} } or world.default()
+  local default = world.default()
+  if spec.businesses then default.orders, default.returns, default.chats = {}, {}, {} end
+  if spec.orders then default.returns, default.chats = {}, {} end
+  if spec.returns then default.chats = {} end
   local market = Market.new(Random.new(seed), spec.wide_ids) -- chances of its own: the other marketplace keeps its
   for _, part in ipairs { { "businesses", "add_business" }, { "orders", "add_order" }, { "returns", "add_return" },
     { "chats", "add_chat" } } do
