@@ -389,7 +389,7 @@ describe("a gate that sessions share", function()
     local gated, paced = business(false), business {}
     local before = paced:pace()
     for _, headers in ipairs { { ["X-RateLimit-Resource-Limit"] = "60", ["X-RateLimit-Resource-Remaining"] = "0" },
-      { ["Retry-After"] = "60" }, {} } do
+      { ["Retry-After"] = "60" } } do
       goes(call(gated, 100), 100):feed(100, 0, answer(420, "", headers))
       goes(call(gated, 100), 100):feed(100, 0, answer(200, CHAT.body, headers))
     end

@@ -241,24 +241,41 @@ end)
 
 describe("a refusal that does not say until when", function()
   it("makes that operation pause for longer each time", function()
-    for _, headers in ipairs { {}, { Until = "soon", Date = NOON }, { Until = NOON, Date = NOON }, { Remaining = "0" },
+    local shared, now, last = business(), 100, 0
+    for _ = 1, 6 do
+      local op = goes(call(shared, now, "get_chat", { timeout = 86400, retries = 0 }), now)
+      op:feed(now, 0, refusal { Remaining = "0" })
+      assert.is_nil(fails(op, now).retry_after)
+      local other = call(shared, now, "get_chat")
+      local turn = waits(other, now)
+      other:cancel()
+      assert.is_true(last == 0 and turn > 1 or turn > last * 1.5 or turn > 600, turn)
+      now, last = now + turn + 0.01, turn
+    end
+    assert.is_true(last <= 601)
+    goes(call(shared, now, "get_chats"), now)
+  end)
+
+  it("stops all for a second, and halves what may go, where it does not tell its limit either", function()
+    for _, headers in ipairs { {}, { Until = "soon", Date = NOON }, { Until = NOON, Date = NOON },
       { Until = "Wed, 21 Oct 2026 11:00:00 GMT", Date = NOON }, { Until = "21 Oct 2026 12:20:00", Date = NOON },
       { Until = "21 Oct 2026 12:20:00 +03", Date = NOON }, { Until = "21 Oct 2026 12:20:00 XYZ", Date = NOON },
       { Until = "121 Oct 2026 12:20:00 GMT", Date = NOON }, { Until = "21 Oct 026 12:20:00 GMT", Date = NOON },
       { Remaining = "many" } } do
-      local shared, now, last = business(), 100, 0
-      for _ = 1, 6 do
-        local op = goes(call(shared, now, "get_chat", { timeout = 86400, retries = 0 }), now)
-        op:feed(now, 0, refusal(headers))
-        assert.is_nil(fails(op, now).retry_after)
-        local other = call(shared, now, "get_chat")
-        local turn = waits(other, now)
-        other:cancel()
-        assert.is_true(last == 0 and turn > 1 or turn > last * 1.5 or turn > 600, turn)
-        now, last = now + turn + 0.01, turn
+      local shared = business()
+      local one, other = goes(call(shared, 100, "get_chat", { retries = 0 }), 100), goes(call(shared, 100, "get_chat"), 100)
+      one:feed(100, 0, refusal(headers))
+      other:feed(100, 0, refusal(headers)) -- was under way already: it teaches nothing new
+      assert.is_nil(fails(one, 100).retry_after)
+      for name in pairs(ARGUMENTS) do
+        local waiting = call(shared, 100, name)
+        local step, seconds, reason = waiting:next(100)
+        assert.same({ "wait", "slot" }, { step, reason }, name)
+        near(1, seconds)
+        waiting:cancel()
       end
-      assert.is_true(last <= 601)
-      goes(call(shared, now, "get_chats"), now)
+      assert.equal(249, (burst(shared, 101, "get_chat")))
+      assert.equal(500, (burst(shared, 101, "send_message")))
     end
   end)
 
@@ -283,6 +300,13 @@ describe("a refusal that does not say until when", function()
       end
     end
     assert.is_true(repeated <= 5, repeated)
+  end)
+end)
+
+describe("a refusal of too many at once", function()
+  it("says nothing of the limit of an hour, whatever limit it tells", function()
+    local shared = refused({ Limit = "4", Remaining = "2" }, { retries = 0 })
+    assert.equal(499, (burst(shared, 101, "get_chat")))
   end)
 end)
 

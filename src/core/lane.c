@@ -68,14 +68,29 @@ void avito_lane_recover(struct avito_lane *lane)
   lane->rate = fmin(lane->ceiling, lane->rate + lane->ceiling / AVITO_PACE_STEPS);
 }
 
+/* Once for all requests that were under way: those that left before the last halving teach nothing new. */
+static bool halve(struct avito_lane *lane, uint64_t halvings)
+{
+  if (halvings != lane->halvings) {
+    return false;
+  }
+  lane->rate = fmax(lane->rate / 2, fmin(lane->rate, least(lane)));
+  lane->halvings++;
+  return true;
+}
+
 void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause, double now)
 {
-  if (halvings == lane->halvings) {
-    lane->rate = fmax(lane->rate / 2, fmin(lane->rate, least(lane)));
-    lane->halvings++;
-  }
+  halve(lane, halvings);
   lane->tokens = 0;
   lane->at = fmax(lane->at, now + pause);
+}
+
+void avito_lane_doubt(struct avito_lane *lane, uint64_t halvings)
+{
+  if (halve(lane, halvings)) {
+    lane->tokens = floor(lane->tokens / 2);
+  }
 }
 
 void avito_lane_close(struct avito_lane *lane, double seconds, double now)

@@ -39,6 +39,8 @@ void avito_lane_recover(struct avito_lane *lane);
 /* A refusal: nobody goes for `pause` seconds, and the rate is halved, but once for all requests that were under way.
  * `halvings` is the lane's when the request left. */
 void avito_lane_refused(struct avito_lane *lane, uint64_t halvings, double pause, double now);
+/* A refusal that may not have been for this lane's limit: the rate and what may go at once are halved, but once as above. */
+void avito_lane_doubt(struct avito_lane *lane, uint64_t halvings);
 /* A refusal that says when requests are taken again: one goes then, and the others at the lane's rate. */
 void avito_lane_close(struct avito_lane *lane, double seconds, double now);
 

@@ -279,17 +279,20 @@ void avito_pace_answered(struct avito_operation *operation, struct avito_session
   bool by_operation = pace->lane_count > 1;
   double said = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
   double pause = said >= 0 ? fmin(said, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
-  if (full) {
+  bool unclear = refused && marketplace->at_once > 0 && said < 0 && told.remaining < 0; /* which of its limits it is for */
+  if (full || unclear) {
     avito_gate_close(&pace->gate, now + pause);
   }
   if (lane->rate <= 0) {
     return;
   }
-  if (operation->lane > 0 || !by_operation) { /* else the limit is that of some operation alone */
+  if (!full && (operation->lane > 0 || !by_operation)) { /* else the limit is that of some operation, or of the gate */
     avito_lane_learn(lane, told.limit, told.remaining, now);
   }
   if (refused && !full && by_operation && said >= 0) {
     avito_lane_close(lane, pause, now);
+  } else if (unclear) {
+    avito_lane_doubt(lane, operation->halvings);
   } else if (refused && !full) {
     avito_lane_refused(lane, operation->halvings, pause, now);
   } else if (!refused && response->status >= 200 && response->status < 500) {
