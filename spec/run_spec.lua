@@ -239,7 +239,7 @@ describe("calls of an account that may have four under way", function()
       assert.equal("get_chat", event.endpoint)
       assert.is_true(event.seconds > 0 and event.seconds <= 60)
     end
-    assert.equal(0, client.slot_waiters)
+    assert.is_nil(next(client.slot_waiters))
   end)
 
   it("look now and then where it cannot", function()
@@ -315,6 +315,25 @@ describe("calls of an account that may have four under way", function()
     for _ = 1, 3 do spawn(0, "get_chat_history") end
     driver:run()
     assert.same({ get_chat_message = 1005, get_chat = 1035, get_chat_history = 1000 }, went)
+  end)
+
+  it("are forgotten when the driver raises, or their task is dropped", function()
+    local driver = driver_of_tasks(true)
+    local client = client_of(driver)
+    for i = 1, 5 do
+      driver:spawn(function() run.operation(client.session:operation("get_chat", 1000, i), 1000, client) end)
+    end
+    driver.park = function() error("interrupted!", 0) end
+    assert.has_error(function() driver:run() end)
+    assert.is_nil(next(client.slot_waiters))
+    driver.park = function() coroutine.yield() end
+    local task = coroutine.create(function() run.operation(client.session:operation("get_chat", 1000, 6), 1000, client) end)
+    assert(coroutine.resume(task))
+    assert.is_truthy(next(client.slot_waiters))
+    task = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(client.slot_waiters))
   end)
 
   it("give their place back when a driver raises", function()

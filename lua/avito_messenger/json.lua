@@ -85,7 +85,8 @@ end
 ---@return integer|string
 function json.integer(digits)
   local value = tonumber(digits)
-  if value <= 2 ^ 53 or (math.type and math.type(value) == "integer") then return value --[[@as integer]] end
+  local exact_here = math.type and math.type(value) == "integer" or value < 2 ^ 53 and value > -2 ^ 53
+  if exact_here then return value --[[@as integer]] end
   wide = true
   return NUMBER .. digits
 end

@@ -126,9 +126,15 @@ local function feed(operation, now, client, request, response, slot)
   return over
 end
 
--- How many calls of the client wait for a place among the requests under way: they are told when one is given back.
-local function count_waiter(client, change)
-  client.slot_waiters = (client.slot_waiters or 0) + change
+-- The calls of the client that wait for a place among the requests under way: they are told when one is given back. One whose
+-- task was dropped is forgotten.
+local function note_waiter(client, operation, waits)
+  client.slot_waiters = client.slot_waiters or setmetatable({}, { __mode = "k" })
+  client.slot_waiters[operation] = waits
+end
+
+local function has_waiters(client)
+  return client.slot_waiters ~= nil and next(client.slot_waiters) ~= nil
 end
 
 local go_on_from
@@ -145,7 +151,7 @@ local function steps(operation, now, client, held, last)
     if over then step, a, b = operation:next(now) else step, a, b, c = next_step(operation, now, client) end
     if for_slot and b ~= "slot" then
       for_slot = nil
-      count_waiter(client, -1)
+      note_waiter(client, operation, nil)
       if step ~= "send" then tell_waiters(client) end -- another's turn has come
     end
     if step == "send" then
@@ -154,7 +160,7 @@ local function steps(operation, now, client, held, last)
       local response = driver:perform(a, client)
       now = driver:now()
       over = feed(operation, now, client, a, response, c)
-      if a.purpose == "token" or (client.slot_waiters or 0) > 0 then tell_waiters(client) end
+      if a.purpose == "token" or has_waiters(client) then tell_waiters(client) end
       if on_event then
         last = request_event(operation, a, b, response, now - started)
         report(on_event, last)
@@ -173,7 +179,7 @@ local function steps(operation, now, client, held, last)
       end
       if b == "slot" and not for_slot then
         for_slot = true
-        count_waiter(client, 1)
+        note_waiter(client, operation, true)
       end
       if on_event and (b == "pace" or b == "slot") and not queued then
         queued = true
@@ -208,6 +214,7 @@ local function wind_up(operation, client, held)
     if step ~= "save" and step ~= "unlock" then break end
     serve_store(operation, step, tokens, client, held)
   end
+  if client.slot_waiters then note_waiter(client, operation, nil) end
   tell_waiters(client)
 end
 
@@ -216,7 +223,7 @@ end
 ---@param now number the driver's monotonic time
 ---@param client { driver: table, session: table, token_store?: avito_messenger.TokenStore,
 --- pace_store?: avito_messenger.PaceStore, on_event?: function, closed?: boolean,
---- slot_waiters?: integer } slot_waiters: kept here
+--- slot_waiters?: table<table, true> } slot_waiters: kept here
 ---@return any value
 ---@return any meta_or_error
 function run.operation(operation, now, client)

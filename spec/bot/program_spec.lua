@@ -1,9 +1,12 @@
 local avito = require "avito_messenger"
 local loop = require "avito_messenger.io.loop"
+local programs = require "support.programs"
 local shop = require "support.shop"
 
 local SECRET = "dummy-path-secret-1"
 local RULES = { burst = 0, settle = "1s", { "торг", hears = "торг*", say = "Торг при осмотре." } }
+
+local wait_for, free_port = programs.wait_for, programs.free_port
 
 describe("a bot as a program", function()
   local box, bot, notes
@@ -20,26 +23,7 @@ describe("a bot as a program", function()
     bot = avito.bot(options)
   end
 
-  local function told(kind)
-    for _, note in ipairs(notes) do
-      if note.kind == kind then return note end
-    end
-  end
-
-  local function wait_for(condition)
-    local ends = os.time() + 20
-    while not condition() do
-      if os.time() > ends then error("it did not happen", 2) end
-      loop.sleep(0.005)
-    end
-  end
-
-  local function free_port()
-    local listener = assert(require("avito_messenger.httpd").listen {})
-    local port = listener:port()
-    listener:close()
-    return port
-  end
+  local function told(kind) return programs.told(notes, kind) end
 
   --- Runs the bot beside a sandbox and a program, which ends it.
   local function running(given, program)

@@ -2,11 +2,14 @@
 local avito = require "avito_messenger"
 local blame = require "support.blame"
 local loop = require "avito_messenger.io.loop"
+local programs = require "support.programs"
 local shop = require "support.shop"
 
 local RULES = { burst = 0, settle = "1s", { "торг", hears = "торг*", say = "Торг при осмотре." } }
 local PHONES = { 5001, 5002 } -- of each
 local NOWHERE = "http://127.0.0.1:9"
+
+local wait_for, free_port = programs.wait_for, programs.free_port
 
 describe("several bots in one process", function()
   local box, bots, notes, store
@@ -32,26 +35,7 @@ describe("several bots in one process", function()
     end
   end
 
-  local function told(i, kind)
-    for _, note in ipairs(notes[i]) do
-      if note.kind == kind then return note end
-    end
-  end
-
-  local function wait_for(condition)
-    local ends = os.time() + 20
-    while not condition() do
-      if os.time() > ends then error("it did not happen", 2) end
-      loop.sleep(0.005)
-    end
-  end
-
-  local function free_port()
-    local listener = assert(require("avito_messenger.httpd").listen {})
-    local port = listener:port()
-    listener:close()
-    return port
-  end
+  local function told(i, kind) return programs.told(notes[i], kind) end
 
   local function stop()
     for _, bot in ipairs(bots) do bot:stop(5) end
@@ -192,8 +176,9 @@ describe("several bots in one process", function()
     make(NOWHERE)
     local one, two, hook = bots[1], bots[2], { path_secret = "dummy-path-secret" }
     local blocking = shop.open().bot
-    local market = avito.bot { rulebook = RULES, client = setmetatable({ get_webhook_subscriptions = false, marketplace = "yandex_market" },
-      { __index = one.client }), on_error = function() end }
+    local market = avito.bot { rulebook = RULES, on_error = function() end,
+      client = require("avito_messenger.yandex_market").client { io = loop, api_key = "dummy-api-key", business_id = 1 } }
+    local again = avito.bot { rulebook = RULES, client = market.client }
     for text, given in pairs {
       ["avito.run: a table expected, got string"] = "bots",
       ["avito.run: no bot is given"] = { listen = { port = 0 } },
@@ -205,6 +190,7 @@ describe("several bots in one process", function()
       ["avito.run: bot 2: unknown option 'pol' (did you mean 'poll'?)"] = { { bot = one }, { bot = two, pol = {} } },
       ["avito.run: bot 2: poll: interval must be at least 1 s"] = { { bot = one }, { bot = two, poll = { interval = 0.1 } } },
       ["avito.run: bot 2: the same bot as bot 1"] = { { bot = one }, { bot = one } },
+      ["avito.run: bot 2: the same account as that of bot 1"] = { { bot = market }, { bot = again } },
       ["avito.run: bot 2: several bots need the loop"] = { { bot = one }, { bot = blocking } },
       ["avito.run: bot 1: webhooks need the loop"] = { { bot = blocking, webhook = hook }, listen = { port = 0 } },
       ["avito.run: listen needs the loop"] = { { bot = blocking }, listen = { port = 0 } },

@@ -248,7 +248,8 @@ describe("the subscription", function()
     it("raises what ends its wait", function()
       local late, now = errors.new("timeout", "task", "the time has passed"), 0
       local driver = { now = function() now = now + 1 return now end, sleep = function() return nil, late end }
-      local client = { get_webhook_subscriptions = function() return { { url = URL, version = "3" } } end }
+      local client = { get_webhook_subscriptions = function() return { { url = URL, version = "3" } } end,
+        subscribe_webhook = function() end }
       local one = subscription.new({ client = client, driver = driver, tell = function() end }, URL)
       assert.equal(late, select(2, pcall(one.run, one, function() return now > 100 end)))
     end)

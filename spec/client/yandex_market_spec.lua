@@ -244,6 +244,12 @@ describe("download_file", function()
     for _, line in ipairs(driver.requests[1].headers) do assert.is_nil(line:find(KEY, 1, true), line) end
   end)
 
+  it("takes an address with the name of a file as its sender wrote it", function()
+    local client, driver = make { answer(200, "%PDF-1.4") }
+    assert.is_true(client:download_file("https://files.example/акт 1%20.pdf?a=ё", path))
+    assert.equal("https://files.example/%D0%B0%D0%BA%D1%82%201%20.pdf?a=%D1%91", driver.requests[1].url)
+  end)
+
   it("keeps the file as it was where it cannot be had, and shows no key either", function()
     files.write(path, "before")
     for _, status in ipairs { 302, 403, 404, 500 } do
@@ -268,7 +274,8 @@ describe("download_file", function()
     local client, driver = make {}
     local _, err = client:download_file(URL, "a\0b")
     assert.same({ "invalid", "download_file", "the path of the file has a zero byte" }, { err.kind, err.endpoint, err.message })
-    for _, url in ipairs { "", "file:///etc/passwd", "http://files.example/1", "/1" } do
+    for _, url in ipairs { "", "file:///etc/passwd", "http://files.example/1", "/1", "https://файлы.example/1",
+      "https://files.example/\n" } do
       _, err = client:download_file(url, path)
       assert.equal("invalid", err.kind)
     end

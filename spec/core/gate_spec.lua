@@ -403,6 +403,14 @@ describe("a gate that sessions share", function()
     assert.equal(3, #fill(gated, 1100))
   end)
 
+  it("passes on the limits of an hour that others keep", function()
+    local one, gated, other = business {}, business(false), business {}
+    goes(call(one, 100), 100):feed(100, 0, answer(420, "", { ["Retry-After"] = "900" }))
+    assert.is_true(share(one, gated, 100))
+    assert.is_true(share(gated, other, 100))
+    assert.equal("rate_limited", fails(call(other, 100, { timeout = 60 }), 100).kind)
+  end)
+
   it("takes nothing over that is no state of one", function()
     local one, other = business(), business()
     goes(call(one, 100), 100)

@@ -111,8 +111,8 @@ describe("a journal", function()
       assert.same({ nil, "damaged" }, { fine, code })
       return found
     end
-    files.write(path, (whole:gsub("k250", "z250", 1)))
-    assert.matches("missing from index", check())
+    files.write(path, (whole:gsub("k250", "z250", 1):gsub("k350", "z350", 1)))
+    assert.matches("missing from index[^\n]*\n[^\n]*missing from index", check())
     j:close()
 
     files.write(path, whole)

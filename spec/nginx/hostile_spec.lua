@@ -3,6 +3,7 @@
 local nginx = require "support.nginx"
 if not nginx.wanted() then return end
 local clock = require "avito_messenger.clock"
+local json = require "avito_messenger.json"
 local places = require "nginx.support.place"
 local ports = require "support.ports"
 local Random = require "avito_messenger.sandbox.random"
@@ -169,7 +170,7 @@ describe("a bot inside nginx", function()
     for _, body in ipairs(bodies) do assert.equal(200, hook(body).status) end
     start_market(port)
     count = 0
-    assert.same(bodies[1], ask(1))
+    assert.equal(json.decode(bodies[1]).payload.value.id, json.decode(ask(1)).payload.value.id)
     ask(2)
     ask(3)
     assert.equal(3, answered(3))

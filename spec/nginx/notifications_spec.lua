@@ -1,4 +1,4 @@
--- Notifications of Yandex Market inside nginx. Nobody answers here, so nothing is asked of the marketplace.
+-- Notifications of Yandex Market inside nginx.
 local journal = require "avito_messenger.journal"
 local json = require "avito_messenger.json"
 local nginx = require "support.nginx"
@@ -55,6 +55,23 @@ describe("notifications inside nginx", function()
     store:close()
     place:until_true("the count of strangers", function()
       return place:metric 'avito_bot_webhooks_total{outcome="sender"}' == 1
+    end)
+    place:stop()
+  end)
+
+  it("are answered in their chats", function()
+    place = own.open { plan = { business_id = 2200001 }, start =
+      [[{ poll = false, webhook = { path_secret = "dummy-path-secret", path = "/avito", ranges = { "127.0.0.1" } } }]] }
+    place:until_well()
+    place.market:control("POST", "notify", { business_id = 2200001, url = place.server.url .. "/avito/" .. place.secret })
+    place:until_true("its trial", function()
+      return place.market:control("GET", "state").yandex_market.notifications[1].state == "on"
+    end)
+    place.market:control("POST", "say", { order_id = 41000002, text = "Вопрос 1" })
+    place:until_true("the answer", function() return #place:sent() > 0 end)
+    assert.same({ "Ответ 1" }, place:sent())
+    place:until_true("the count of messages", function()
+      return place:metric 'avito_bot_webhooks_total{outcome="message"}' >= 2 -- the bot's own as well
     end)
     place:stop()
   end)

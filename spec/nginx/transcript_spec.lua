@@ -88,9 +88,11 @@ describe("the bot kit inside nginx", function()
   local function outside()
     place = own.alone()
     local port, market = ports.free(own.path), place.market
-    local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode { base_url = market.base_url, store = own.path,
-      rules = RULES, timeout = 5, run = { poll = { interval = 1 }, listen = { port = port, path_secret = SECRET },
-        subscribe = ("http://127.0.0.1:%d/%s"):format(port, SECRET) } }) }, { stdout = "pipe" })
+    local plan = { base_url = market.base_url, store = own.path, rules = RULES, timeout = 5,
+      credentials = { client_id = sandbox.client_id, client_secret = sandbox.client_secret },
+      run = { poll = { interval = 1 }, listen = { port = port, path_secret = SECRET },
+        subscribe = ("http://127.0.0.1:%d/%s"):format(port, SECRET) } }
+    local child = sandbox.spawn({ "spec/proof/support/bot.lua", assert(json.encode(plan)) }, { stdout = "pipe" })
     assert.equal("started", child:read_line())
     place:until_subscribed()
     local lines = play(market)

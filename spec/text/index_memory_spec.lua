@@ -37,7 +37,7 @@ local function among_finalizers(finalize, act)
   local mode = not newproxy and collectgarbage "incremental" -- busted has 5.4 collect by generations
   local pause, speed = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
   collectgarbage() -- the next collection begins by the pause that is set when this one ends
-  for _ = 1, 50 do
+  for _ = 1, 20 do
     for _ = 1, 20 do leave_finalizer() end
     running = true
     act()

@@ -51,9 +51,10 @@ describe("notifications of Yandex Market", function()
   end
 
   it("bring a message, whose row is another than that of the same message from the history", function()
-    assert.equal("told/789", row_of(MESSAGE))
+    assert.equal("told/456/789", row_of(MESSAGE))
+    assert.equal("456/789", notifications.key({ id = "789" }, "456"))
     assert.same({ type = "told", id = "789", chat_id = "456", sent = 1511222400.213 }, notifications.event(MESSAGE))
-    assert.equal("told/789", row_of(with { messageId = "789" }))
+    assert.equal("told/456/789", row_of(with { messageId = "789" }))
   end)
 
   it("are taken with what the contract calls their path behind the address, too", function()
@@ -66,7 +67,7 @@ describe("notifications of Yandex Market", function()
   it("bring a message also where its time is none", function()
     for _, sent in ipairs { false, '"yesterday"', "5", "null" } do
       local body = with { sentAt = sent }
-      assert.equal("told/789", row_of(body))
+      assert.equal("told/456/789", row_of(body))
       assert.same({ type = "told", id = "789", chat_id = "456" }, notifications.event(body))
     end
   end)
@@ -96,7 +97,7 @@ describe("notifications of Yandex Market", function()
         local body = with { businessId = quote .. id .. quote, chatId = quote .. id .. quote, messageId = quote .. id .. quote }
         local got = answer(post(body))
         assert.equal("yandex_market:" .. id, got.account)
-        assert.same({ id, "told/" .. id }, { got.rows[1].chat_id, got.rows[1].key })
+        assert.same({ id, ("told/%s/%s"):format(id, id) }, { got.rows[1].chat_id, got.rows[1].key })
         assert.same({ id, id }, { notifications.event(body).id, notifications.event(body).chat_id })
       end
     end

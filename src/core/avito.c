@@ -24,9 +24,8 @@ static const char *hint_of(int status)
   case 402:
     return "the account's tariff does not include the messenger API: this stays so until the seller changes the tariff";
   case 403:
-    return "an employee's key does not see the company's chats (use the key of the main account), and a token needs "
-           "the "
-           "scopes messenger:read and messenger:write";
+    return "an employee's key does not see the company's chats (use the key of the main account), and a token "
+           "needs the scopes messenger:read and messenger:write";
   case 404:
     return "no such chat or message in this account: check the id, and that user_id is the account the chat belongs to";
   case 429:

@@ -55,8 +55,7 @@ static const char *header_name_problem(const char *name, size_t length)
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
     if (strlen(own[i]) == length && avito_contains_word(name, length, own[i])) {
       return "may not set a header that the client sets itself (Authorization, Api-Key, Host, Content-Length, "
-             "Content-Type, "
-             "Transfer-Encoding, Connection, Expect, Upgrade)";
+             "Content-Type, Transfer-Encoding, Connection, Expect, Upgrade)";
     }
   }
   return NULL;

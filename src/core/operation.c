@@ -380,7 +380,9 @@ static void feed_response(lua_State *L, int op, int index, double now, double un
   lua_getfield(L, index, "error"); /* error */
   bool failed = !lua_isnil(L, -1);
   lua_pop(L, 1);
-  avito_pace_leave(operation);
+  if (operation->sent != AVITO_TOKEN) { /* it may be waiting for its turn all the while */
+    avito_pace_leave(operation);
+  }
   if (failed) {
     feed_failure(L, op, index, now);
     return;

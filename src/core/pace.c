@@ -395,7 +395,9 @@ static bool unpack(struct avito_pace *pace, const char *packed, size_t length, d
   }
   for (unsigned i = 0; i < pace->lane_count; i++) {
     const char *lane = lanes + i * AVITO_LANE_PACKED;
-    if (pace->lanes[i].rate > 0 && !is_none(lane)) {
+    if (pace->lanes[i].rate <= 0) {
+      memcpy(pace->unkept[i], lane, AVITO_LANE_PACKED);
+    } else if (!is_none(lane)) {
       avito_lane_unpack(&pace->lanes[i], lane);
     }
   }
@@ -417,7 +419,12 @@ static int session_pace(lua_State *L)
       return 0;
     }
     for (unsigned i = 0; i < pace->lane_count; i++) {
-      avito_lane_pack(&pace->lanes[i], packed + 1 + i * AVITO_LANE_PACKED);
+      char *lane = packed + 1 + i * AVITO_LANE_PACKED;
+      if (pace->lanes[i].rate > 0) {
+        avito_lane_pack(&pace->lanes[i], lane);
+      } else {
+        memcpy(lane, pace->unkept[i], AVITO_LANE_PACKED);
+      }
     }
     avito_gate_pack(&pace->gate, packed + 1 + pace->lane_count * AVITO_LANE_PACKED);
     lua_pushlstring(L, packed, packed_size(pace));

@@ -17,6 +17,7 @@ struct avito_pace {
    * none. */
   struct avito_lane lanes[AVITO_PACE_LANES];
   unsigned lane_count;
+  char unkept[AVITO_PACE_LANES][AVITO_LANE_PACKED]; /* of others: lanes that are none here, passed on as they came */
   struct avito_gate gate;
   uint64_t tickets; /* drawn so far, for all queues */
 };

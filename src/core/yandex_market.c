@@ -32,9 +32,8 @@ static const char *hint_of(int status)
   case 401:
     return "check api_key (or oauth_token): the server found no credentials it can read";
   case 403:
-    return "the key has been revoked or lacks the permission for chats (communication), or the business, the order or "
-           "the "
-           "chat belongs to somebody else";
+    return "the key has been revoked or lacks the permission for chats (communication), or the business, the "
+           "order or the chat belongs to somebody else";
   case 404:
     return "no such chat, message or order in this business: check the id, and business_id";
   case 420:

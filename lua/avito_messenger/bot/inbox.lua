@@ -32,13 +32,14 @@ end
 --- The rows of an event.
 ---@param chat_id string
 ---@param event table
+---@param hook? table of the marketplace, which says what its messages are known by; default Avito's
 ---@return avito.store.Row[]
-function inbox.rows(chat_id, event)
+function inbox.rows(chat_id, event, hook)
   if event.type == "about" then return { row(chat_id, "about/" .. chat_id, event, true) } end
   if event.type ~= "message" then return { row(chat_id, unique(event), event) } end
-  local rows = {}
+  local rows, key = {}, (hook or webhook).key
   for i, message in ipairs(event.messages or { event.message }) do
-    rows[i] = row(chat_id, webhook.key(message), { type = "message", message = message, chat_type = event.chat_type,
+    rows[i] = row(chat_id, key(message, chat_id), { type = "message", message = message, chat_type = event.chat_type,
       item_id = event.item_id, earlier = event.earlier })
   end
   return rows

@@ -22,7 +22,7 @@ local run = require "avito_messenger.bot.run"
 local span = require "avito_messenger.bot.span"
 
 ---@class avito.Bot
----@field client avito_messenger.Client
+---@field client avito_messenger.AnyClient
 ---@field market avito.bot.Market the client's marketplace
 ---@field driver avito.Driver the client's
 ---@field engine avito.bot.Engine
@@ -51,7 +51,7 @@ local OPTIONS = { client = "table", rulebook = "string|table", store = "string|t
   log = "string|table", on_error = "function", on_escalate = "function", on_event = "function" }
 
 ---@class avito.BotOptions
----@field client avito_messenger.Client
+---@field client avito_messenger.AnyClient
 ---@field rulebook string|avito.RulebookSource the path of a rulebook, or avito.rulebook {…}
 ---@field store? string|avito.Store where it keeps what must not be lost: the path of a file, or a store; default: memory,
 --- inside nginx the file avito-messenger.db of its prefix

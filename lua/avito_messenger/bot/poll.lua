@@ -83,10 +83,11 @@ local function look_into(bot, chat)
   if not ok then return nil, news end
   local disputed = chat.dispute ~= nil and dispute.found(taken, chat.dispute) or nil
   if not news and not disputed then return false end
-  local rows = inbox.rows(chat.id, { type = "about", facts = chat.facts })
+  local rows = {}
   local function add(event)
-    for _, row in ipairs(event and inbox.rows(chat.id, event) or {}) do rows[#rows + 1] = row end
+    for _, row in ipairs(event and inbox.rows(chat.id, event, bot.market.hook) or {}) do rows[#rows + 1] = row end
   end
+  add { type = "about", facts = chat.facts }
   add(disputed) -- before what was said in it
   add(news)
   return bot.lanes:receive(rows)

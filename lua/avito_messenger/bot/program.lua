@@ -232,7 +232,25 @@ function program.run(bot, given, level)
   return begin(plan)
 end
 
--- One of several, and what is wrong with it beside the others.
+-- As far as it is known without asking for it.
+local function account_of(bot)
+  local id = bot.user_id or bot.client.session:account()
+  return id and bot.market.account_key(id)
+end
+
+-- What is wrong with one beside another.
+local function discord(one, other)
+  local bot, account = one.bot, account_of(one.bot)
+  if other.bot == bot then return "the same bot as bot %d" end
+  if account and account == account_of(other.bot) then return "the same account as that of bot %d: both would answer" end
+  if not (bot.driver.spawn and other.bot.driver.spawn) then
+    return "several bots need the loop: io = require \"avito_messenger.io.loop\" in avito.client"
+  end
+  if one.hook and other.hook and hook.collide(one.hook, other.hook) then
+    return "webhook: the same path as that of bot %d: give each a path_secret of its own"
+  end
+end
+
 local function read_one(one, where, before, level)
   if type(one) ~= "table" then error(("%s: a table expected, got %s"):format(where, type(one)), level + 1) end
   options.check(where, one, ONE, level + 1)
@@ -242,11 +260,8 @@ local function read_one(one, where, before, level)
   local part = read_part(bot, one, where, level + 1)
   if one.webhook then part.hook = hooks.make(bot, one.webhook, where .. ": webhook", level + 1) end
   for i, other in ipairs(before) do
-    local problem = other.bot == bot and "the same bot as bot " .. i or not (bot.driver.spawn and other.bot.driver.spawn)
-      and "several bots need the loop: io = require \"avito_messenger.io.loop\" in avito.client"
-      or part.hook and other.hook and hook.collide(part.hook, other.hook)
-      and ("webhook: the same path as that of bot %d: give each a path_secret of its own"):format(i)
-    if problem then error(("%s: %s"):format(where, problem), level + 1) end
+    local problem = discord(part, other)
+    if problem then error(("%s: %s"):format(where, problem:format(i)), level + 1) end
   end
   return part
 end

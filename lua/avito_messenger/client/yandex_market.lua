@@ -58,6 +58,13 @@ function methods:send_file(chat_id, file, call_options)
   return run.operation(self.session:operation("send_file", now, chat_id, told, call_options), now, self)
 end
 
+--- The API calls an address a text: the name of the file that a buyer sent may stand in it as it is.
+local function encoded(url)
+  local host, rest = url:match "^(%a+://[^/?#]*)(.*)$"
+  if not host then return url end
+  return host .. rest:gsub("[ \128-\255]", function(char) return ("%%%02X"):format(char:byte()) end)
+end
+
 --- Saves a file of a message, whole or not at all. The key is not sent there.
 ---@param url string payload[i].url of the message
 ---@param path string
@@ -67,7 +74,7 @@ end
 function methods:download_file(url, path, call_options)
   files.check_string("download_file", "url", url)
   files.check_string("download_file", "path", path)
-  return files.fetch(self, "download_file", url, path, call_options)
+  return files.fetch(self, "download_file", encoded(url), path, call_options)
 end
 
 ---@class avito_messenger.yandex_market.ClientOptions : avito_messenger.AnyClientOptions

@@ -60,11 +60,20 @@ local function id_of(value)
   return value
 end
 
+--- What a message is known by. Nobody says that its id is not also one of another chat.
+---@param message { id: string }
+---@param chat_id string
+---@return string
+function notifications.key(message, chat_id)
+  return ("%s/%s"):format(chat_id, message.id)
+end
+
 -- The message itself, found in its chat, is another row than the news of it: whichever comes first must not shut out the other.
 local function told(chat_id, message_id, sent)
   local id = id_of(message_id)
   if not id then return nil, "messageId must be a positive integer" end
-  return { type = "told", id = id, chat_id = chat_id, sent = datetime.read(sent) }, "told/" .. id
+  return { type = "told", id = id, chat_id = chat_id, sent = datetime.read(sent) },
+    "told/" .. notifications.key({ id = id }, chat_id)
 end
 
 local function created(chat_id)

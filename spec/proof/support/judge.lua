@@ -1,7 +1,6 @@
 --- For the simulation: what the marketplace's record says of the bot.
 local judge = {}
 
-local ACCOUNT = "94235311"
 local PAUSE = 600  -- seconds the bot is silent after a person typed
 -- Seconds in which what was under way may still leave: the chat was read (2), the effect begun (7), its call made (10), and
 -- the request took its way (8).
@@ -41,7 +40,7 @@ local function is_answered(sim, line, places)
 end
 
 local function left(sim)
-  local stats = assert(sim.root:stats(ACCOUNT, sim:time()))
+  local stats = assert(sim.root:stats(sim.place.account, sim:time()))
   return stats.inbox, stats.outbox.queued + stats.outbox.latched + stats.outbox.unknown
 end
 

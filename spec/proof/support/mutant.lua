@@ -7,7 +7,7 @@ mutants.put(mutants.list[number])
 local simulation = require "proof.support.simulation"
 
 for seed = 1, seeds do
-  local ok, run = pcall(simulation.run, seed)
+  local ok, run = pcall(simulation.run, seed, nil, mutants.list[number].marketplace)
   if not ok or run.problems[1] then
     print(seed, ok and run.problems[1] or run)
     return

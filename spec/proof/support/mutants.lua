@@ -7,6 +7,7 @@ local mutants = {}
 ---@field module string
 ---@field from string stands in the module once
 ---@field into string
+---@field marketplace? string at which it is found; "avito" when absent
 ---@field seeds? integer how many seeds are enough for it to be found; 2000 when absent
 
 local LATCHED = "record = chat, taken"
@@ -25,7 +26,7 @@ mutants.list = {
   { name = "sends again what got no answer", module = "avito_messenger.bot.engine.outbox",
     from = "not unknown and not FINAL[err.kind] and err.dispatched", into = "false and err.dispatched" },
   { name = "answers a webhook that it has not stored", module = "proof.support.simulation",
-    from = "  reply { status = flags and answer.status or 503 }", into = "  reply { status = 200 }" },
+    from = "  reply(place.taken(place.hook, flags and answer.status or 503))", into = "  reply(place.taken(place.hook, 200))" },
   { name = "does not know the messages that it has taken", module = "avito_messenger.bot.engine.record",
     from = "local marks = chat.seen\n  if not marks then return false end", into = "local marks\n  if true then return false end" },
   { name = "takes rows in another commit than what follows from them", module = "avito_messenger.bot.lane",
@@ -57,6 +58,10 @@ mutants.list = {
     from = "    account.look(bot)\n", into = "    bot.parked.again = math.huge\n" },
   { name = "leaves the chats of the dead alone", module = "avito_messenger.store.memory",
     from = "if chat.owner and chat.owner.ended then", into = "if false then" },
+  { name = "asks only once for what it is told of", module = "avito_messenger.bot.engine.told", marketplace = "yandex_market",
+    from = "if event.read then missing.look = nil end", into = "chat.told = nil" },
+  { name = "does not keep what it is told of", module = "avito_messenger.bot.engine.told", marketplace = "yandex_market",
+    from = "if is_missing(missing, event.id) then return end", into = "if true then return end" },
 }
 
 local function plain(text) return (text:gsub("%p", "%%%0")) end

@@ -2,23 +2,20 @@
 --- drawn from a seed. The same seed gives the same run, to the last line of its transcript.
 local avito = require "avito_messenger"
 local clockwork = require "proof.support.clockwork"
-local core = require "avito_messenger.core"
 local judge = require "proof.support.judge"
+local places = require "proof.support.places"
 local poll = require "avito_messenger.bot.poll"
 local problem = require "avito_messenger.store.problem"
 local run = require "avito_messenger.bot.run"
 local sandbox_driver = require "avito_messenger.sandbox.driver"
 local stores = require "proof.support.stores"
 local story = require "proof.support.story"
-local webhook = require "avito_messenger.webhook"
 
 local simulation = {}
 
 local START = 1800000000
-local SELLER = 94235311
 local QUIET = 90      -- seconds for which nothing may happen any more
 local LONGEST = 10800 -- seconds for the bot to come to rest
-local SECRET = ("dummy"):rep(4)
 
 local Sim = {}
 Sim.__index = Sim
@@ -33,36 +30,6 @@ function Sim:time() return START + self.world.elapsed end
 
 -- ---- the marketplace
 
-local function sandbox(drawn, seed)
-  local buyers, items, retries = {}, {}, { 1, 5 }
-  for i, chat in ipairs(drawn.chats) do
-    buyers[i] = { id = chat.buyer, name = "Покупатель" }
-    items[i] = { id = chat.item, account = SELLER, title = "Товар", price = "5 000 ₽" }
-  end
-  for i = 3, 40 do retries[i] = 30 end
-  local account = { user_id = SELLER, client_id = "dummy-client-id", client_secret = "dummy-client-secret" }
-  local box = avito.sandbox { seed = seed, now = START, buyers = buyers, items = items, chats = {}, accounts = { account },
-    webhooks = { probe = false, delay = { 0, 3 }, duplicate = 0.15, reorder = 0.15, retries = retries } }
-  if drawn.way ~= "poll" then
-    local url = "https://shop.example/" .. SECRET
-    box.hooks.subscriptions[SELLER] = { { url = url, version = "3", origin = "https://api.avito.ru" } }
-  end
-  return box
-end
-
-local OPERATIONS = { { "/token$", "token" }, { "/self$", "get_self" }, { "POST.*/read$", "mark_chat_as_read" },
-  { "POST.*/messages$", "send_message" }, { "GET.*/messages/$", "get_messages" }, { "/chats$", "get_chats" }, { "", "get_chat" } }
-
-local function operation(request)
-  local what = request.method .. " " .. request.url:gsub("%?.*", "")
-  for _, one in ipairs(OPERATIONS) do
-    if what:find(one[1]) then return one[2] end
-  end
-end
-
--- After these nothing is tried again: what it was about may be left undone.
-local FINAL = { [400] = true, [403] = true, [404] = true }
-
 -- What the transport needs of a sandbox. Time and deliveries are the world's.
 local function still(box)
   return { real_now = START, see = function() end, next_due = function() end,
@@ -71,7 +38,7 @@ end
 
 -- The request arrives, and its answer comes back, whatever becomes of who sent it.
 local function exchange(sim, process, request, answer)
-  local random, name = sim.random, operation(request)
+  local random, name = sim.random, sim.place.operation(request)
   local way = random:within { 0.01, 0.2 }
   if sim.drawn.late and sim.chaos and random:chance(0.05) then
     way = random:within { 1, 8 }
@@ -87,8 +54,7 @@ local function exchange(sim, process, request, answer)
     local response = transport:perform(request)
     local seconds = transport.elapsed - sim.world.elapsed
     sim:note("%s %s: %s", process.name, name, response.status or response.error)
-    local refused = FINAL[response.status] and response.body:find "contact support" -- else it is the token's
-    local chat_id = refused and request.url:match "/chats/([^/]+)/messages"
+    local chat_id = sim.place.refused_chat(response, request)
     if chat_id then sim.given_up[chat_id] = true end
     local entry = sim.box:sends()[sent + 1]
     if entry then sim:sent(entry) end
@@ -214,16 +180,6 @@ local function rulebook(sim, process)
   }
 end
 
-local function new_client(sim, process)
-  local client = avito.client { client_id = "dummy-client-id", client_secret = "dummy-client-secret", io = process,
-    user_id = sim.drawn.knows_itself and SELLER or nil, timeout = 10 }
-  -- The order of random waits is the seed's, too.
-  client.session = core.session { client_id = "dummy-client-id", client_secret = "dummy-client-secret",
-    user_id = sim.drawn.knows_itself and SELLER or nil, base_url = "https://api.avito.ru", user_agent = "proof", timeout = 10,
-    seed = process.name, pace = {}, has_store = false, has_lock = false }
-  return client
-end
-
 local TOLD = { effect = true, done = true, error = true, parked = true, unparked = true, fenced = true, recovered = true,
   human = true, turn = true, flow = true, fired = true, silent = true, store = true, stall = true, reloaded = true }
 
@@ -254,7 +210,7 @@ function Sim:start(index)
   process.index, process.name, process.skew = index, ("bot %d.%d"):format(index, self.lives), self.skews[index] or 0
   local perform = process.perform
   function process.perform(_, request)
-    local name = operation(request)
+    local name = self.place.operation(request)
     moment(self, process, name, false)
     local response = perform(process, request)
     moment(self, process, name, true)
@@ -263,7 +219,7 @@ function Sim:start(index)
   self:note("%s starts", process.name)
   process.doom = self.chaos and table.remove(self.drawn.dooms) or nil
   process.store = self.root:again()
-  process.client = new_client(self, process)
+  process.client = self.place.client(process, self.drawn)
   process.bot = avito.bot { client = process.client, rulebook = rulebook(self, process),
     store = wrap(self, process, process.store), on_error = function() end, on_event = function(note) told(self, process, note) end }
   self.processes[index] = process
@@ -289,12 +245,13 @@ end
 -- ---- webhooks
 
 local function take_webhook(sim, process, delivery, reply)
-  local answer = sim.hook:answer { method = "POST", path = "/" .. SECRET, headers = delivery.headers, body = delivery.body }
+  local place = sim.place
+  local answer = place.hook:answer { method = "POST", path = place.path, headers = delivery.headers, body = delivery.body }
   local account = process.bot:account()
-  if not account then return reply { status = 503 } end
+  if not account then return reply(place.taken(place.hook, 503)) end
   local flags = simulation.receive(process.bot.store, account, answer.rows, reply, delivery.id % 2 == 0)
   if flags then process.bot.lanes:told() end
-  reply { status = flags and answer.status or 503 }
+  reply(place.taken(place.hook, flags and answer.status or 503))
 end
 
 local function deliver(sim, delivery)
@@ -306,7 +263,8 @@ local function deliver(sim, delivery)
     sim.box:delivered(delivery.id, result, sim:time())
     sim:pump()
   end
-  if sim.drawn.way == "both" and sim.chaos and sim.random:chance(0.2) then return reply { status = 200 } end -- it is lost
+  local is_lost = sim.drawn.way == "both" and sim.chaos and sim.random:chance(0.2)
+  if is_lost then return reply(sim.place.taken(sim.place.hook, 200)) end
   local living = sim:living()
   if #living == 0 then return reply { error = "network" } end
   local process = living[sim.random:pick(#living)]
@@ -332,7 +290,9 @@ end
 --- Somebody writes in a chat.
 function Sim:write(chat, text, who)
   self.box:see(self:time())
-  local message = self.box[who == "seller" and "write" or "say"](self.box, { buyer = chat.buyer, item = chat.item, text = text })
+  local spec = self.place.address(chat)
+  spec.text = text
+  local message = self.box[who == "seller" and "write" or "say"](self.box, spec)
   if not chat.id then
     chat.id = message.chat_id
     self.kinds[chat.id] = chat
@@ -369,7 +329,7 @@ function Sim:sent(entry)
   end
 end
 
---- Rows were taken into the inbox.
+--- Rows were taken into the inbox. Those that only tell of a message are none: its text is had when it is had.
 function Sim:received(rows, flags)
   for i, row in ipairs(rows) do
     local number = flags[i] and tonumber(row.body:match 'Вопрос[^"]- (%d+)"')
@@ -403,14 +363,7 @@ local function stop_one(sim, one)
 end
 
 local function refuse(sim, one, yes)
-  local account = sim.box.market.accounts[SELLER]
-  sim:note("the marketplace %s the account (%s)", yes and "refuses" or "serves", one.kind)
-  if one.kind == "tariff" then
-    account.tariff = not yes
-  else
-    account.client_secret = yes and "another-dummy-secret" or "dummy-client-secret"
-    if yes then sim.box:expire_tokens() end
-  end
+  sim.place.refuse(sim.box, one.kind, yes)
 end
 
 local function jump(sim, by)
@@ -430,8 +383,9 @@ local function plan(sim)
     one.created = sim:write(chat, one.own or "Это я сам", "seller").created
   end)
   each(drawn.faults, function(one)
-    sim:note("fault: %s of %s, %d times", one.fault.kind .. (one.fault.status or ""), one.fault.operation, one.fault.times)
-    sim.box:fault(one.fault)
+    local fault = places.fault(sim.place, one.fault)
+    sim:note("fault: %s of %s, %d times", fault.kind .. (fault.status or ""), fault.operation, fault.times)
+    sim.box:fault(fault)
   end)
   each(drawn.jumps, function(one) jump(sim, one.by) end)
   each(drawn.freezes, function(one) stop_one(sim, one) end)
@@ -458,14 +412,14 @@ end
 
 -- ---- the run
 
-local function new(seed)
+local function new(seed, place)
   local drawn = story.draw(seed)
-  local sim = setmetatable({ seed = seed, drawn = drawn, random = drawn.random, world = clockwork.world(), lines = {}, lives = 0,
-    processes = {}, skews = {}, kinds = {}, order = {}, arrivals = 0, calls = {}, counts = {}, given_up = {},
+  for _, one in ipairs(drawn.dooms) do one.what = place.named[one.what] or one.what end
+  local sim = setmetatable({ seed = seed, place = place, drawn = drawn, random = drawn.random, world = clockwork.world(),
+    lines = {}, lives = 0, processes = {}, skews = {}, kinds = {}, order = {}, arrivals = 0, calls = {}, counts = {}, given_up = {},
     chaos = false, ended = false }, Sim)
-  sim.box = sandbox(drawn, seed)
+  sim.box = place.open(seed, drawn, START)
   sim.transport = sandbox_driver.new(still(sim.box), { now = START })
-  sim.hook = webhook.new { path_secret = SECRET }
   return sim
 end
 
@@ -496,9 +450,10 @@ end
 --- One run. The verdict is the sandbox's record of what was sent.
 ---@param seed integer
 ---@param where? string the path of a file for its store; memory without
+---@param marketplace? "avito"|"yandex_market" default "avito"
 ---@return { problems: string[], sim: table, transcript: fun(): string }
-function simulation.run(seed, where)
-  local sim = new(seed)
+function simulation.run(seed, where, marketplace)
+  local sim = new(seed, places[marketplace or "avito"])
   sim.root = stores.open(where)
   play(sim)
   local problems = judge.problems(sim)

@@ -137,6 +137,17 @@ describe("the sandbox's notifications of Yandex Market", function()
     assert.is_nil(box:next_due())
   end)
 
+  it("are tried sooner in the first hour where that is wanted", function()
+    start { ping = false, retry = 2 }
+    say()
+    local begun = inside.now
+    answer { status = 500 }
+    assert.equal(begun + 2, box:next_due())
+    inside.now = begun + 3600
+    answer { status = 500 }
+    assert.equal(begun + 3600 + 900, box:next_due())
+  end)
+
   it("are given up together, those too that were not tried", function()
     start { ping = false, delay = 5 }
     say()
@@ -231,7 +242,8 @@ describe("the sandbox's notifications of Yandex Market", function()
     local said = say()
     box:dispute { chat_id = said.chat_id }
     driver:sleep(3600)
-    assert.same({ said.message_id, ("dispute/%s/2026-01-01T00:00:00.000Z"):format(said.chat_id) }, stored)
+    assert.same({ ("told/%s/%s"):format(said.chat_id, said.message_id),
+      ("dispute/%s/2026-01-01T00:00:00.000Z"):format(said.chat_id) }, stored)
     for _, delivery in ipairs(box:deliveries()) do assert.equal("delivered", delivery.state) end
   end)
 
