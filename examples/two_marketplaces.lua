@@ -100,7 +100,9 @@ end
 
 local avito_webhook, avito_address = webhook "AVITO_WEBHOOK_SECRET"
 local market_webhook, market_address = webhook "MARKET_WEBHOOK_SECRET"
-if market_webhook and not playing then market_webhook.ranges = true end -- only from the market's own networks
+if market_webhook and not playing then -- only from the market's own networks, as the proxy that does HTTPS tells them
+  market_webhook.ranges, market_webhook.address_header = true, "X-Real-IP"
+end
 
 local function run()
   local poll = { interval = playing and not port and 1 or 10, backlog = "1m" }

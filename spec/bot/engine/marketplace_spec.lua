@@ -53,8 +53,12 @@ describe("on Yandex Market", function()
     for number = 1, 8 do
       c = market { { "есть", say = { a = "{item.title}", b = "Да " .. number } } }
       assert.equal("Да " .. number, c:says "Есть?")
+      assert.equal("b", c:note("done").label)
     end
     assert.is_nil(c:note "error")
+    c = market { { "есть", say = { a = "{item.title}", b = "{item.id}" } } }
+    assert.equal("", c:says "Есть?")
+    assert.matches("{item.[ti].*} is not known here", c:note("error").message)
   end)
 
   it("a chat that was answered is not marked as read", function()

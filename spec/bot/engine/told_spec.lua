@@ -148,6 +148,51 @@ describe("a message that is told by its id", function()
     assert.equal("1", record.waiting[1].id)
   end)
 
+  it("has the chat read for a day in which that is refused, since it was told of first", function()
+    step { type = "created" }
+    local first = now
+    for _, seconds in ipairs { 0, 5, DAY - 1 } do
+      now = first + seconds
+      step { type = "fetched", error = { kind = "not_found" } }
+      assert.is_true(record.told.look)
+      step { type = "created" }
+      assert.is_true(wanted().look)
+    end
+    now = first + DAY
+    step { type = "fetched", error = { kind = "server" } }
+    assert.is_true(record.told.look)
+    step { type = "fetched", error = { kind = "not_found", message = "no such chat" } }
+    assert.is_nil(record.told)
+    assert.equal("there is news of the chat, and the chat cannot be read: no such chat", notes[#notes].message)
+  end)
+
+  describe("after a reply without an id", function()
+    local function replies(settle, look)
+      engine = Engine.new { book = chats.book { burst = 0, settle = settle, { "да", say = "Да." } }, user_id = chats.SELLER }
+      step { type = "message", message = message "1" }
+      local key = wanted().key
+      assert(engine:latch(record, key, now))
+      step { type = "sent", key = key, look = look }
+    end
+
+    it("has the chat read soon, for it was just now", function()
+      replies("30s", "unseen")
+      assert.equal("read", wanted().kind)
+      now = now + 2
+      assert.same({ kind = "fetch", chat_id = "7001", ids = {}, look = true }, wanted())
+    end)
+
+    it("has the chat read as long as that may lag behind, be it for days", function()
+      replies("3d", "unseen")
+      now = now + DAY
+      step { type = "fetched", read = true }
+      assert.is_true(record.told.look)
+      now = now + 2 * DAY
+      step { type = "fetched", read = true }
+      assert.is_nil(record.told)
+    end)
+  end)
+
   it("is left alone where nobody asked any more", function()
     step { type = "fetched", read = true }
     assert.is_nil(record.told)

@@ -521,6 +521,22 @@ describe("a bot of Yandex Market", function()
       assert.same(ANSWERED, place:conversation(CHAT))
     end)
 
+    it("sees its end in the list of chats, where nobody tells of that", function()
+      open()
+      place:says(CHAT, "Здравствуйте")
+      begins()
+      place:poll { seconds = 20 }
+      assert.is_true(place:record(CHAT).dispute.open) -- the list may lag behind
+      place.chats[CHAT].type, place.chats[CHAT].status = "ARBITRAGE", "WAITING_FOR_ARBITER"
+      place:poll { seconds = 20 }
+      assert.is_true(place:record(CHAT).dispute.open)
+      place.chats[CHAT].type = "CHAT"
+      place:says(CHAT, "Торг есть?")
+      place:poll { seconds = 60 }
+      assert.equal("PARTNER: Торг при осмотре.", place:conversation(CHAT)[3])
+      assert.equal(1, #place.escalations)
+    end)
+
     it("sees it in the list of chats, and its end", function()
       open()
       place:says(CHAT, "Торг есть?")

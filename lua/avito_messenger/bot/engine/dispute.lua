@@ -33,13 +33,15 @@ function dispute.resume(chat)
   if chat.dispute then chat.dispute.open, chat.dispute.listed = false, nil end
 end
 
---- What follows from how a chat is found; nil: that is known, or somebody has told more of it.
+--- What follows from how a chat is found; nil: that is known, or somebody has told more of it. A list that shows the dispute,
+--- too, is believed when it does not any more: the news of the end may never come.
 ---@param chat avito.bot.Chat
 ---@param open boolean
 ---@return table? event
 function dispute.found(chat, open)
   local last = chat.dispute
-  if last and not last.listed or open == (last ~= nil and last.open) then return nil end
+  local agrees = last and not last.listed and last.open and open
+  if not agrees and (last and not last.listed or open == (last ~= nil and last.open)) then return nil end
   return { type = "dispute", open = open, listed = true }
 end
 
