@@ -192,8 +192,8 @@ describe("several bots in one process", function()
     make(NOWHERE)
     local one, two, hook = bots[1], bots[2], { path_secret = "dummy-path-secret" }
     local blocking = shop.open().bot
-    local market = avito.bot { rulebook = RULES, client = setmetatable({ get_webhook_subscriptions = false, marketplace = "yandex_market" },
-      { __index = one.client }), on_error = function() end }
+    local market = avito.bot { rulebook = RULES, on_error = function() end, client = setmetatable(
+      { get_webhook_subscriptions = false, marketplace = "yandex_market" }, { __index = one.client }) }
     for text, given in pairs {
       ["avito.run: a table expected, got string"] = "bots",
       ["avito.run: no bot is given"] = { listen = { port = 0 } },
