@@ -52,7 +52,7 @@ local MAX_ID = 256  -- bytes
 ---@field read fun(given: table, where: string, level: integer): any what it keeps of its options, out of sight
 ---@field take fun(body: string, request: avito.hook.Request, own: any): avito.hook.Outcome, string|table|nil, string?, string?
 --- what comes of a body: an outcome and a note; or "message", its rows, their account (or nil), and a note
----@field admits? fun(request: avito.hook.Request, own: any): boolean
+---@field admits? fun(request: avito.hook.Request, own: any): boolean, string? whether the sender may; why not, for the log
 ---@field reply fun(outcome: string, began: number, note: string?, own: any): integer, string, string, table?
 
 ---@class avito.hook.Hook
@@ -158,7 +158,10 @@ local function outcome_of(self, request)
   local mine, body = private[self], request.body or ""
   local kind, own = mine.kind, mine.own
   if not stands_at(mine, path_of(request.path)) then return "not_found" end
-  if kind.admits and not kind.admits(request, own) then return "sender" end
+  if kind.admits then
+    local admitted, note = kind.admits(request, own)
+    if not admitted then return "sender", note end
+  end
   if request.method ~= "POST" then return "method" end
   if (request.length or #body) > self.max_body then return "too_large" end
   return kind.take(body, request, own)

@@ -169,8 +169,17 @@ describe("notifications of Yandex Market", function()
     end)
 
     it("are refused before their request is looked at", function()
-      assert.same({ status = 403, outcome = "sender" }, answer({ method = "GET", path = "/" .. SECRET, peer = "10.0.0.1" },
-        { ranges = true }))
+      assert.same({ status = 403, outcome = "sender", note = "from 10.0.0.1" },
+        answer({ method = "GET", path = "/" .. SECRET, peer = "10.0.0.1" }, { ranges = true }))
+    end)
+
+    it("are named to the seller when they are refused", function()
+      local by_header = { ranges = true, address_header = "X-Real-IP" }
+      local function note(more, address) return answer(post(MESSAGE, { headers = { ["x-real-ip"] = address } }), more).note end
+      assert.equal("no address", note { ranges = true })
+      assert.equal("no address in the header x-real-ip", note(by_header))
+      assert.equal("from 1.2.3.4", note(by_header, "1.2.3.4"))
+      assert.equal("from " .. ("a"):rep(45), note(by_header, ("a"):rep(5000)))
     end)
 
     it("may be told by a header, of which the nearest proxy wrote the end", function()

@@ -279,7 +279,7 @@ void avito_pace_answered(struct avito_operation *operation, struct avito_session
   bool by_operation = pace->lane_count > 1;
   double said = refused ? avito_pace_retry_after(marketplace, response, unix_now) : -1;
   double pause = said >= 0 ? fmin(said, AVITO_PACE_LONGEST) : AVITO_PACE_PAUSE;
-  bool unclear = refused && marketplace->at_once > 0 && said < 0 && told.remaining < 0; /* which of its limits it is for */
+  bool unclear = refused && marketplace->at_once > 0 && said < 0 && told.remaining < 0; /* for which of its limits */
   if (full || unclear) {
     avito_gate_close(&pace->gate, now + pause);
   }

@@ -73,8 +73,9 @@ function account.heed(bot, problem, whole)
   local kind = PARKS[problem.kind] and problem.kind or "auth"
   bot.parked = { kind = kind, message = problem.message, since = bot.driver:time(), pause = FIRST_LOOK,
     again = bot.driver:now() + FIRST_LOOK }
-  bot:tell { kind = "parked", code = kind,
-    message = ("the account is refused, and asked for again later: %s"):format(tostring(problem.message or problem.kind)) }
+  local name = bot:account() -- nil where the look-up of the account itself is refused
+  bot:tell { kind = "parked", code = kind, message = ("the account%s is refused, and asked for again later: %s"):format(
+    name and " " .. name or "", tostring(problem.message or problem.kind)) }
 end
 
 --- Asks whether a parked account is served again, when it is time.

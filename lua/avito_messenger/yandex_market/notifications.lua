@@ -29,6 +29,8 @@ local SENDERS = { "5.45.207.0/25", "141.8.142.0/25", "5.255.253.0/25" }
 
 local OPTIONS = { ranges = "boolean|table", address_header = "string", duplicates = "string" }
 
+local LONGEST_ADDRESS = 45 -- of IPv6; what a header holds may be longer
+
 local function read_options(given, where, level)
   local function refuse(message) error(("%s: %s"):format(where, message), level + 2) end
   local own = { duplicates = given.duplicates }
@@ -141,7 +143,9 @@ local function admits(request, own)
     local list = request.headers and request.headers[own.header]
     address = type(list) == "string" and list:match "([^,%s]+)%s*$" or nil
   end
-  return own.ranges:hold(address)
+  if own.ranges:hold(address) then return true end
+  if not address then return false, own.header and "no address in the header " .. own.header or "no address" end
+  return false, "from " .. tostring(address):sub(1, LONGEST_ADDRESS)
 end
 
 local function take(body)
