@@ -59,7 +59,7 @@ mutants.list = {
   { name = "leaves the chats of the dead alone", module = "avito_messenger.store.memory",
     from = "if chat.owner and chat.owner.ended then", into = "if false then" },
   { name = "asks only once for what it is told of", module = "avito_messenger.bot.engine.told", marketplace = "yandex_market",
-    from = "if event.read then missing.look = nil end", into = "chat.told = nil" },
+    from = "if event.read and not unseen then missing.look = nil end", into = "chat.told = nil" },
   { name = "does not keep what it is told of", module = "avito_messenger.bot.engine.told", marketplace = "yandex_market",
     from = "if is_missing(missing, event.id) then return end", into = "if true then return end" },
 }
