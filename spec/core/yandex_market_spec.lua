@@ -221,7 +221,8 @@ describe("a good answer of Yandex Market", function()
 
   it("is not taken for a list when it is none", function()
     for _, body in ipairs { "{}", "[]", '[{"chatId":1}]', '{"result":null}', '{"status":"OK","result":5}',
-      '{"result":{}}', '{"status":"OK","result":{"paging":{}}}', '{"status":"OK","result":{"chats":{"a":1}}}', '{"status":"OK","result":{"chats":5}}', '{"chats":[]}' } do
+      '{"result":{}}', '{"status":"OK","result":{"paging":{}}}', '{"status":"OK","result":{"chats":{"a":1}}}',
+      '{"status":"OK","result":{"chats":5}}', '{"chats":[]}' } do
       local value, err = list(body)
       assert.is_nil(value, body)
       assert.same({ "decode", 'the answer is not what was expected: no list "result.chats"', body, 200 },
