@@ -532,6 +532,22 @@ describe("polling", function()
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 
+  it("knows nothing of a chat whose messages it could not store", function()
+    open()
+    poll { rounds = 1 }
+    local bot, row = place.bot, { chat_id = "u2i-1", key = "k", kind = "event", body = '{"type":"wake"}' }
+    local function receive()
+      bot.lanes:looked_at "u2i-1"
+      assert.is_false(bot.lanes:is_stale "u2i-1")
+      return (bot.lanes:receive { row })
+    end
+    assert.is_not_nil(receive())
+    assert.is_false(bot.lanes:is_stale "u2i-1")
+    function bot.store.receive() return nil, { code = "full" } end
+    assert.is_nil(receive())
+    assert.is_true(bot.lanes:is_stale "u2i-1")
+  end)
+
   describe("is broken off", function()
     it("by Ctrl-C, wherever it is, and has lost nothing when it is begun again", function()
       for _, request in ipairs { "GET .*/chats$", "GET .*/messages/?$", "POST .*/messages/?$", "POST .*/read$" } do

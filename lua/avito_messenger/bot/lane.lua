@@ -164,9 +164,9 @@ end
 
 -- Has a person typed meanwhile?
 local function look_first(self, effect)
-  local ok, news = perform.news(self.bot, self.record)
+  local ok, news, doubted = perform.news(self.bot, self.record)
   if ok then return { events = { news } } end
-  local event = perform.failed(effect, news, false)
+  local event = perform.failed(effect, news, false, doubted)
   return { latch = effect.key, events = { event }, event = event }
 end
 

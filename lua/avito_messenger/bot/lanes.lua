@@ -50,7 +50,12 @@ end
 ---@return avito.StoreError?
 function Lanes:receive(rows)
   local flags, err = self.bot.store:receive(self.bot:account(), rows)
-  if not flags then return nil, err end
+  if not flags then
+    for _, row in ipairs(rows) do -- what was seen there nobody knows any more
+      self.looked[row.chat_id], self.looked_before[row.chat_id] = nil, nil
+    end
+    return nil, err
+  end
   local new = false
   for i, row in ipairs(rows) do new = new or (flags[i] and not row.replace) end
   self:told()

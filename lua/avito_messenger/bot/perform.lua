@@ -15,19 +15,21 @@ end
 ---@param effect table
 ---@param err any
 ---@param dispatched? boolean whether the effect itself may have been done; as the error says when absent
+---@param doubted? boolean it may have been the account that was refused, which is not any more
 ---@return table event
-function perform.failed(effect, err, dispatched)
+function perform.failed(effect, err, dispatched, doubted)
   local problem = { kind = "invalid", message = text_of(err), dispatched = false } -- misuse: it was never sent
   if type(err) == "table" then
     if dispatched == nil then dispatched = err.dispatched end
-    problem.kind, problem.dispatched, problem.retry_after = err.kind, dispatched, err.retry_after
+    problem.kind, problem.dispatched, problem.retry_after, problem.doubted = err.kind, dispatched, err.retry_after, doubted
   end
   return { type = "failed", key = effect.key, error = problem }
 end
 
 -- The error of a call, made certain where it may mean the account as well as the chat.
 local function certain(bot, err)
-  return type(err) == "table" and bot.market.refused(bot.client, err) or err
+  if type(err) ~= "table" then return err end
+  return bot.market.refused(bot.client, err)
 end
 
 local function problem_of(err)
@@ -35,7 +37,10 @@ local function problem_of(err)
 end
 
 local function outcome(bot, effect, value, err, dispatched)
-  if not value then return perform.failed(effect, certain(bot, err), dispatched) end
+  if not value then
+    local problem, doubted = certain(bot, err)
+    return perform.failed(effect, problem, dispatched, doubted)
+  end
   return { type = "sent", key = effect.key, id = type(value) == "table" and value.id or nil }
 end
 
@@ -46,6 +51,7 @@ end
 ---@param chat_type? string
 ---@return boolean? ok
 ---@return table|avito_messenger.Error|nil event the new messages, if any; or the error
+---@return boolean? doubted as perform.failed wants it
 function perform.news(bot, taken, chat_type)
   local chat_id, since, started = taken.id, bot.since or 0, bot.started or 0
   local earlier
@@ -96,8 +102,8 @@ function does.read(bot, effect, chat)
   if not mark then return outcome(bot, effect, true) end
   local event = outcome(bot, effect, mark(bot, effect))
   if event.type == "failed" and not event.error.dispatched then return event end
-  local ok, news = perform.news(bot, chat)
-  if not ok then return perform.failed(effect, news, false) end
+  local ok, news, doubted = perform.news(bot, chat)
+  if not ok then return perform.failed(effect, news, false, doubted) end
   return event, nil, news
 end
 
@@ -124,7 +130,7 @@ function does.fetch(bot, effect, chat)
       event.messages, event.old = { message }, message.created and message.created < (bot.since or 0) or nil
       return event
     end
-    if err.kind ~= "rate_limited" then return failed(certain(bot, err)) end -- the chat has a limit of its own
+    if err.kind ~= "rate_limited" then return failed((certain(bot, err))) end -- the chat has a limit of its own
   end
   local ok, news = perform.news(bot, chat)
   if not ok then return failed(news) end
@@ -136,7 +142,10 @@ end
 function does.check(bot, effect)
   local asked = bot.driver:time()
   local list, err = bot.market.read_chat(bot.client, effect.chat_id, function(_, created) return created >= effect.since end)
-  if not list then return perform.failed(effect, certain(bot, err)) end
+  if not list then
+    local problem, doubted = certain(bot, err)
+    return perform.failed(effect, problem, nil, doubted)
+  end
   if err then -- what is not in the chat as far as it could be read may be in the rest of it
     return perform.failed(effect, { kind = "unknown", dispatched = true,
       message = "the chat cannot be read to its end, and it is not certain that it was not sent" })

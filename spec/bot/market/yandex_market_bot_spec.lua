@@ -63,6 +63,27 @@ describe("a bot of Yandex Market", function()
       assert.same({}, errors())
     end)
 
+    it("answers what was written after it together with it, unless it does not come for half a minute", function()
+      for _, comes in ipairs { true, false } do
+        open()
+        local commits, store = 0, place.store
+        local commit = store.commit
+        function store.commit(...)
+          commits = commits + 1
+          return commit(...)
+        end
+        local one = place:says(CHAT, "Торг есть?", { hidden = true })
+        place:notify(CHAT, place:says(CHAT, "А доставка?"))
+        place:notify(CHAT, one)
+        place:at(10, function() place.chats[CHAT].messages[1].hidden = not comes end)
+        place:work(25)
+        assert.equal(comes and "PARTNER: Торг при осмотре." or nil, place:conversation(CHAT)[3])
+        assert.is_true(commits < 40, commits) -- it waits, and does not ask again and again whether it may go on
+        place:work(60)
+        assert.equal(comes and "PARTNER: Торг при осмотре." or "PARTNER: Отправлю завтра.", place:conversation(CHAT)[3])
+      end
+    end)
+
     it("asks until it is there, also after a restart", function()
       open()
       place:fail("get_chat_message", { kind = "server" })
@@ -435,20 +456,36 @@ describe("a bot of Yandex Market", function()
   end)
 
   describe("that is refused", function()
-    local function replies(kind, of_list)
+    local function replies(kind, of_list, times)
       open()
       place:notify(CHAT, place:says(CHAT, "Торг есть?"))
-      place:fail("send_message", { kind = kind })
+      place:fail("send_message", { kind = kind }, times)
       if of_list then place:fail("get_chats", { kind = of_list }) end
       place:work()
     end
 
-    it("one chat rejects the reply", function()
-      replies "forbidden"
-      assert.equal(1, #place:calls "get_chats")
+    it("one chat rejects the reply, when it is so a second time", function()
+      replies("forbidden", nil, 2)
+      assert.equal(2, #place:calls "get_chats")
+      assert.equal(2, #place:calls "send_message")
       assert.matches("send was not done: .*forbidden", errors()[1])
       assert.is_nil(place.bot.parked)
       assert.is_nil(place:record(CHAT).outbox)
+    end)
+
+    it("for a moment, and not any more when that is looked into, sends the reply", function()
+      replies "forbidden"
+      assert.same(ANSWERED, place:conversation(CHAT))
+      assert.is_nil(place.bot.parked)
+    end)
+
+    it("the chat for a moment, when it is read before the reply is sent, sends the reply", function()
+      open()
+      place:notify(CHAT, place:says(CHAT, "Торг есть?"))
+      place:fail("get_chat_history", { kind = "forbidden" })
+      place:work()
+      assert.same(ANSWERED, place:conversation(CHAT))
+      assert.same({}, errors())
     end)
 
     it("one chat rejects the reply, too, where the list of chats cannot be asked for in that way", function()

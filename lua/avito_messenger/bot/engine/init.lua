@@ -112,7 +112,7 @@ end
 
 --- May the messages that wait be answered now?
 local function ready(engine, chat, now)
-  if not chat.waiting or chat.burst.due > now then return false end
+  if not chat.waiting or math.max(chat.burst.due, told.holds(chat)) > now then return false end
   if chat.flow and not flows.asks(chat) then return false end -- a function of the program has not returned yet
   return not wants_facts(engine, chat, now)
 end
@@ -284,7 +284,7 @@ function Engine:wake_at(chat) -- luacheck: no self
   end
   at(told.wake_at(chat))
   if chat.waiting then
-    if not (chat.flow and not flows.asks(chat)) then at(math.max(chat.burst.due, chat.facts_at or 0)) end
+    if not (chat.flow and not flows.asks(chat)) then at(math.max(chat.burst.due, chat.facts_at or 0, told.holds(chat))) end
   else
     at(flows.wake_at(chat))
   end

@@ -25,6 +25,7 @@ local Turn = require "avito_messenger.bot.engine.turn"
 ---@field withdrawn? boolean a person took over while it was under way: it is not tried again
 ---@field tries? integer
 ---@field resends? integer how often it was not found in the chat
+---@field doubted? boolean it was refused the last time, and perhaps for something that is over
 ---@field text? string of "send"; of "escalate": what the buyer wrote
 ---@field image? string
 ---@field user_id? integer|string of "blacklist"
@@ -262,7 +263,8 @@ end
 --- It failed, or nobody knows.
 ---@param chat avito.bot.Chat
 ---@param key string
----@param err { kind: string, message: string?, dispatched: boolean?, retry_after: number? }
+---@param err { kind: string, message: string?, dispatched: boolean?, retry_after: number?, doubted: boolean? } doubted: a
+--- refusal that would be another one by now is final only the second time
 ---@param now number
 ---@param notes table[]
 function outbox.failed(chat, key, err, now, notes)
@@ -271,13 +273,15 @@ function outbox.failed(chat, key, err, now, notes)
   if row.claimed then return confirm(chat, row, nil, now, notes) end
   local unknown = row.state == "unknown" -- reading back failed
   if unknown then row.tries = row.tries + 1 end
+  local asked_again = row.doubted
+  row.doubted = err.doubted
   if ACCOUNT[err.kind] then
     row.tries = row.tries - 1 -- it says nothing of the row
     notes[#notes + 1] = { kind = "error", key = key, effect = row.kind, message = err.message or err.kind, error = err }
     if unknown then row.check_at = now + ACCOUNT_RETRY else refused(chat, row, now, ACCOUNT_RETRY) end
   elseif not unknown and not FINAL[err.kind] and err.dispatched and err.kind ~= "rate_limited" and spoken(row) then
     row.state, row.check_at, row.unclear_at = "unknown", now, now
-  elseif FINAL[err.kind] or row.tries >= MAX_TRIES then
+  elseif FINAL[err.kind] and (asked_again or not err.doubted) or row.tries >= MAX_TRIES then
     reject(chat, row, err, notes)
   elseif unknown then
     row.delay = math.max(err.retry_after or 0, backoff(row.tries))

@@ -14,6 +14,7 @@ local told = {}
 local FIRST_RETRY, LAST_RETRY = 2, 600
 local GIVE_UP = 86400 -- seconds for which a message is looked for that is not in its chat
 local MOST = 300      -- ids; of more, the newest, for the chat is read then anyway
+local HOLD = 30       -- seconds for which what is here waits for one that is not, for that may have been written before
 local REPORT = 6      -- tries after which somebody should know
 -- Of a chat: an answer that will hardly change by asking again.
 local FINAL = { invalid = true, forbidden = true, not_found = true }
@@ -105,6 +106,14 @@ function told.wake_at(chat)
 end
 
 -- Why: nil where the chat was read.
+--- Until when what waits to be answered is to wait for what is still missing.
+---@param chat avito.bot.Chat
+---@return number 0: not at all
+function told.holds(chat)
+  local first = chat.told and chat.told.ids[1]
+  return first and first.since + HOLD or 0
+end
+
 local function give_up(missing, why, now, notes)
   local left = {}
   for _, one in ipairs(missing.ids) do

@@ -44,8 +44,8 @@ local DEFAULT = "avito"
 ---@field send_image fun(bot: avito.Bot, effect: table): table|true|nil, table?, boolean? whether the message itself was tried
 ---@field blacklist? fun(bot: avito.Bot, effect: table): any, table?
 ---@field mark_read? fun(bot: avito.Bot, effect: table): any, table?
----@field refused fun(client: avito_messenger.AnyClient, err: table): table the error of a call, made certain: of kind "auth" where
---- it is the account that is refused
+---@field refused fun(client: avito_messenger.AnyClient, err: table): table, boolean? the error of a call, made certain: of
+--- kind "auth" where it is the account that is refused; true: it may have been, and is not any more
 
 --- The adapter of this name.
 ---@param name string

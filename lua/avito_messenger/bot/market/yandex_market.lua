@@ -47,11 +47,12 @@ end
 
 local function forbids(err) return err.kind == "forbidden" end
 
--- A key that was revoked and a chat that is another's are refused alike: the list of chats tells which it is.
+-- A key that was revoked and a chat that is another's are refused alike: the list of chats tells which it is. Where that is
+-- allowed, the key may be good again meanwhile.
 function yandex_market.refused(client, err)
   if not forbids(err) then return err end
   local chats, problem = client:get_chats { limit = 1 }
-  if chats then return err end
+  if chats then return err, true end
   local certain = errors.new(forbids(problem) and "auth" or problem.kind, err.endpoint, err.message)
   certain.status, certain.dispatched, certain.retry_after = err.status, false, problem.retry_after
   return certain
