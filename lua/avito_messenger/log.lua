@@ -154,13 +154,14 @@ local function add(self, line, note, fields)
   end
 end
 
--- `name`: what the note calls its kind.
-local function put(self, note, kind, name)
+-- `name`: what the note calls its kind; `account`: of which of several bots it is.
+local function put(self, note, kind, name, account)
   local level = kind.level
   if type(level) == "function" then level = level(note) end
   if LEVELS[level] < self.least then return end
   local line = head(self, level, kind.msg)
   line[#line + 1] = { "kind", value_of(self, name) }
+  if account then line[#line + 1] = { "account", value_of(self, account) } end
   add(self, line, note, kind.fields)
   if self.texts then add(self, line, note, kind.texts) end
   self.write(self.format(line) .. "\n")
@@ -190,15 +191,17 @@ end
 
 --- A note of a bot.
 ---@param note table
-function Log:note(note)
+---@param account? string of which of several bots it is
+function Log:note(note, account)
   if not self.texts and note.chat_id ~= nil then listen(self, note) end
-  put(self, note, kinds.notes[note.kind] or kinds.unknown, tostring(note.kind))
+  put(self, note, kinds.notes[note.kind] or kinds.unknown, tostring(note.kind), account)
 end
 
 --- An event of a client.
 ---@param event avito_messenger.Event
-function Log:event(event)
-  put(self, event, kinds.events[event.type] or kinds.unknown, tostring(event.type))
+---@param account? string of which of several bots it is
+function Log:event(event, account)
+  put(self, event, kinds.events[event.type] or kinds.unknown, tostring(event.type), account)
 end
 
 local RESERVED = { time = true, level = true, msg = true, kind = true }

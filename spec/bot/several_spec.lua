@@ -12,7 +12,7 @@ local NOWHERE = "http://127.0.0.1:9"
 local wait_for, free_port = programs.wait_for, programs.free_port
 
 describe("several bots in one process", function()
-  local box, bots, notes, store
+  local box, bots, notes, store, lines
 
   before_each(function()
     local accounts, items = {}, {}
@@ -21,7 +21,7 @@ describe("several bots in one process", function()
       items[i] = { id = phone, account = i, title = "iPhone 12" }
     end
     box = shop.sandbox { accounts = accounts, items = items }
-    notes, store = { {}, {} }, avito.memory_store()
+    notes, store, lines = { {}, {} }, avito.memory_store(), {}
   end)
   after_each(function() loop.close() end)
 
@@ -29,7 +29,7 @@ describe("several bots in one process", function()
     bots = {}
     for i = 1, 2 do
       bots[i] = avito.bot { rulebook = RULES, store = store, on_event = function(note) table.insert(notes[i], note) end,
-        on_error = function() end,
+        on_error = function() end, log = { level = "debug", write = function(line) lines[#lines + 1] = line end },
         client = avito.client { io = loop, base_url = url, pace = false, client_id = "dummy-client-id-" .. i,
           client_secret = "dummy-client-secret" } }
     end
@@ -90,6 +90,11 @@ describe("several bots in one process", function()
     for i = 1, 2 do
       assert.same({ kind = "stopped", left = 0 }, notes[i][#notes[i]])
       assert.is_truthy(told(i, "webhook"))
+    end
+    local log = table.concat(lines)
+    for _, words in ipairs { "msg=started kind=started account=\"bot 2\"", "kind=stopped account=1 ", "kind=stopped account=2 ",
+      "kind=request account=2 endpoint=send_message " } do
+      assert.is_truthy(log:find(words, 1, true), words)
     end
     assert.same({}, box:log { operation = "get_chats" })
   end)
@@ -169,6 +174,7 @@ describe("several bots in one process", function()
     local place = shop.open()
     local chat = place:says "Торг есть?"
     assert.is_true(avito.run { { bot = place.bot, poll = { interval = 5, seconds = 30 } } })
+    assert.is_nil(place.bot:called())
     assert.same({ "buyer: Торг есть?", "bot: Торг при осмотре." }, place:conversation(chat))
   end)
 

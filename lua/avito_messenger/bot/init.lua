@@ -42,6 +42,7 @@ local span = require "avito_messenger.bot.span"
 --- refuses the account; `since` by the wall clock, `again` by the monotonic one: when it is asked again
 ---@field fleeting? boolean who calls it may be gone at any moment, as a request of nginx is: what has to come to an end is a
 --- task of its own
+---@field number? integer which it is of several of one process
 ---@field trouble? string the code of the store's last error, until it works again
 local Bot = {}
 Bot.__index = Bot
@@ -93,7 +94,7 @@ local function hear(self, client)
   local before = client.on_event
   function client.on_event(event)
     self.metrics:event(event)
-    if self.log then self.log:event(event) end
+    if self.log then self.log:event(event, self:called()) end
     if before then before(event) end
   end
 end
@@ -163,10 +164,10 @@ function Bot.new(given)
   return self
 end
 
-local function print_error(problem)
-  local kind = problem.kind == "warning" and "warning: " or ""
+local function print_error(self, problem)
+  local name, kind = self:called(), problem.kind == "warning" and "warning: " or ""
   local rule = problem.rule and ("rule '%s': "):format(problem.rule) or ""
-  io.stderr:write(("avito.bot: %s%s%s\n"):format(kind, rule, problem.message))
+  io.stderr:write(("avito.bot%s: %s%s%s\n"):format(name and " " .. name or "", kind, rule, problem.message))
 end
 
 -- A hook that raises must not stop a chat.
@@ -181,12 +182,20 @@ end
 -- What somebody has to know, or do something about.
 local ERRORS = { error = true, warning = true, store = true, parked = true }
 
+--- What it is called among several of one process: its account, or which of them it is; nil: it is alone.
+---@return string?
+function Bot:called()
+  return self.number and (self:account() or "bot " .. self.number) or nil
+end
+
 --- Tells the hooks what happened.
 ---@param note table
 function Bot:tell(note)
   self.metrics:note(note)
-  if self.log then call_hook(self.log.note, self.log, note) end
-  if ERRORS[note.kind] and (self.on_error or not self.log) then call_hook(self.on_error or print_error, note) end
+  if self.log then call_hook(self.log.note, self.log, note, self:called()) end
+  if ERRORS[note.kind] then
+    if self.on_error then call_hook(self.on_error, note) elseif not self.log then print_error(self, note) end
+  end
   if self.on_event then call_hook(self.on_event, note) end
 end
 

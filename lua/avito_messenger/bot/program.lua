@@ -288,6 +288,7 @@ function program.run_all(given, level)
     plan.parts[i] = read_one(one, where, plan.parts, level + 1)
     if one.webhook and not given.listen then error(where .. ": webhook needs a listener: listen = { port = … }", level + 1) end
   end
+  for i, part in ipairs(plan.parts) do part.bot.number = #plan.parts > 1 and i or nil end
   if given.listen then
     if not plan.parts[1].bot.driver.spawn then
       error("avito.run: listen needs the loop: io = require \"avito_messenger.io.loop\" in the client", level + 1)
