@@ -1,6 +1,6 @@
 -- What the hooks of all marketplaces share, by one that takes whatever comes; webhook_spec.lua has it in a real one.
 local hook = require "avito_messenger.hook"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 
 describe("a hook", function()
   local make, known = hook.define { name = "spec.hook", options = { colour = "string" },

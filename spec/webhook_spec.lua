@@ -1,6 +1,6 @@
 local blame = require "support.blame"
 local core = require "avito_messenger.core"
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local json = require "avito_messenger.json"
 local support = require "support.sandbox"
 local webhook = require "avito_messenger.webhook"

@@ -1,5 +1,5 @@
 --- Moments as text, by ISO 8601: "2017-11-21T00:00:00.213Z".
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 
 local datetime = {}
 

@@ -2,7 +2,7 @@
 --- alike in all of them; webhook.lua and yandex_market/notifications.lua say how theirs differ.
 local core = require "avito_messenger.core"
 local options = require "avito_messenger.options"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 
 local hook = {}
 

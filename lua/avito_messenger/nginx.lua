@@ -7,7 +7,7 @@
 --- `shop` is a module of the program's own that returns an avito.bot whose client has io = require "avito_messenger.io.nginx".
 local hooks = require "avito_messenger.bot.hooks"
 local options = require "avito_messenger.options"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 local poll = require "avito_messenger.bot.poll"
 local program = require "avito_messenger.bot.program"
 local prometheus = require "avito_messenger.prometheus"

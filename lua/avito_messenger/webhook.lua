@@ -5,11 +5,11 @@
 ---     local answer = hook:answer { method = "POST", path = "/…", headers = {…}, body = "…" }
 ---     if answer.rows then store them durably, then answer.status else answer.status at once end
 local core = require "avito_messenger.core"
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local hook = require "avito_messenger.hook"
 local json = require "avito_messenger.json"
 local options = require "avito_messenger.options"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 
 local webhook = {}
 

@@ -11,7 +11,7 @@ local hooks = require "avito_messenger.bot.hooks"
 local metrics = require "avito_messenger.bot.metrics"
 local names = require "avito_messenger.bot.names"
 local options = require "avito_messenger.options"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 
 local listen = {}
 

@@ -9,10 +9,10 @@
 --- A notification holds no text: what was said is fetched by its id. It has no signature either: the secret path tells that it
 --- is the marketplace's, and the ranges its addresses are in.
 local datetime = require "avito_messenger.datetime"
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local hook = require "avito_messenger.hook"
 local json = require "avito_messenger.json"
-local outcomes = require "avito_messenger.bot.outcomes"
+local outcomes = require "avito_messenger.outcomes"
 local ranges = require "avito_messenger.ranges"
 
 local notifications = {}

@@ -1,4 +1,4 @@
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 local holidays = require "avito_messenger.bot.hours.holidays"
 
 --- The days from the first to the last of a year that are not as any other, as "month-day" or "month-day from-to".

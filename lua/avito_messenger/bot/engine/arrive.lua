@@ -1,6 +1,6 @@
 --- The guard: what becomes of a message that comes in. Each is taken once, in whatever order and however often it comes;
 --- the bot's own words are told from those of a person.
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local outbox = require "avito_messenger.bot.engine.outbox"
 local record = require "avito_messenger.bot.engine.record"
 local silence = require "avito_messenger.bot.engine.silence"

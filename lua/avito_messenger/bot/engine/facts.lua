@@ -1,5 +1,5 @@
 --- The values that templates may name: what is known of item, buyer, order, hours and the message.
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 
 local facts = {}
 

@@ -1,5 +1,5 @@
 --- Days that are not as their weekday is: holidays and short days, of one year ("2026-12-31") or of every year ("01-07").
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 local opening = require "avito_messenger.bot.hours.opening"
 local spelling = require "avito_messenger.bot.spelling"
 

@@ -1,5 +1,5 @@
 --- Opening hours: whether a place is open at a moment, and when it opens or closes next.
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 local holidays = require "avito_messenger.bot.hours.holidays"
 local opening = require "avito_messenger.bot.hours.opening"
 local weekdays = require "avito_messenger.bot.hours.weekdays"

@@ -1,5 +1,5 @@
 --- Rules for local time as POSIX writes them in TZ: "MSK-3", "EET-2EEST,M3.5.0/3,M10.5.0/4", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0".
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 
 local rule = {}
 

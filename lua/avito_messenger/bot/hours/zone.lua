@@ -1,5 +1,5 @@
 --- Time zones: which local time it is at a moment, and the other way round.
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 local rule = require "avito_messenger.bot.hours.rule"
 local tzif = require "avito_messenger.bot.hours.tzif"
 local words = require "avito_messenger.words"

@@ -1,5 +1,5 @@
 --- Avito's messenger, as a bot sees it.
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local enums = require "avito_messenger.enums"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"

@@ -3,7 +3,7 @@
 --- Nobody promises in which order they are listed, a list may repeat its last page for ever, and what is sent is answered
 --- without an id. So lists are gone through to their end and put in order here.
 local datetime = require "avito_messenger.datetime"
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local errors = require "avito_messenger.errors"
 local images = require "avito_messenger.bot.rulebook.images"
 local is_picture = require("avito_messenger.bot.pictures").is

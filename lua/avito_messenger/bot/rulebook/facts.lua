@@ -1,6 +1,6 @@
 --- Conditions about the item and the buyer. Either may be unknown; then they are not met, and say so.
 local Condition = require "avito_messenger.bot.rulebook.condition"
-local digits = require "avito_messenger.bot.digits"
+local digits = require "avito_messenger.digits"
 local fields = require "avito_messenger.bot.rulebook.fields"
 
 local facts = {}

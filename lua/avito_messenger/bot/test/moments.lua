@@ -1,5 +1,5 @@
 --- Moments as a scenario writes them, in the time of a zone.
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 
 local moments = {}
 

@@ -1,4 +1,4 @@
-local calendar = require "avito_messenger.bot.hours.calendar"
+local calendar = require "avito_messenger.calendar"
 
 describe("the calendar", function()
   it("counts days one by one from 1970-01-01", function()
