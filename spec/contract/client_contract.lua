@@ -8,23 +8,15 @@ local avito = require "avito_messenger"
 local busted = require "busted"
 local files = require "support.files"
 local sandbox = require "support.sandbox"
+local stage = require "contract.stage"
 local trouble = require "contract.trouble"
 
 -- busted gives its words to spec files only.
-local describe, setup, teardown = busted.describe, busted.setup, busted.teardown
-local before_each, after_each = busted.before_each, busted.after_each
+local describe, before_each, after_each = busted.describe, busted.before_each, busted.after_each
 
 return function(driver_name, start)
   describe("a client over " .. driver_name, function()
-    local place
-
-    setup(function() place = start() end)
-    teardown(function() place.stop() end)
-    before_each(function() place.control("POST", "reset", {}) end)
-
-    local function it(name, body)
-      busted.it(name, function() if place.run then place.run(body, name) else body() end end)
-    end
+    local place, it = stage(start)
 
     local function make(options)
       local given = {

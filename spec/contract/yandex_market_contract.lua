@@ -5,25 +5,17 @@ local files = require "support.files"
 local json = require "avito_messenger.json"
 local market = require "avito_messenger.yandex_market"
 local sandbox = require "support.sandbox"
+local stage = require "contract.stage"
 local trouble = require "contract.trouble"
 
 -- busted gives its words to spec files only.
-local describe, setup, teardown = busted.describe, busted.setup, busted.teardown
-local before_each, after_each = busted.before_each, busted.after_each
+local describe, before_each, after_each = busted.describe, busted.before_each, busted.after_each
 
 local ORDER, RETURN = 41000001, 51000001 -- of the sandbox's world
 
 return function(driver_name, start)
   describe("a client of Yandex Market over " .. driver_name, function()
-    local place
-
-    setup(function() place = start() end)
-    teardown(function() place.stop() end)
-    before_each(function() place.control("POST", "reset", {}) end)
-
-    local function it(name, body)
-      busted.it(name, function() if place.run then place.run(body, name) else body() end end)
-    end
+    local place, it = stage(start)
 
     local function make(options)
       local given = { base_url = place.base_url, io = place.io, api_key = sandbox.api_key, business_id = sandbox.business_id }

@@ -3,6 +3,7 @@
 local alloc = require "spec_support.alloc"
 local core = require "avito_messenger.core"
 local script = require "support.script"
+local starved = require "support.starved"
 
 local answer = script.answer
 local OK = answer(200, '{"status":"OK","result":{"chatId":77}}')
@@ -36,20 +37,7 @@ describe("a gate without memory", function()
       ops[2]:cancel()
       return table.concat(said, " ")
     end
-    local expected = queue()
-    assert.equal("send send wait wait fail send wait wait fail true", expected)
-    local n, fired = 0
-    repeat
-      n = n + 1
-      local ok, result
-      ok, result, fired = alloc.fail_at(n, queue)
-      if fired and not ok then
-        assert.truthy(tostring(result):find("not enough memory", 1, true), tostring(result))
-      else
-        assert.equal(expected, result)
-      end
-    until not fired
-    assert.is_true(n > 20)
+    assert.equal("send send wait wait fail send wait wait fail true", starved(queue, 20))
   end)
 
   it("gives the place of a call back that raised", function()
