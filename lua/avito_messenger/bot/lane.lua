@@ -105,17 +105,23 @@ local function step_all(self, chat, events, now, notes)
   return chat
 end
 
+-- What waits may be older than a message that was fetched.
+local function is_fetched(brought)
+  return brought.events[1] ~= nil and brought.events[1].type == "fetched"
+end
+
 --- What the next commit is to hold. What was brought is kept even where the engine cannot take what waits: those rows stay.
 ---@return table? change nil: the engine could not take what was brought
 local function prepare(self, brought, now)
   local notes = {}
   local chat = recover(self, record.fork(self.record), now, notes)
   if brought.latch then self.bot.engine:latch(chat, brought.latch, now) end
-  chat = step_all(self, chat, brought.events, now, notes)
-  if not chat then return nil end
   local events, taken = take(self, self.rows)
+  local first = #events > 0 and is_fetched(brought) and step_all(self, chat, events, now, notes) or nil
+  chat = step_all(self, first or chat, brought.events, now, notes)
+  if not chat then return nil end
   if #events == 0 and #brought.events == 0 then events = { { type = "wake" } } end
-  local after = step_all(self, chat, events, now, notes)
+  local after = first and chat or step_all(self, chat, events, now, notes)
   if taken and after then notes[#notes + 1] = { kind = "taken", chat_id = self.chat_id, count = #self.rows } end
   return { record = after or chat, taken = after and taken, now = now, notes = notes, broken = not after }
 end

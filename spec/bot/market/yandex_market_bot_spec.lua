@@ -1,6 +1,7 @@
 local avito = require "avito_messenger"
 local hooks = require "avito_messenger.bot.hooks"
 local market = require "avito_messenger.bot.market.yandex_market"
+local inbox = require "avito_messenger.bot.inbox"
 local shop = require "support.yandex_shop"
 
 local CHAT = "7001"
@@ -82,6 +83,22 @@ describe("a bot of Yandex Market", function()
         place:work(60)
         assert.equal(comes and "PARTNER: Торг при осмотре." or "PARTNER: Отправлю завтра.", place:conversation(CHAT)[3])
       end
+    end)
+
+    it("answers what was written before it, and found meanwhile, first", function()
+      open { rulebook = { burst = 0, { "торг", hears = "торг*", say = "Торг при осмотре." },
+        { "доставка", hears = "доставк*", say = "Отправлю завтра." } } }
+      local one, two = place:says(CHAT, "Торг есть?"), place:says(CHAT, "А доставка?")
+      place:notify(CHAT, two)
+      local client, lanes = place.client, place.bot.lanes
+      local found = assert(market.message(client, CHAT, one))
+      local fetch = client.get_chat_message
+      function client.get_chat_message(...)
+        assert(lanes:receive(inbox.rows(CHAT, { type = "message", message = found }, market.hook)))
+        return fetch(...)
+      end
+      place:work()
+      assert.equal("PARTNER: Торг при осмотре.", place:conversation(CHAT)[3])
     end)
 
     it("asks until it is there, also after a restart", function()

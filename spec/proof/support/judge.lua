@@ -73,11 +73,18 @@ local function answers(sim, places, problems)
   end
 end
 
+-- When it came in; with its text, or at the earliest.
+local function came(sim, line, with_text)
+  local number = line.number or 0
+  local text, told = sim.order[number], sim.told[number]
+  return text and (with_text and text or math.min(text, told or text))
+end
+
 -- What was written first and came in first is answered first.
 local function order(sim, places, problems)
   for _, one in ipairs(sim.drawn.lines) do
     for _, other in ipairs(sim.drawn.lines) do
-      local first, second = sim.order[one.number or 0], sim.order[other.number or 0]
+      local first, second = came(sim, one, true), came(sim, other, false)
       if first and second and one.chat == other.chat and one.created < other.created and first < second then
         local place, place2 = places[wanted(one)[1]], places[wanted(other)[1]]
         if place and place2 and place[1] > place2[1] then

@@ -293,6 +293,7 @@ function Sim:write(chat, text, who)
   local spec = self.place.address(chat)
   spec.text = text
   local message = self.box[who == "seller" and "write" or "say"](self.box, spec)
+  self.numbers[message.message_id] = tonumber(text:match "^Вопрос.- (%d+)$")
   if not chat.id then
     chat.id = message.chat_id
     self.kinds[chat.id] = chat
@@ -329,13 +330,18 @@ function Sim:sent(entry)
   end
 end
 
---- Rows were taken into the inbox. Those that only tell of a message are none: its text is had when it is had.
+local function arrived(self, list, number)
+  if not number or list[number] then return end
+  self.arrivals = self.arrivals + 1
+  list[number] = self.arrivals
+end
+
+--- Rows were taken into the inbox. Those that only tell of a message do not have its text, which may be had from then on.
 function Sim:received(rows, flags)
   for i, row in ipairs(rows) do
-    local number = flags[i] and tonumber(row.body:match 'Вопрос[^"]- (%d+)"')
-    if number and not self.order[number] then
-      self.arrivals = self.arrivals + 1
-      self.order[number] = self.arrivals
+    if flags[i] then
+      arrived(self, self.order, tonumber(row.body:match 'Вопрос[^"]- (%d+)"'))
+      arrived(self, self.told, self.numbers[row.body:match '"messageId":"(%d+)"'])
     end
   end
 end
@@ -416,8 +422,8 @@ local function new(seed, place)
   local drawn = story.draw(seed)
   for _, one in ipairs(drawn.dooms) do one.what = place.named[one.what] or one.what end
   local sim = setmetatable({ seed = seed, place = place, drawn = drawn, random = drawn.random, world = clockwork.world(),
-    lines = {}, lives = 0, processes = {}, skews = {}, kinds = {}, order = {}, arrivals = 0, calls = {}, counts = {}, given_up = {},
-    chaos = false, ended = false }, Sim)
+    lines = {}, lives = 0, processes = {}, skews = {}, kinds = {}, order = {}, told = {}, numbers = {}, arrivals = 0,
+    calls = {}, counts = {}, given_up = {}, chaos = false, ended = false }, Sim)
   sim.box = place.open(seed, drawn, START)
   sim.transport = sandbox_driver.new(still(sim.box), { now = START })
   return sim
