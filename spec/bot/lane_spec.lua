@@ -197,6 +197,23 @@ describe("a lane", function()
     assert.equal(0, #place:told "store")
   end)
 
+  it("looks again whether a person has typed, when what it had seen was not committed", function()
+    local chat, queued, fenced = place:says "Торг есть?", false, false
+    place:at(2, function() place.box:write { chat_id = chat, text = "Это я сам" } end)
+    function place.on_commit(commit, claim)
+      if commit.outbox:find "send queued" then
+        queued = true
+      elseif queued and not fenced then -- the reply was withdrawn
+        fenced = true
+        store:claim(claim.account, claim.chat_id)
+      end
+    end
+    place.bot:poll { interval = 100, seconds = 60 }
+    assert.is_true(fenced)
+    assert.equal(0, #place:requests "send_message")
+    assert.equal(1, #place:told "human")
+  end)
+
   it("says nothing where the chat was another's before it could commit to it", function()
     place:says "Торг есть?"
     local other

@@ -14,7 +14,9 @@ return function(call, least)
     local ok, result
     ok, result, fired = alloc.fail_at(n, call)
     if fired and not ok then
-      assert.truthy(tostring(result):find("not enough memory", 1, true), tostring(result))
+      -- What a stack that cannot grow says in Lua 5.4, whatever the reason.
+      local text = tostring(result)
+      assert.truthy(text:find("not enough memory", 1, true) or text:find("stack overflow", 1, true), text)
     else
       assert.equal(expected, result)
     end

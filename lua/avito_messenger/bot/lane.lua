@@ -206,6 +206,7 @@ function Lane:run()
     self.tired = count >= MAX_STEPS
     local outcome, effect, look = transact_surely(self, brought)
     if outcome == "rest" then return true end
+    if outcome ~= "go" then self.lanes:unlooked(self.chat_id) end
     if type(outcome) ~= "string" then
       if outcome.code == "fenced" then
         self.bot:tell { kind = "fenced", chat_id = self.chat_id }

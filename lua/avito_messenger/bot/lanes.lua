@@ -51,9 +51,7 @@ end
 function Lanes:receive(rows)
   local flags, err = self.bot.store:receive(self.bot:account(), rows)
   if not flags then
-    for _, row in ipairs(rows) do -- what was seen there nobody knows any more
-      self.looked[row.chat_id], self.looked_before[row.chat_id] = nil, nil
-    end
+    for _, row in ipairs(rows) do self:unlooked(row.chat_id) end
     return nil, err
   end
   local new = false
@@ -70,6 +68,12 @@ function Lanes:looked_at(chat_id)
     self.looked_before, self.looked, self.turned = self.looked, {}, now
   end
   self.looked[chat_id] = now
+end
+
+--- What was seen in the chat was not kept: nobody knows it any more.
+---@param chat_id string
+function Lanes:unlooked(chat_id)
+  self.looked[chat_id], self.looked_before[chat_id] = nil, nil
 end
 
 --- Has the chat to be read before the bot speaks? Neither polling for unread chats nor a webhook tells for certain that the
