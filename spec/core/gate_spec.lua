@@ -3,7 +3,7 @@
 local core = require "avito_messenger.core"
 local script = require "support.script"
 
-local answer, failure = script.answer, script.failure
+local answer, failure, fails, near = script.answer, script.failure, script.fails, script.near
 local CHAT = answer(200, '{"status":"OK","result":{"chatId":77}}')
 local LONG = { timeout = 1000 }
 local CROWDED = answer(420, "", { ["X-RateLimit-Resource-Remaining"] = "12" })
@@ -28,12 +28,6 @@ local function waits(op, now)
   return seconds, longest
 end
 
-local function fails(op, now)
-  local step, err = op:next(now)
-  assert.equal("fail", step)
-  return err
-end
-
 --- Takes all places that are free; the calls that have them.
 local function fill(shared, now, options)
   local ops = {}
@@ -45,10 +39,6 @@ local function fill(shared, now, options)
     end
     ops[#ops + 1] = op
   end
-end
-
-local function near(expected, got)
-  assert.is_true(math.abs(expected - got) < 0.002, ("%s is not near %s"):format(got, expected))
 end
 
 local function collect()

@@ -2,7 +2,7 @@
 
 local script = require "support.script"
 
-local answer, failure, session = script.answer, script.failure, script.session
+local answer, failure, session, fails, near = script.answer, script.failure, script.session, script.fails, script.near
 local CHAT = answer(200, '{"id":"c1"}')
 local REFUSED = answer(429)
 local LONG = { timeout = 86400 }
@@ -31,22 +31,12 @@ local function waits(op, now)
   return turn, seconds
 end
 
-local function fails(op, now)
-  local step, err = op:next(now)
-  assert.equal("fail", step)
-  return err
-end
-
 --- Sends a call and answers it.
 local function perform(shared, now, response, options)
   local op = call(shared, now, options)
   goes(op, now)
   op:feed(now, 0, response or CHAT)
   return op
-end
-
-local function near(expected, got)
-  assert.is_true(math.abs(expected - got) < 0.002, ("%s is not near %s"):format(got, expected))
 end
 
 --- Uses up what the bucket holds; calls that wait from then on, and how much later each is than the one before.

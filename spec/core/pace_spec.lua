@@ -3,7 +3,7 @@
 local core = require "avito_messenger.core"
 local script = require "support.script"
 
-local answer = script.answer
+local answer, fails = script.answer, script.fails
 local OK = answer(200, '{"status":"OK","result":{"chatId":77,"chats":[],"messages":[]}}')
 local NOON = "Wed, 21 Oct 2026 12:00:00 GMT"
 
@@ -34,12 +34,6 @@ local function waits(op, now)
   local step, _, reason, turn = op:next(now)
   assert.same({ "wait", "pace" }, { step, reason })
   return turn
-end
-
-local function fails(op, now)
-  local step, err = op:next(now)
-  assert.equal("fail", step)
-  return err
 end
 
 local function near(expected, got)

@@ -1,4 +1,5 @@
 --- A driver for specs: answers requests from a script, under a clock that only moves when it is told to.
+local assert = require "luassert"
 local avito = require "avito_messenger"
 local core = require "avito_messenger.core"
 
@@ -102,6 +103,18 @@ function script.session(more)
   local given = { base_url = "https://api.example", client_id = "dummy", client_secret = "dummy-secret", user_id = "7", seed = "x" }
   for name, value in pairs(more or {}) do given[name] = value or nil end
   return core.session(given)
+end
+
+--- Asserts that an operation has failed; its error.
+function script.fails(op, now)
+  local step, err = op:next(now)
+  assert.equal("fail", step)
+  return err
+end
+
+--- Asserts that two times are the same, but for what sums of waits lose.
+function script.near(expected, got)
+  assert.is_true(math.abs(expected - got) < 0.002, ("%s is not near %s"):format(got, expected))
 end
 
 --- What a client's method makes of one answer.

@@ -13,6 +13,7 @@ local log = require "avito_messenger.log"
 local markets = require "avito_messenger.bot.market"
 local messages = require "avito_messenger.bot.messages"
 local metrics = require "avito_messenger.bot.metrics"
+local names = require "avito_messenger.bot.names"
 local options = require "avito_messenger.options"
 local poll = require "avito_messenger.bot.poll"
 local program = require "avito_messenger.bot.program"
@@ -185,7 +186,7 @@ local ERRORS = { error = true, warning = true, store = true, parked = true }
 --- What it is called among several of one process: its account, or which of them it is; nil: it is alone.
 ---@return string?
 function Bot:called()
-  return self.number and (self:account() or "bot " .. self.number) or nil
+  return self.number and names.one(self, self.number)
 end
 
 --- Tells the hooks what happened.

@@ -107,7 +107,7 @@ end
 
 -- What waits may be older than a message that was fetched.
 local function is_fetched(brought)
-  return brought.events[1] ~= nil and brought.events[1].type == "fetched"
+  return brought.event ~= nil and brought.event.type == "fetched"
 end
 
 --- What the next commit is to hold. What was brought is kept even where the engine cannot take what waits: those rows stay.
